@@ -1,0 +1,31 @@
+"""Deconv Lab: repair photographs with small networks built on transposed convolutions.
+
+>>> from PIL import Image
+>>> from deconv_demo import TASKS, enhance
+>>> list(TASKS)
+['denoise', 'deblur', 'upscale_x2', 'upscale_x4']
+>>> enhance(Image.new("RGB", (64, 48), "gray"), "denoise").after.size
+(64, 48)
+"""
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+__all__ = ["TASKS", "enhance", "__version__"]
+
+if TYPE_CHECKING:
+    from deconv_demo.enhancement import enhance
+    from deconv_demo.tasks import TASKS
+
+
+def __getattr__(name: str) -> Any:
+    """Import the public names on first use: PyTorch alone takes seconds to import."""
+    if name == "enhance":
+        from deconv_demo.enhancement import enhance
+
+        return enhance
+    if name == "TASKS":
+        from deconv_demo.tasks import TASKS
+
+        return TASKS
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

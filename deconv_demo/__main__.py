@@ -1,0 +1,67 @@
+"""The command line: ``python -m deconv_demo enhance photo.jpg --task denoise -o out.png``."""
+
+import argparse
+import sys
+from pathlib import Path
+
+TASK_IDS = ("denoise", "deblur", "upscale_x2", "upscale_x4")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m deconv_demo", description="Repair photographs with small networks."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    enhance = commands.add_parser("enhance", help="enhance one photograph")
+    enhance.add_argument("photo", type=Path)
+    enhance.add_argument("--task", required=True, choices=TASK_IDS)
+    enhance.add_argument(
+        "-o", "--output", type=Path, help="default: photo-TASK.png beside the photo"
+    )
+    enhance.add_argument(
+        "--sigma", type=float, help="denoise: noise of 8-bit values, 0 to 75; default: estimated"
+    )
+    enhance.add_argument("--amount", type=float, help="deblur: 0 (nothing) to 1 (all), default 1")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; 0 on success, 2 with one sentence where the input was wrong."""
+    options = _parser().parse_args(arguments)
+    # Only now: PyTorch takes seconds to import, and --help should not.
+    from deconv_demo import images
+    from deconv_demo.enhancement import TileProgress, enhance
+    from deconv_demo.picture_files import writer_of
+    from deconv_demo.weights import WeightsError
+
+    def report(progress: TileProgress) -> None:
+        if sys.stderr.isatty():
+            print(f"\r{progress.done}/{progress.total} tiles", end="", file=sys.stderr)
+
+    controls = {}
+    if options.sigma is not None:
+        controls["sigma"] = options.sigma / 255
+    if options.amount is not None:
+        controls["amount"] = options.amount
+    output = options.output or options.photo.with_name(f"{options.photo.stem}-{options.task}.png")
+    try:
+        writer_of(output.suffix)  # before minutes of work, not after
+        picture = images.open_picture(options.photo)
+        result = enhance(picture, options.task, progress=report, **controls)
+        images.save_picture(result.after, output)
+    except (images.PictureError, WeightsError, ValueError, TypeError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    width, height = result.after.size
+    facts = result.facts
+    estimated = options.task == "denoise" and options.sigma is None
+    noise = f", estimated noise {facts['sigma'] * 255:.1f}/255" if estimated else ""
+    print(
+        f"{output}: {width} x {height} in {result.seconds:.1f} s, {facts['tiles']} tiles, "
+        f"{facts['dtype']} on {facts['device']}{noise}"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,176 @@
+"""Feature maps as pictures: colours that can be read back, and all channels on one sheet."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+# Colours as (position, red, green, blue). Zero of a signed map is a grey without hue, and
+# luminance falls alike towards both ends, so that only the hue tells the sign; blue and orange
+# stay apart for every common kind of colour blindness.
+_SIGNED_STOPS = (
+    (-1.00, 8, 64, 129),
+    (-0.50, 78, 146, 205),
+    (0.00, 240, 240, 240),
+    (0.50, 213, 114, 36),
+    (1.00, 121, 37, 0),
+)
+# From night blue to cream, each stop placed at its own lightness, so that equal steps in value
+# are equal steps in CIE lightness; blue to yellow again survives colour blindness.
+_UNSIGNED_STOPS = (
+    (0.000, 8, 10, 32),
+    (0.205, 36, 48, 112),
+    (0.412, 32, 107, 130),
+    (0.606, 92, 158, 122),
+    (0.798, 190, 199, 118),
+    (1.000, 253, 247, 208),
+)
+_UNSIGNED_COLOURS, _SIGNED_COLOURS = 256, 511  # the latter odd: one colour is exactly zero
+
+# Between maps and around those that are not square: darker than zero of a signed map, lighter
+# than zero of an unsigned one.
+BACKGROUND = (112, 114, 118)
+
+# The strongest half percent of a map is clipped: one bright pixel would darken all others.
+_LIMIT_QUANTILE = 0.995
+
+
+def colourise(feature_map: Tensor | np.ndarray, *, signed: bool, limit: float) -> np.ndarray:
+    """Colour a map: blue - grey - orange around zero, or night blue to cream from zero up.
+
+    Args:
+        feature_map: ``(h, w)``, or any other shape. Values beyond the limit take the last
+            colour, and what is not a number takes that of zero.
+        signed: Whether the sign is shown; otherwise negative values count as zero.
+        limit: The value of the last colour; 0 only for a map that is zero everywhere.
+
+    Returns:
+        ``(h, w, 3)``, uint8 RGB.
+
+    Raises:
+        ValueError: ``limit`` is negative or no number.
+
+    >>> colourise(np.zeros((1, 1)), signed=True, limit=1.0).tolist()
+    [[[240, 240, 240]]]
+    """
+    if not 0 <= limit < math.inf:
+        raise ValueError(f"limit must be zero or a positive number, got {limit}")
+    share = np.nan_to_num(np.asarray(feature_map, dtype=np.float32), posinf=limit, neginf=-limit)
+    share = share / np.float32(limit) if limit > 0 else np.zeros_like(share)
+    if signed:
+        steps = _SIGNED_COLOURS // 2
+        return _SIGNED[np.rint(share.clip(-1, 1) * steps).astype(np.int16) + steps]
+    return _UNSIGNED[np.rint(share.clip(0, 1) * (_UNSIGNED_COLOURS - 1)).astype(np.uint8)]
+
+
+def atlas(
+    maps: Tensor,
+    order: Sequence[int],
+    *,
+    columns: int,
+    tile: int,
+    common_scale: bool,
+    gap: int = 2,
+) -> tuple[np.ndarray, list[float]]:
+    """Draw feature maps side by side, row by row.
+
+    A map is enlarged by repeating its pixels and made smaller by averaging areas, before it is
+    coloured: what is seen is what the network computed. Colours are signed if any value of
+    the layer is negative. A map's limit is the 99.5 % quantile of its absolute values.
+
+    Args:
+        maps: ``(C, h, w)``.
+        order: The channels to draw, first one first; any number of them.
+        columns: Maps in a row.
+        tile: Side of the square that holds one map, in pixels; the map keeps its shape in it.
+        common_scale: One limit for all channels of the layer, drawn or not, instead of one
+            for each map.
+        gap: Pixels between two tiles.
+
+    Returns:
+        Pixels, ``(rows * tile + (rows - 1) * gap, columns * tile + (columns - 1) * gap, 3)``,
+        uint8 RGB, and the limit of each map drawn, in the order drawn.
+
+    Raises:
+        ValueError: ``maps`` is not ``(C, h, w)``, or nothing is to be drawn.
+
+    >>> atlas(torch.rand(5, 8, 8), range(5), columns=3, tile=16, common_scale=False)[0].shape
+    (34, 52, 3)
+    """
+    if maps.dim() != 3 or not len(order):
+        raise ValueError(
+            f"atlas needs maps (C, h, w) and a channel to draw, got {tuple(maps.shape)} and "
+            f"{len(order)} channels"
+        )
+    signed = bool((maps < 0).any())
+    shown = maps[list(order)]
+    limits = [_limit(maps)] * len(order) if common_scale else [_limit(values) for values in shown]
+    height, width = fitted_size(maps.shape[1], maps.shape[2], tile)
+    resized = _resize_axis(_resize_axis(shown.float(), -2, height), -1, width)
+
+    rows = math.ceil(len(order) / columns)
+    pitch = tile + gap
+    pixels = np.empty((rows * pitch - gap, columns * pitch - gap, 3), dtype=np.uint8)
+    pixels[:] = BACKGROUND
+    for index, (values, limit) in enumerate(zip(resized, limits, strict=True)):
+        top = index // columns * pitch + (tile - height) // 2
+        left = index % columns * pitch + (tile - width) // 2
+        pixels[top : top + height, left : left + width] = colourise(
+            values, signed=signed, limit=limit
+        )
+    return pixels, limits
+
+
+def tile_at(x: int, y: int, *, columns: int, tile: int, count: int, gap: int = 2) -> int | None:
+    """Return which of ``count`` maps of an atlas lies under a pixel, None between or beyond.
+
+    >>> tile_at(20, 3, columns=3, tile=16, count=5)
+    1
+    """
+    column, beside = divmod(x, tile + gap)
+    row, below = divmod(y, tile + gap)
+    index = row * columns + column
+    on_a_tile = max(beside, below) < tile and 0 <= column < columns and 0 <= index < count
+    return index if on_a_tile else None
+
+
+def fitted_size(height: int, width: int, tile: int) -> tuple[int, int]:
+    """Return the largest size of the shape ``height : width`` that a square tile holds.
+
+    >>> fitted_size(64, 32, 128)
+    (128, 64)
+    """
+    longer = max(height, width)
+    return max(1, round(height * tile / longer)), max(1, round(width * tile / longer))
+
+
+def _limit(values: Tensor) -> float:
+    magnitudes = values.abs().float().numpy()
+    limit = float(np.quantile(magnitudes, _LIMIT_QUANTILE))
+    return limit if limit > 0 else float(magnitudes.max())  # all but a few pixels are zero
+
+
+def _resize_axis(maps: Tensor, axis: int, size: int) -> Tensor:
+    """Nearest neighbour where an axis grows, exact area average where it shrinks."""
+    before = maps.shape[axis]
+    if size >= before:
+        nearest = (torch.arange(size) * 2 + 1) * before // (2 * size)  # from pixel centres
+        return maps.index_select(axis, nearest)
+    # Share of each old pixel in each new one: the overlap of two intervals.
+    edges = torch.arange(size + 1, dtype=torch.float64) * before / size
+    cells = torch.arange(before, dtype=torch.float64)
+    overlap = torch.minimum(edges[1:, None], cells + 1) - torch.maximum(edges[:-1, None], cells)
+    weights = (overlap.clamp(min=0) * size / before).to(maps)
+    return torch.movedim(torch.movedim(maps, axis, -1) @ weights.T, -1, axis)
+
+
+def _interpolate(stops: Sequence[tuple[float, int, int, int]], count: int) -> np.ndarray:
+    positions, *channels = zip(*stops, strict=True)
+    at = np.linspace(positions[0], positions[-1], count)
+    return np.stack([np.rint(np.interp(at, positions, c)) for c in channels], -1).astype(np.uint8)
+
+
+_SIGNED = _interpolate(_SIGNED_STOPS, _SIGNED_COLOURS)
+_UNSIGNED = _interpolate(_UNSIGNED_STOPS, _UNSIGNED_COLOURS)

@@ -1,0 +1,57 @@
+"""The classical methods that each network is compared with, on tensors."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def wavelet_denoise(degraded: Tensor, sigma: Tensor | None) -> Tensor:
+    """Shrink wavelet coefficients (BayesShrink, Chang, Yu and Vetterli 2000), in YCbCr.
+
+    Args:
+        degraded: ``(B, 3, H, W)`` in ``[0, 1]``.
+        sigma: ``(B,)`` standard deviation of the noise; None to estimate it.
+    """
+    from skimage.restoration import denoise_wavelet
+
+    levels = [None] * len(degraded) if sigma is None else sigma.tolist()
+    restored = [
+        denoise_wavelet(
+            image.permute(1, 2, 0).numpy(),
+            sigma=level,
+            method="BayesShrink",
+            mode="soft",
+            convert2ycbcr=True,
+            channel_axis=-1,
+            rescale_sigma=True,
+        )
+        for image, level in zip(degraded, levels, strict=True)
+    ]
+    stacked = torch.stack([torch.from_numpy(image).permute(2, 0, 1) for image in restored])
+    return stacked.to(degraded.dtype).clamp(0, 1)
+
+
+def unsharp_mask(
+    degraded: Tensor, _sigma: Tensor | None = None, *, radius: float = 2.0, amount: float = 1.0
+) -> Tensor:
+    """Add back ``amount`` times what a Gaussian blur of ``radius`` pixels takes away.
+
+    Args:
+        degraded: ``(B, 3, H, W)`` in ``[0, 1]``.
+        radius: Standard deviation of the blur in pixels.
+        amount: 0 leaves the image as it is.
+    """
+    from skimage.filters import unsharp_mask as skimage_unsharp_mask
+
+    sharpened = [
+        skimage_unsharp_mask(image.numpy(), radius=radius, amount=amount, channel_axis=0)
+        for image in degraded
+    ]
+    stacked = torch.stack([torch.from_numpy(image) for image in sharpened])
+    return stacked.to(degraded.dtype).clamp(0, 1)
+
+
+def bicubic(degraded: Tensor, _sigma: Tensor | None = None, *, scale: int) -> Tensor:
+    """Enlarge ``scale`` times with the bicubic kernel (Keys 1981, a = -0.5)."""
+    enlarged = F.interpolate(degraded, scale_factor=scale, mode="bicubic", antialias=True)
+    return enlarged.clamp(0, 1)

@@ -1,0 +1,264 @@
+"""A picture and a task in, an ``Enhancement`` out; progress and cancelling tile by tile."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+
+from deconv_demo import images
+from deconv_demo.noise_level import estimate_sigma
+from deconv_demo.tasks import TASKS, Task
+from deconv_demo.tiling import count_tiles, run_in_tiles
+from deconv_demo.weights import load_model
+
+# A result must fit in memory and in a browser: 200 megapixels are 600 MB of pixels.
+MAX_OUTPUT_PIXELS = 200_000_000
+
+# One tile at a time on the whole machine: two networks side by side on two cores would finish
+# no sooner and need twice the memory. Held for a tile, never across a yield, so that a
+# visitor who leaves cannot keep it.
+_one_tile_at_a_time = threading.BoundedSemaphore(1)
+
+
+@dataclass(frozen=True)
+class TileProgress:
+    """How far a run has come.
+
+    Attributes:
+        done: Tiles finished.
+        total: Tiles of this picture.
+        seconds_left: Estimate from the tiles so far; None before the first.
+    """
+
+    done: int
+    total: int
+    seconds_left: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Enhancement:
+    """What was made of a picture.
+
+    Attributes:
+        task_id: Key of ``TASKS``.
+        before: The picture that came in, upright; enlarged bicubically for an upscale.
+        after: The restored picture, of the same size and mode as ``before``, with the
+            metadata of the picture that came in.
+        seconds: Wall clock time, decoding and encoding not included.
+        facts: What was done: ``tiles``, ``dtype``, ``device``, ``megapixels`` (of the output),
+            and the controls with the values that were used.
+        restored: ``after`` at full strength, for blending without a second run.
+    """
+
+    task_id: str
+    before: Image.Image
+    after: Image.Image
+    seconds: float
+    facts: dict[str, Any]
+    restored: Image.Image = field(repr=False)
+
+
+def enhance(
+    picture: Image.Image,
+    task_id: str,
+    *,
+    progress: Callable[[TileProgress], None] | None = None,
+    **controls: float | None,
+) -> Enhancement:
+    """Run the network of a task over a picture at its full size.
+
+    Args:
+        picture: Any PIL picture of 1 x 1 pixel up to 50 megapixels.
+        task_id: Key of ``TASKS``.
+        progress: Called after every tile; what it raises ends the run.
+        **controls: The controls of the task, each by its name: ``sigma=25 / 255`` for
+            "denoise" (None: estimate it), ``amount=0.5`` for "deblur".
+
+    Raises:
+        KeyError: ``task_id`` is not in ``TASKS``.
+        TypeError: A control that the task does not have.
+        ValueError: A control outside its range.
+        PictureError: The picture cannot be used; the text says what to do.
+        WeightsError: The weights are missing or damaged.
+
+    >>> result = enhance(Image.new("RGB", (20, 10), "gray"), "upscale_x2")
+    >>> result.before.size, result.after.size
+    ((40, 20), (40, 20))
+    """
+    for step in enhance_by_tile(picture, task_id, **controls):
+        if isinstance(step, Enhancement):
+            return step
+        if progress is not None:
+            progress(step)
+    raise AssertionError("enhance_by_tile ended without a result")
+
+
+def enhance_by_tile(
+    picture: Image.Image, task_id: str, **controls: float | None
+) -> Iterator[TileProgress | Enhancement]:
+    """Like ``enhance``, but yields after each tile and gives the ``Enhancement`` last.
+
+    Closing the generator ends the work at the tile it has reached.
+    """
+    if task_id not in TASKS:
+        raise KeyError(f"unknown task {task_id!r}; the tasks are {', '.join(TASKS)}")
+    task = TASKS[task_id]
+    values = check_controls(task_id, controls)
+    source = images.normalise(picture)
+    _check_output_size(source, task)
+    started = time.monotonic()
+
+    device = inference_device()
+    model = load_model(task_id) if device.type == "cpu" else _model_on(task_id, device)
+    pixels = images.to_pixels(source)
+    if "sigma" in values and values["sigma"] is None:
+        values["sigma"] = min(estimate_sigma(pixels), _control_range(task, "sigma")[1])
+    dtype = inference_dtype(device)
+    total = count_tiles(*pixels.shape[:2], tile_limit=task.tile_limit, multiple=model.size_multiple)
+    yield TileProgress(0, total, None)
+
+    output = np.empty((source.height * task.scale, source.width * task.scale, 3), np.uint8)
+    tiles_started = time.monotonic()
+    for done in run_in_tiles(
+        pixels,
+        _tile_runner(model, device, dtype, values.get("sigma")),
+        scale=task.scale,
+        tile_limit=task.tile_limit,
+        multiple=model.size_multiple,
+        output=output,
+    ):
+        elapsed = time.monotonic() - tiles_started
+        yield TileProgress(done, total, elapsed / done * (total - done))
+
+    restored = images.from_pixels(output, like=source)
+    before = source if task.scale == 1 else _bicubic(source, task.scale)
+    after = blend(before, restored, values["amount"]) if "amount" in values else restored
+    yield Enhancement(
+        task_id=task_id,
+        before=before,
+        after=after,
+        seconds=time.monotonic() - started,
+        facts={
+            "tiles": total,
+            "dtype": str(dtype).removeprefix("torch."),
+            "device": device.type,
+            "megapixels": output.shape[0] * output.shape[1] / 1e6,
+            **values,
+        },
+        restored=restored,
+    )
+
+
+def blend(before: Image.Image, restored: Image.Image, amount: float) -> Image.Image:
+    """Mix two pictures of one size and mode: 0 gives ``before``, 1 gives ``restored``."""
+    if amount >= 1:
+        return restored
+    low, high = np.asarray(before), np.asarray(restored)
+    mixed = np.empty_like(low)
+    # In bands of rows: a picture of 50 megapixels is 600 MB in floating point. Pillow's own
+    # blend cuts fractions off instead of rounding.
+    for top in range(0, len(low), 256):
+        band = slice(top, top + 256)
+        change = high[band].astype(np.float32) - low[band]
+        mixed[band] = np.rint(low[band] + np.float32(amount) * change)
+    picture = Image.fromarray(mixed)
+    picture.info = dict(restored.info)
+    return picture
+
+
+def check_controls(task_id: str, controls: dict[str, float | None]) -> dict[str, float | None]:
+    """Return every control of a task with its value, given or default.
+
+    Raises:
+        TypeError: A control that the task does not have.
+        ValueError: A value outside the range of its control.
+    """
+    known = {control.name: control for control in TASKS[task_id].controls}
+    unknown = controls.keys() - known.keys()
+    if unknown:
+        has = f"it has {', '.join(known)}" if known else "it has none"
+        raise TypeError(f"{task_id} has no control {', '.join(sorted(unknown))}; {has}")
+    values = {name: controls.get(name, control.default) for name, control in known.items()}
+    for name, value in values.items():
+        control = known[name]
+        if value is None and control.default is None:
+            continue
+        if value is None or not control.minimum <= value <= control.maximum:
+            raise ValueError(
+                f"{name} must be from {control.minimum:g} to {control.maximum:g}, got {value}"
+            )
+    return values
+
+
+def inference_device() -> torch.device:
+    """The GPU where there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def inference_dtype(device: torch.device) -> torch.dtype:
+    """bfloat16 where the hardware computes in it, else float32.
+
+    On a CPU with AVX-512 BF16 it is over twice as fast as float32, and on one without it is
+    slower, so the CPU is asked.
+    """
+    if device.type == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        native = torch.cpu._is_avx512_bf16_supported()
+    return torch.bfloat16 if native else torch.float32
+
+
+@lru_cache(maxsize=len(TASKS))
+def _model_on(task_id: str, device: torch.device) -> nn.Module:
+    import copy
+
+    return copy.deepcopy(load_model(task_id)).to(device)
+
+
+def _tile_runner(
+    model: nn.Module, device: torch.device, dtype: torch.dtype, sigma: float | None
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Wrap a network as ``run_in_tiles`` calls it: uint8 pixels in, float pixels out."""
+
+    def run(tile: np.ndarray) -> np.ndarray:
+        image = torch.from_numpy(tile).to(device).permute(2, 0, 1).unsqueeze(0).float().div(255)
+        conditions = [] if sigma is None else [torch.tensor([sigma], device=device)]
+        with (
+            _one_tile_at_a_time,
+            torch.inference_mode(),
+            torch.autocast(device.type, dtype, enabled=dtype != torch.float32),
+        ):
+            restored = model(image.contiguous(memory_format=torch.channels_last), *conditions)
+        return restored[0].permute(1, 2, 0).mul(255).cpu().numpy()
+
+    return run
+
+
+def _bicubic(source: Image.Image, scale: int) -> Image.Image:
+    enlarged = source.resize(
+        (source.width * scale, source.height * scale), Image.Resampling.BICUBIC
+    )
+    enlarged.info = dict(source.info)
+    return enlarged
+
+
+def _control_range(task: Task, name: str) -> tuple[float, float]:
+    return next((c.minimum, c.maximum) for c in task.controls if c.name == name)
+
+
+def _check_output_size(source: Image.Image, task: Task) -> None:
+    pixels = source.width * source.height * task.scale**2
+    if pixels > MAX_OUTPUT_PIXELS:
+        raise images.PictureError(
+            "result_too_large",
+            megapixels=round(pixels / 1e6),
+            limit=MAX_OUTPUT_PIXELS // 1_000_000,
+            input_limit=MAX_OUTPUT_PIXELS / 1e6 / task.scale**2,
+        )

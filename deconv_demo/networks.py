@@ -1,0 +1,209 @@
+"""The networks, as plain ``nn.Module`` classes: no files, no devices, no downloads.
+
+Both families upsample with transposed convolutions only, and every one of them has a
+kernel that is a multiple of its stride, so that each output pixel receives the same number
+of contributions (Odena, Dumoulin and Olah 2016, "Deconvolution and Checkerboard
+Artifacts"). Both predict a residual that is added to the input in float32: an untouched
+picture costs the network nothing, and bfloat16 inside it does no harm.
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class ResidualBlock(nn.Module):
+    """Two 3 x 3 convolutions with a ReLU between them, added to their input.
+
+    No normalisation layer: batch statistics hurt restoration (Lim et al. 2017, EDSR).
+
+    Args:
+        channels: Channels of input and output.
+        bias: Whether the convolutions carry a bias. Without any bias a ReLU network is
+            homogeneous of degree one, which lets a denoiser generalise over noise levels
+            (Mohan et al. 2020).
+
+    Shape:
+        - Input and output: ``(B, channels, H, W)``.
+    """
+
+    def __init__(self, channels: int, *, bias: bool) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, kernel_size=3, padding=1, bias=bias)
+        self.conv2 = nn.Conv2d(channels, channels, kernel_size=3, padding=1, bias=bias)
+        # A block that starts close to the identity lets a deep stack train without warm-up
+        # tricks; 0.1 keeps enough gradient in conv1 for it to move from the first step.
+        with torch.no_grad():
+            self.conv2.weight.mul_(0.1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return features + self.conv2(F.relu(self.conv1(features)))
+
+
+def _blocks(channels: int, count: int, *, bias: bool) -> nn.Sequential:
+    return nn.Sequential(*(ResidualBlock(channels, bias=bias) for _ in range(count)))
+
+
+class DeconvUNet(nn.Module):
+    """Encoder-decoder that restores a picture at its own size.
+
+    Residual blocks at every level, strided 2 x 2 convolutions on the way down,
+    ``ConvTranspose2d(2, 2)`` on the way up, skip connections that are added: the plan of
+    DRUNet (Zhang et al. 2021), at a size two CPU cores can run.
+
+    Args:
+        widths: Channels of each level, from full resolution down.
+        blocks: Residual blocks of each level; the last entry is the bottom, which is passed
+            once, every other level is passed on the way down and on the way up.
+        noise_level_map: Whether the network is told the standard deviation of the noise, as
+            a fourth input channel.
+        bias: Whether the layers carry a bias.
+
+    Shape:
+        - ``image``: ``(B, 3, H, W)``, float, RGB in ``[0, 1]``, any size from 1 x 1.
+        - ``sigma``: ``(B,)``, noise standard deviation on ``[0, 1]``; only with
+          ``noise_level_map``.
+        - Output: ``(B, 3, H, W)``, float32, the same range but not clamped.
+
+    Raises:
+        ValueError: ``widths`` and ``blocks`` differ in length, or ``sigma`` is missing where
+            it is needed or given where it is not.
+
+    >>> network = DeconvUNet(widths=(8, 16), blocks=(1, 1))
+    >>> network(torch.rand(1, 3, 5, 7)).shape
+    torch.Size([1, 3, 5, 7])
+    """
+
+    def __init__(
+        self,
+        *,
+        widths: Sequence[int],
+        blocks: Sequence[int],
+        noise_level_map: bool = False,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        if len(widths) != len(blocks):
+            raise ValueError(f"widths has {len(widths)} levels, blocks has {len(blocks)}")
+        self.noise_level_map = noise_level_map
+        self.size_multiple = 2 ** (len(widths) - 1)
+        upper, bottom = list(zip(widths, blocks, strict=True))[:-1], (widths[-1], blocks[-1])
+
+        self.head = nn.Conv2d(3 + noise_level_map, widths[0], 3, padding=1, bias=bias)
+        self.encoder = nn.ModuleList(_blocks(width, count, bias=bias) for width, count in upper)
+        self.down = nn.ModuleList(
+            nn.Conv2d(width, below, kernel_size=2, stride=2, bias=bias)
+            for width, below in zip(widths[:-1], widths[1:], strict=True)
+        )
+        self.bottom = _blocks(bottom[0], bottom[1], bias=bias)
+        self.up = nn.ModuleList(
+            nn.ConvTranspose2d(below, width, kernel_size=2, stride=2, bias=bias)
+            for width, below in zip(widths[:-1], widths[1:], strict=True)
+        )
+        self.decoder = nn.ModuleList(_blocks(width, count, bias=bias) for width, count in upper)
+        self.tail = nn.Conv2d(widths[0], 3, kernel_size=3, padding=1, bias=bias)
+        with torch.no_grad():
+            self.tail.weight.mul_(0.01)  # start close to "change nothing"
+            if bias:
+                self.tail.bias.zero_()
+
+    def forward(self, image: Tensor, sigma: Tensor | None = None) -> Tensor:
+        if (sigma is not None) != self.noise_level_map:
+            needed = "needs" if self.noise_level_map else "takes no"
+            raise ValueError(f"this network {needed} sigma, got {sigma!r}")
+        height, width = image.shape[-2:]
+        padded = pad_to_multiple(image, self.size_multiple)
+        features = padded
+        if sigma is not None:
+            level = sigma.to(padded).view(-1, 1, 1, 1).expand(-1, 1, *padded.shape[-2:])
+            features = torch.cat([padded, level], dim=1)
+
+        features = self.head(features)
+        skips = []
+        for blocks, down in zip(self.encoder, self.down, strict=True):
+            features = blocks(features)
+            skips.append(features)
+            features = down(features)
+        features = self.bottom(features)
+        for blocks, up in zip(reversed(self.decoder), reversed(self.up), strict=True):
+            features = blocks(up(features) + skips.pop())
+        return image.float() + self.tail(features)[..., :height, :width].float()
+
+
+class DeconvUpscaler(nn.Module):
+    """Enlarges a picture 2 or 4 times: a trunk at the small size, then transposed convolutions.
+
+    All the work is done on the small picture, as in FSRCNN (Dong et al. 2016); the trunk is
+    the one of EDSR (Lim et al. 2017). What comes out is added to the bicubic enlargement.
+
+    Args:
+        channels: Channels of the trunk.
+        blocks: Residual blocks of the trunk.
+        scale: Output side / input side, 2 or 4: one ``ConvTranspose2d(4, 2, 1)`` for each
+            doubling.
+
+    Shape:
+        - Input: ``(B, 3, H, W)``, float, RGB in ``[0, 1]``, any size from 1 x 1.
+        - Output: ``(B, 3, scale * H, scale * W)``, float32, same range but not clamped.
+
+    Raises:
+        ValueError: ``scale`` is neither 2 nor 4.
+
+    >>> DeconvUpscaler(channels=8, blocks=1, scale=4)(torch.rand(1, 3, 5, 7)).shape
+    torch.Size([1, 3, 20, 28])
+    """
+
+    noise_level_map = False
+    size_multiple = 1
+
+    def __init__(self, *, channels: int, blocks: int, scale: int) -> None:
+        super().__init__()
+        if scale not in (2, 4):
+            raise ValueError(f"scale must be 2 or 4, got {scale}")
+        self.scale = scale
+        self.head = nn.Conv2d(3, channels, kernel_size=3, padding=1)
+        self.trunk = _blocks(channels, blocks, bias=True)
+        self.merge = nn.Conv2d(channels, channels, kernel_size=3, padding=1)
+        doublings = scale.bit_length() - 1
+        # Kernel 4, stride 2: each output pixel is written by exactly 2 x 2 input pixels.
+        self.up = nn.ModuleList(
+            nn.ConvTranspose2d(channels, channels, kernel_size=4, stride=2, padding=1)
+            for _ in range(doublings - 1)
+        )
+        self.tail = nn.ConvTranspose2d(channels, 3, kernel_size=4, stride=2, padding=1)
+        with torch.no_grad():
+            self.tail.weight.mul_(0.01)  # start close to bicubic
+            self.tail.bias.zero_()
+
+    def forward(self, image: Tensor) -> Tensor:
+        features = self.head(image)
+        features = features + self.merge(self.trunk(features))
+        for up in self.up:
+            features = F.relu(up(features))
+        return bicubic_upscale(image.float(), self.scale) + self.tail(features).float()
+
+
+def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
+    """Repeat the last row and column until both sides are multiples of ``multiple``.
+
+    Args:
+        image: ``(B, C, H, W)``.
+        multiple: At least 1.
+
+    Returns:
+        ``(B, C, H', W')``; the picture sits in the top left corner.
+    """
+    height, width = image.shape[-2:]
+    below, right = -height % multiple, -width % multiple
+    return F.pad(image, (0, right, 0, below), mode="replicate") if below or right else image
+
+
+def bicubic_upscale(image: Tensor, scale: int) -> Tensor:
+    """Enlarge ``(B, C, H, W)`` with the bicubic kernel of Keys 1981, a = -0.5.
+
+    ``antialias=True`` changes nothing when enlarging but the kernel: without it PyTorch uses
+    a = -0.75, which neither Pillow nor MATLAB does.
+    """
+    return F.interpolate(image, scale_factor=scale, mode="bicubic", antialias=True)

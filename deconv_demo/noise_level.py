@@ -1,0 +1,96 @@
+"""Estimate the strength of the noise in a picture, so that nobody has to guess it."""
+
+import numpy as np
+
+PATCH = 8
+# Enough patches for a stable covariance; more only costs time.
+LARGEST_PATCH_COUNT = 40_000
+# Below the first level of noise the texture of a picture misleads the eigenvalues, above the
+# second it misleads them less than it does the wavelets; between them the two are mixed.
+TRUST_WAVELETS_BELOW, TRUST_PATCHES_ABOVE = 20.0, 40.0
+# Noise of so many standard deviations must fit between a patch's mean and black or white.
+CLEARANCE = 2.5
+# Median of |x| for a standard normal x.
+NORMAL_MEDIAN = 0.6745
+
+
+def estimate_sigma(pixels: np.ndarray) -> float:
+    """Estimate the standard deviation of white noise.
+
+    Weak noise is estimated from the finest diagonal wavelet coefficients (Donoho and
+    Johnstone 1994), strong noise from the eigenvalues of the
+    covariance of all patches: natural patches vary in few directions, noise in all of them
+    equally, so the largest are dropped until the mean of the rest equals its median (Chen,
+    Zhu and Heng 2015, "An Efficient Statistical Method for Image Noise Level Estimation").
+
+    Args:
+        pixels: ``(H, W, 3)`` uint8.
+
+    Returns:
+        Standard deviation on ``[0, 1]``, averaged over channels; 0 for pictures too small to
+        tell.
+
+    >>> estimate_sigma(np.full((64, 64, 3), 128, np.uint8))
+    0.0
+    """
+    if min(pixels.shape[:2]) < 2 * PATCH:
+        return 0.0
+    part = _middle(pixels)
+    variances = [_noise_variance(part[..., channel]) for channel in range(3)]
+    return float(np.sqrt(np.mean(variances))) / 255
+
+
+def _noise_variance(channel: np.ndarray) -> float:
+    from_patches = _variance_from_patches(channel)
+    span = TRUST_PATCHES_ABOVE - TRUST_WAVELETS_BELOW
+    trust = np.clip((np.sqrt(from_patches) - TRUST_WAVELETS_BELOW) / span, 0, 1)
+    return float(trust * from_patches + (1 - trust) * _variance_from_wavelets(channel))
+
+
+def _middle(pixels: np.ndarray, side: int = 1024) -> np.ndarray:
+    """Cut the middle of a large picture; a megapixel tells as much as fifty."""
+    top, left = (max(length - side, 0) // 2 for length in pixels.shape[:2])
+    return pixels[top : top + side, left : left + side]
+
+
+def _variance_from_wavelets(channel: np.ndarray) -> float:
+    """Square of the median absolute deviation of the finest diagonal coefficients."""
+    import pywt
+
+    smooth, (_, _, details) = pywt.dwt2(channel.astype(np.float64), "db2")
+    means = smooth / 2  # a low-pass filter of gain sqrt(2) in each direction
+    # Coefficients of zero come from areas that are flat or clipped, not from noise.
+    noisy = np.abs(details) > 1e-6
+    variance = _median_variance(details[noisy])
+    room = CLEARANCE * np.sqrt(variance)
+    roomy = details[noisy & (means > room) & (means < 255 - room)]
+    return _median_variance(roomy) if len(roomy) >= 10 * PATCH * PATCH else variance
+
+
+def _median_variance(details: np.ndarray) -> float:
+    if len(details) == 0:
+        return 0.0
+    return float(np.median(np.abs(details)) / NORMAL_MEDIAN) ** 2
+
+
+def _variance_from_patches(channel: np.ndarray) -> float:
+    windows = np.lib.stride_tricks.sliding_window_view(channel, (PATCH, PATCH))
+    count = windows.shape[0] * windows.shape[1]
+    step = max(1, round(np.sqrt(count / LARGEST_PATCH_COUNT)))
+    patches = windows[::step, ::step].reshape(-1, PATCH * PATCH).astype(np.float32)
+    variance = _smallest_variance(patches)
+    # Near black and white an 8-bit file has cut the noise off. Patches whose mean leaves room
+    # for it tell its true strength, where there are enough of them.
+    means = patches.mean(axis=1)
+    room = CLEARANCE * np.sqrt(variance)
+    roomy = patches[(means > room) & (means < 255 - room)]
+    return _smallest_variance(roomy) if len(roomy) >= 10 * PATCH * PATCH else variance
+
+
+def _smallest_variance(patches: np.ndarray) -> float:
+    eigenvalues = np.sort(np.linalg.eigvalsh(np.cov(patches, rowvar=False)))
+    for kept in range(len(eigenvalues), 0, -1):
+        rest = eigenvalues[:kept]
+        if rest.mean() <= np.median(rest):
+            return float(max(rest.mean(), 0))
+    return float(max(eigenvalues[0], 0))

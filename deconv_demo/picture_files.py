@@ -1,0 +1,361 @@
+"""Bytes to Pillow pictures and back, and a sentence for everything that can go wrong.
+
+What visitors bring is not trusted: only the decoders in ``FORMATS`` run, sizes are checked
+before a pixel is decoded, and whatever a decoder raises ends as a ``PictureError``.
+"""
+
+import logging
+import os
+import re
+import secrets
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+MAX_PIXELS = 50_000_000
+MAX_BYTES = 1 << 29  # 50 megapixels of 16-bit RGBA are 400 MB
+# Left to itself, Pillow would also try EPS, PSD and forty others. JPEG includes MPO; HEIF joins
+# when a file looks like one.
+FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM")
+# Suffix of a file to Pillow's name for what is written into it.
+WRITERS = {"png": "PNG", "jpg": "JPEG", "jpeg": "JPEG", "webp": "WEBP", "avif": "AVIF"}
+WRITERS |= {"tif": "TIFF", "tiff": "TIFF"}
+MESSAGES = {
+    "no_picture": "No picture has arrived, and one is needed: choose, paste or take a photo first.",
+    "no_file": "{name} is not a file that can be opened; give the path of a picture file.",
+    "expired": "The picture is no longer here, because files are deleted after an hour; choose it "
+    "again.",
+    "empty": "The picture is empty, without a single pixel; choose the file again, or another one.",
+    "not_a_picture": "The file is not a picture that can be read here; choose a photo as JPEG, "
+    "PNG, WebP, AVIF, HEIC, TIFF, BMP or GIF.",
+    "svg": "The file is an SVG drawing, made of shapes, but a picture made of pixels is needed; "
+    "export it as PNG and choose that.",
+    "truncated": "The file breaks off before its picture is complete, and the whole picture is "
+    "needed; copy or download the file again.",
+    "unreadable": "The file is damaged, or a variant of its format that cannot be read here; "
+    "open it in a photo program, save it as PNG or JPEG, and choose that.",
+    "too_large": "The picture has {width} × {height} pixels ({megapixels} megapixels), and at "
+    "most {limit} megapixels are possible; make it smaller or cut out a part.",
+    "too_large_unknown": "The picture has more than {limit} megapixels, and no more are possible; "
+    "make it smaller or cut out a part.",
+    "too_many_bytes": "The file is larger than {limit} MB, and no larger one is read; save the "
+    "picture as JPEG or PNG and choose that.",
+    "unknown_format": "A picture cannot be saved as {format}, only as {possible}; choose one of "
+    "these.",
+    "cannot_save": "A picture of {width} × {height} pixels cannot be saved as {format}; choose "
+    "another format, such as PNG.",
+    "result_too_large": "The result would have {megapixels} megapixels, and at most {limit} are "
+    "possible; give this task a picture of up to {input_limit:g} megapixels.",
+    "too_small_to_judge": "The picture has {width} × {height} pixels, too few to measure anything; "
+    "choose one of at least {least} × {least} pixels.",
+    "cannot_write": "{name} cannot be written ({reason}); choose another folder or file name.",
+}
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_SIGNATURE = re.compile(
+    rb"\x89PNG|\xff\xd8\xff|GIF8|II[*+]\0|MM\0[*+]|RIFF....WEBP|....ftyp(?:avi|hei|hev|mif|msf)",
+    re.DOTALL,
+)
+_SVG = re.compile(
+    rb"(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?\s*(?:(?:<\?.*?\?>|<!--.*?-->)\s*)*"
+    rb"<(?:!DOCTYPE\s+)?(?:svg:)?svg[\s>]",
+    re.DOTALL | re.IGNORECASE,
+)
+# Description, maker, model, software, time, artist, host, copyright.
+_TEXT_TAGS = (270, 271, 272, 305, 306, 315, 316, 33432)
+# One at a time: warning filters belong to the whole process, and two threads that change and
+# restore them at once would leave them changed.
+_LOCK = threading.RLock()
+
+
+class PictureError(ValueError):
+    """A picture that cannot be read or saved; ``str(error)`` is a sentence for the visitor.
+
+    Attributes:
+        code: Key in ``MESSAGES``.
+        values: What fills its placeholders, so that a page can say it in another language.
+
+    >>> PictureError("too_large_unknown", limit=50).values
+    {'limit': 50}
+    """
+
+    def __init__(self, code: str, **values: object) -> None:
+        super().__init__(MESSAGES[code].format(**values))
+        self.code = code
+        self.values = values
+
+
+def check_size(size: tuple[int, int]) -> None:
+    """Raise a PictureError if ``size`` (width, height) is empty or above ``MAX_PIXELS``."""
+    width, height = size
+    if not width or not height:
+        raise PictureError("empty")
+    if width * height > MAX_PIXELS:
+        # Rounded up to a tenth, so that the number is never the limit it is above.
+        megapixels = -(-width * height // 100_000) / 10
+        raise PictureError(
+            "too_large",
+            width=width,
+            height=height,
+            megapixels=f"{megapixels:g}" if megapixels < 1000 else f"{megapixels:.0f}",
+            limit=MAX_PIXELS // 1_000_000,
+        )
+
+
+@contextmanager
+def decoding(data: bytes = b"") -> Iterator[None]:
+    """Run Pillow without warnings, one thread at a time, and raise nothing but PictureError.
+
+    Args:
+        data: The file that is decoded, to tell a cut one from a damaged one.
+    """
+    logger = logging.getLogger("PIL")
+    with _LOCK, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        level = logger.level
+        logger.setLevel(logging.CRITICAL + 1)
+        try:
+            yield
+        except PictureError:
+            raise
+        except Exception as error:
+            # Broad on purpose: on a hostile file decoders raise OSError, SyntaxError, KeyError,
+            # struct.error, RuntimeError, MemoryError and more, and none of it is our bug.
+            raise _diagnose(error, data) from error
+        finally:
+            logger.setLevel(level)
+
+
+@contextmanager
+def opened_file(source: str | Path | bytes | BinaryIO | None) -> Iterator[Image.Image]:
+    """Yield the picture of a file as Pillow sees it, not yet decoded, inside ``decoding``.
+
+    Args:
+        source: A path, the bytes of a file, or a binary stream, read from its beginning.
+
+    Raises:
+        PictureError: Whatever is wrong with it.
+    """
+    data = _read(source)
+    if not data:
+        raise PictureError("empty")
+    if _SVG.match(data[:4096].replace(b"\0", b"")):  # without zero bytes UTF-16 reads as ASCII
+        raise PictureError("svg")
+    with decoding(data):
+        formats = FORMATS
+        if data[4:8] == b"ftyp":
+            from pillow_heif import register_heif_opener  # slow to import and seldom needed
+
+            register_heif_opener()
+            formats = (*FORMATS, "HEIF")
+        if data.startswith(_PNG):  # decoding does not look at the checksums of the pixels
+            with Image.open(BytesIO(data), formats=formats) as unchecked:
+                check_size(unchecked.size)
+                unchecked.verify()
+        with Image.open(BytesIO(data), formats=formats) as picture:
+            check_size(picture.size)
+            with _silent_libtiff() if picture.format == "TIFF" else nullcontext():
+                yield picture
+
+
+def save_picture(
+    picture: Image.Image, target: str | Path | BinaryIO, format: str | None = None
+) -> None:
+    """Write a picture with its EXIF, ICC profile and resolution, as far as the format has them.
+
+    PNG, TIFF and WebP are lossless; JPEG is written at quality 95 without chroma subsampling,
+    alpha flattened over white; AVIF at quality 90. A path gets the whole file or none.
+
+    Args:
+        picture: As ``images.normalise`` returns it.
+        target: A path, or a binary stream.
+        format: A key of ``WRITERS``; None takes the suffix of the target.
+
+    Raises:
+        PictureError: The format is unknown or too small for the picture, or the target cannot
+            be written.
+    """
+    is_path = isinstance(target, (str, os.PathLike))
+    path = Path(target if is_path else str(getattr(target, "name", "")))
+    writer = writer_of(format or path.suffix)
+    partial = path.parent / f".{secrets.token_hex(8)}.part"
+    try:
+        if is_path:
+            with partial.open("x+b") as stream:
+                _encode(picture, stream, writer)
+            partial.replace(path)
+        else:
+            encoded = BytesIO()
+            _encode(picture, encoded, writer)
+            target.write(encoded.getbuffer())
+    except PictureError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
+        reason = getattr(error, "strerror", None) or str(error)
+        raise PictureError("cannot_write", name=path.name, reason=reason) from error
+    finally:
+        with suppress(OSError, ValueError):  # it is not there after a success
+            partial.unlink()
+
+
+def writer_of(suffix: str) -> str:
+    """Return Pillow's name of the format that a suffix stands for, with or without its dot.
+
+    Raises:
+        PictureError: There is no such format to save in.
+
+    >>> writer_of(".JPG")
+    'JPEG'
+    """
+    suffix = suffix.lower().lstrip(".")
+    if suffix not in WRITERS:
+        shown = suffix or "a file without suffix"
+        raise PictureError("unknown_format", format=shown, possible=", ".join(WRITERS))
+    return WRITERS[suffix]
+
+
+def icc_profile_for(mode: str, profile: bytes | None) -> bytes | None:
+    """Return the ICC profile if it describes pictures of ``mode``, else None.
+
+    The colour space is the four bytes at offset 16 of a profile (ICC.1:2022, 7.2.6).
+    """
+    spaces = {"L": b"GRAY", "LA": b"GRAY", "RGB": b"RGB ", "RGBA": b"RGB ", "CMYK": b"CMYK"}
+    fits = isinstance(profile, bytes) and profile[16:20] == spaces.get(mode)
+    return profile if fits else None
+
+
+def descriptive_exif(exif: Image.Exif) -> bytes:
+    """Return, as EXIF data, the tags that describe a photo.
+
+    The directory of a TIFF file also says how its pixels lie, which is wrong for any other file.
+    """
+    described = Image.Exif()
+    for tag in _TEXT_TAGS:
+        if isinstance(exif.get(tag), str):
+            described[tag] = exif[tag]
+    for tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
+        if tag in exif:
+            described.get_ifd(tag).update(exif.get_ifd(tag))
+    return described.tobytes()
+
+
+def _read(source: str | Path | bytes | BinaryIO | None) -> bytes:
+    if source is None or source == "":
+        raise PictureError("no_picture")
+    try:
+        if isinstance(source, (str, os.PathLike)):
+            if not Path(source).is_file():  # a folder, a pipe, a device, nothing
+                raise PictureError("no_file", name=Path(source).name or str(source))
+            with open(source, "rb") as stream:
+                data = stream.read(MAX_BYTES + 1)
+        elif isinstance(source, (bytes, bytearray, memoryview)):
+            data = bytes(source)
+        else:
+            if source.seekable():
+                source.seek(0)
+            data = source.read(MAX_BYTES + 1)
+    except PictureError:
+        raise
+    except (OSError, ValueError) as error:
+        name = Path(source).name if isinstance(source, (str, os.PathLike)) else "The upload"
+        raise PictureError("no_file", name=name) from error
+    if len(data) > MAX_BYTES:
+        raise PictureError("too_many_bytes", limit=MAX_BYTES >> 20)
+    return data
+
+
+@contextmanager
+def _silent_libtiff() -> Iterator[None]:
+    """Close the process's standard error for a moment: libtiff writes there from C."""
+    try:
+        stderr = os.dup(2)
+    except OSError:  # a process without one
+        yield
+        return
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+
+
+def _diagnose(error: Exception, data: bytes) -> PictureError:
+    if isinstance(error, Image.DecompressionBombError):
+        if data.startswith(_PNG):  # Pillow keeps the size to itself; PNG has it in a fixed place
+            try:
+                check_size((int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")))
+            except PictureError as too_large:
+                return too_large
+        return PictureError("too_large_unknown", limit=MAX_PIXELS // 1_000_000)
+    if isinstance(error, EOFError) or "truncated" in str(error).lower() or _breaks_off(data):
+        return PictureError("truncated")
+    if isinstance(error, UnidentifiedImageError) and not _SIGNATURE.match(data):
+        return PictureError("not_a_picture")
+    return PictureError("unreadable")
+
+
+def _breaks_off(data: bytes) -> bool:
+    """Whether a file is shorter than it says, or lacks the mark that ends its format."""
+    if data[:4] == b"RIFF":
+        return len(data) < 8 + int.from_bytes(data[4:8], "little")
+    if data[:2] == b"BM":
+        return len(data) < int.from_bytes(data[2:6], "little")
+    if data[4:8] == b"ftyp":
+        end = 0
+        while end + 8 <= len(data) and (size := int.from_bytes(data[end : end + 4], "big")) >= 8:
+            end += size
+        return end > len(data)
+    ends = ((_PNG[:4], b"IEND"), (b"\xff\xd8\xff", b"\xff\xd9"), (b"GIF8", b";"))
+    return any(data.startswith(start) and end not in data[-16:] for start, end in ends)
+
+
+def _encode(picture: Image.Image, stream: BinaryIO, writer: str) -> None:
+    has_alpha = picture.mode in ("LA", "RGBA")
+    if writer == "JPEG" and has_alpha:
+        paper = Image.new(picture.mode[:-1], picture.size, "white")
+        paper.paste(picture.convert(paper.mode), mask=picture.getchannel("A"))
+        paper.info, picture = picture.info, paper
+    elif writer in ("WEBP", "AVIF"):  # neither has grey; converting here sorts out the profile
+        picture = picture.convert("RGBA" if has_alpha else "RGB")
+    is_large = picture.width * picture.height > 4_000_000
+    options = {
+        "PNG": {"compress_level": 1 if is_large else 6},
+        "JPEG": {"quality": 95, "subsampling": "4:4:4"},
+        "WEBP": {"lossless": True, "exact": True, "quality": 20 if is_large else 70},
+        "TIFF": {"compression": "tiff_adobe_deflate"},
+        "AVIF": {"quality": 90, "subsampling": "4:4:4", "speed": 8 if is_large else 6},
+    }[writer]
+    # Named even where it is None: left out, Pillow would take one that does not fit the mode.
+    options["icc_profile"] = icc_profile_for(picture.mode, picture.info.get("icc_profile"))
+    if "dpi" in picture.info:
+        options["dpi"] = picture.info["dpi"]
+    if "exif" in picture.info:
+        options["exif"] = picture.info["exif"]
+    try:
+        with decoding():
+            if writer == "TIFF" and "exif" in options:
+                whole = Image.Exif()
+                whole.load(options["exif"])
+                options["exif"] = descriptive_exif(whole)
+                del options["compression"]  # by way of libtiff, Pillow would lose most of it
+            picture.save(stream, writer, **options)
+    except PictureError as error:
+        cause = error.__cause__
+        if isinstance(cause, OSError) and cause.errno:  # the disk, not the encoder
+            raise cause from None
+        if "exif" in options:  # broken, or above the 64 KiB of JPEG: it must not cost the picture
+            bare = picture.copy()
+            del bare.info["exif"]
+            stream.seek(0)
+            stream.truncate()
+            return _encode(bare, stream, writer)
+        width, height = picture.size
+        raise PictureError("cannot_save", width=width, height=height, format=writer) from cause

@@ -1,0 +1,202 @@
+"""The table of tasks: one frozen entry says all there is to train, load, run and judge one."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
+
+import torch
+from torch import Generator, Tensor, nn
+
+from deconv_demo import baselines, degradations
+from deconv_demo.networks import DeconvUNet, DeconvUpscaler
+
+# What a degradation hands over: the degraded image, and the standard deviation of its noise
+# for networks that are told it (None for the others).
+Degraded = tuple[Tensor, Tensor | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a network is trained.
+
+    Attributes:
+        patch: Side of a training crop, in pixels of the degraded image.
+        batch: Crops in one step.
+        margin: Pixels that are cropped around a patch before it is degraded and cut off
+            afterwards, so that no border of a degradation is learned.
+        learning_rate: Peak of the schedule.
+        ema_decay: Decay a step of the averaged weights, which are the ones saved.
+        gradient_clip: Largest norm of a gradient.
+    """
+
+    patch: int = 64
+    batch: int = 8
+    margin: int = 0
+    learning_rate: float = 4e-4
+    ema_decay: float = 0.999
+    gradient_clip: float = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Control:
+    """A slider of the page and a keyword of ``enhance``.
+
+    Attributes:
+        name: The keyword.
+        minimum, maximum, step: Its range, in the units ``enhance`` takes.
+        default: None lets the program estimate the value from the picture.
+        shown_per_unit: What the page multiplies a value with (255 for a sigma).
+    """
+
+    name: str
+    minimum: float
+    maximum: float
+    step: float
+    default: float | None
+    shown_per_unit: float = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """One known damage on which a task is judged.
+
+    Attributes:
+        name: As in tables: "sigma 25".
+        degrade: ``(clean, generator)`` to ``Degraded``.
+    """
+
+    name: str
+    degrade: Callable[[Tensor, Generator], Degraded]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One pretrained network and all that is needed to train, load, run and judge it.
+
+    Attributes:
+        build: Makes the network, a ``functools.partial`` so that its arguments can be read.
+        degrade: Random damage for training, ``(clean, generator)`` to ``Degraded``.
+        scale: Output side / input side.
+        controls: What a visitor may set.
+        settings: Fixed damages for judging; the middle one chooses between weights.
+        baseline: The classical method of the task, ``(degraded, setting's sigma)`` to image.
+        baseline_name: Its name in tables.
+        tile_limit: Longest side of a tile, in pixels of the degraded picture: short enough for
+            a quick Stop and little memory, long enough that overlaps cost little.
+        on_luma: Whether PSNR is taken on Y with ``scale`` pixels of border cut off, as the
+            papers on upscaling do, instead of on RGB.
+        recipe: How it is trained.
+    """
+
+    build: Callable[[], nn.Module]
+    degrade: Callable[[Tensor, Generator], Degraded]
+    scale: int = 1
+    controls: tuple[Control, ...] = ()
+    settings: tuple[Setting, ...]
+    baseline: Callable[[Tensor, Tensor | None], Tensor]
+    baseline_name: str
+    tile_limit: int = 576
+    on_luma: bool = False
+    recipe: Recipe = Recipe()
+
+    def describe(self) -> dict[str, str]:
+        """Return network and recipe as text, to travel in the header of a weights file."""
+        network = {"class": self.build.func.__name__, **self.build.keywords}
+        return {
+            "network": json.dumps(network, sort_keys=True),
+            "recipe": json.dumps(dataclasses.asdict(self.recipe), sort_keys=True),
+        }
+
+
+def _with_noise(clean: Tensor, generator: Generator, *, sigma: float | None = None) -> Degraded:
+    """Noise of one ``sigma``, or of one drawn for each image from 0 to 55 / 255."""
+    if sigma is None:
+        levels = torch.rand(len(clean), generator=generator).to(clean.device) * (55 / 255)
+    else:
+        levels = torch.full((len(clean),), sigma, device=clean.device)
+    return degradations.add_gaussian_noise(clean, levels, generator), levels
+
+
+def _with_blur(clean: Tensor, generator: Generator, *, kernel: Tensor | None = None) -> Degraded:
+    """Blur and faint noise: one ``kernel`` and 2.55 / 255, or both drawn for each image."""
+    if kernel is None:
+        kernel = torch.stack([degradations.random_blur_kernel(generator) for _ in clean])
+        sigma = torch.rand(len(clean), generator=generator).to(clean.device) * (5 / 255)
+    else:
+        sigma = 2.55 / 255
+    return degradations.blur_and_noise(clean, kernel, sigma, generator), None
+
+
+def _smaller(clean: Tensor, _generator: Generator, *, scale: int) -> Degraded:
+    return degradations.downscale(clean, scale), None
+
+
+def _blur_setting(name: str, kernel: Tensor) -> Setting:
+    return Setting(name=name, degrade=partial(_with_blur, kernel=kernel))
+
+
+def _upscale(scale: int, *, channels: int, blocks: int, patch: int) -> Task:
+    return Task(
+        build=partial(DeconvUpscaler, channels=channels, blocks=blocks, scale=scale),
+        degrade=partial(_smaller, scale=scale),
+        scale=scale,
+        settings=(Setting(name=f"bicubic 1/{scale}", degrade=partial(_smaller, scale=scale)),),
+        baseline=partial(baselines.bicubic, scale=scale),
+        baseline_name="bicubic",
+        tile_limit=384 if scale == 2 else 256,
+        on_luma=True,
+        recipe=Recipe(patch=patch, margin=4),
+    )
+
+
+TASKS: Mapping[str, Task] = MappingProxyType(
+    {
+        "denoise": Task(
+            build=partial(
+                DeconvUNet,
+                widths=(32, 64, 128, 192),
+                blocks=(2, 2, 2, 4),
+                noise_level_map=True,
+                bias=False,
+            ),
+            degrade=_with_noise,
+            controls=(
+                Control(
+                    name="sigma",
+                    minimum=0,
+                    maximum=75 / 255,
+                    step=1 / 255,
+                    default=None,
+                    shown_per_unit=255,
+                ),
+            ),
+            settings=tuple(
+                Setting(name=f"sigma {level}", degrade=partial(_with_noise, sigma=level / 255))
+                for level in (15, 25, 50)
+            ),
+            baseline=baselines.wavelet_denoise,
+            baseline_name="wavelet (BayesShrink, told sigma)",
+        ),
+        "deblur": Task(
+            build=partial(DeconvUNet, widths=(32, 64, 128, 192), blocks=(2, 2, 2, 4), bias=False),
+            degrade=_with_blur,
+            controls=(Control(name="amount", minimum=0, maximum=1, step=0.05, default=1.0),),
+            settings=(
+                _blur_setting("Gaussian 1.0", degradations.gaussian_kernel(1.0)),
+                _blur_setting("motion 9 px", degradations.motion_kernel(9, 0.5)),
+                _blur_setting("Gaussian 1.6", degradations.gaussian_kernel(1.6)),
+                _blur_setting("Gaussian 2.4", degradations.gaussian_kernel(2.4)),
+                _blur_setting("motion 15 px", degradations.motion_kernel(15, 2.0, 0.8)),
+                _blur_setting("defocus 3 px", degradations.defocus_kernel(3.0)),
+            ),
+            baseline=baselines.unsharp_mask,
+            baseline_name="unsharp mask",
+            recipe=Recipe(margin=degradations.BLUR_KERNEL_SIZE // 2),
+        ),
+        "upscale_x2": _upscale(2, channels=64, blocks=6, patch=48),
+        "upscale_x4": _upscale(4, channels=64, blocks=8, patch=48),
+    }
+)

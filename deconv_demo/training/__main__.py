@@ -1,0 +1,80 @@
+"""The command line of training and evaluation."""
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+
+from deconv_demo.tasks import TASKS
+from deconv_demo.training.data import DataError
+from deconv_demo.weights import WEIGHTS_DIR, WeightsError
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m deconv_demo.training")
+    commands = parser.add_subparsers(dest="command", required=True)
+    train = commands.add_parser("train", help="train the network of one task")
+    train.add_argument("task_id", choices=TASKS)
+    train.add_argument("--data", type=Path, nargs="+", required=True, metavar="FOLDER_OR_TAR")
+    train.add_argument("--minutes", type=float, required=True, help="budget; drives the schedule")
+    train.add_argument("--validation", type=Path, nargs="+", metavar="FOLDER_OR_TAR")
+    train.add_argument("--weights", type=Path, help="file to continue and replace")
+    train.add_argument("--start-from", type=Path, metavar="FILE", help="weights of a relative")
+    train.add_argument("--learning-rate", type=float)
+    train.add_argument("--steps", type=int, help="stop earlier, after so many steps")
+    train.add_argument("--seed", type=int)
+    evaluate = commands.add_parser("evaluate", help="measure the shipped networks")
+    evaluate.add_argument(
+        "--data",
+        type=Path,
+        nargs="+",
+        default=[Path("data/validation")],
+        metavar="FOLDER_OR_TAR",
+        help="clean pictures (default: %(default)s)",
+    )
+    evaluate.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
+    evaluate.add_argument("--output", type=Path, default=WEIGHTS_DIR / "metrics.json")
+    evaluate.add_argument("--limit", type=int, help="judge on the first so many pictures")
+    card = commands.add_parser("card", help="write the model card from the measured numbers")
+    card.add_argument("--metrics", type=Path, default=WEIGHTS_DIR / "metrics.json")
+    card.add_argument("--output", type=Path, default=WEIGHTS_DIR / "README.md")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; 0 on success, 2 with one sentence where the input was wrong."""
+    options = _parser().parse_args(arguments)
+    try:
+        if options.command == "train":
+            from deconv_demo.training.loop import train
+
+            # A shell starts background jobs deaf to Ctrl-C; both signals should save.
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.default_int_handler)
+            train(
+                options.task_id,
+                data=options.data,
+                minutes=options.minutes,
+                weights_path=options.weights or WEIGHTS_DIR / f"{options.task_id}.safetensors",
+                validation=options.validation,
+                start_from=options.start_from,
+                learning_rate=options.learning_rate,
+                steps=options.steps,
+                seed=options.seed,
+            )
+        elif options.command == "card":
+            from deconv_demo.training.card import write_card
+
+            write_card(options.metrics, options.output)
+        else:
+            from deconv_demo.training.evaluation import evaluate
+
+            evaluate(options.tasks, data=options.data, output=options.output, limit=options.limit)
+    except (DataError, WeightsError, FileNotFoundError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+"""The model card: what ``weights/metrics.json`` holds, as a page that people read."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+_HEAD = """---
+license: mit
+library_name: pytorch
+tags: [image-restoration, denoising, deblurring, super-resolution, transposed-convolution]
+---
+
+# Weights of Deconv Lab
+
+Four small networks whose upsampling is done by transposed convolutions alone, each with a kernel
+that is a multiple of its stride, so that every output pixel gets the same number of
+contributions. float16 safetensors; `deconv_demo/tasks.py` builds the network of each file, and
+every file carries its network, recipe and training runs in its header. All numbers below were
+written by `python -m deconv_demo.training evaluate`, and this page by `python -m
+deconv_demo.training card`.
+"""
+
+_TAIL = """
+## How it was measured
+
+PSNR in dB and SSIM (11 × 11 Gaussian window, as in Wang et al. 2004), the mean over the
+validation pictures named above, through the function `enhance` as the page calls it, on 8-bit
+pictures: noise is clipped and rounded before a network sees it. RGB for denoise and deblur; for
+the upscales the Y channel of BT.601, `scale` pixels of border cut off. *degraded* is the damaged
+picture, for an upscale with its pixels repeated. *classical* is, for denoise, wavelet shrinkage
+(BayesShrink) told the noise; for deblur, on each picture the best of nine unsharp masks chosen
+with the truth in hand; for the upscales, bicubic. Deblur is blind; its inputs carry noise of 2.55
+/ 255.
+
+## Data
+
+Trained on 497 photographs under free licences alone: public domain and CC0 (79 pictures), CC BY
+(56), CC BY-SA (227), Unsplash and Pexels licences (135); chosen between on 24 others. No picture
+of a standard test set is among them. The photographs themselves are not part of this repository.
+
+Training sees random crops of the photographs in the eight flips and rotations, damaged anew each
+time: noise of 0 to 55 / 255, clipped and rounded; Gaussian blur of 0.4 to 3.0 pixels, straight
+and curved motion of 1 to 17 pixels, discs of radius 0.5 to 4, each with noise of 0 to 5 / 255;
+antialiased bicubic downscaling.
+
+## What they were not trained for
+
+Strong JPEG compression, noise in blotches or stripes, scratches, several damages at once,
+drawings and text. A blur that differs across the picture is treated as if it were the same
+everywhere. The upscalers sharpen what is there, JPEG blocks included; they do not invent faces or
+letters. Not for diagnosis, evidence or measurement: what looks like detail is a guess from other
+pictures.
+"""
+
+
+def write_card(metrics_path: Path, card_path: Path) -> None:
+    """Write the model card from measured numbers.
+
+    Raises:
+        FileNotFoundError: Nothing has been measured yet.
+    """
+    metrics = json.loads(metrics_path.read_text(encoding="utf-8"))
+    measured = metrics["measured"]
+    sections = [_HEAD, _overview(metrics["tasks"]), _conditions(measured)]
+    sections += [_section(task_id, entry) for task_id, entry in metrics["tasks"].items()]
+    card_path.write_text("\n".join(sections) + _TAIL, encoding="utf-8")
+
+
+def _overview(tasks: dict[str, Any]) -> str:
+    rows = [
+        "| task | parameters | multiply-adds a pixel of the result | seconds a megapixel | file |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    rows += [
+        f"| {task_id} | {entry['parameters']:,} | {entry['macs_per_output_pixel']:,} | "
+        f"{entry['seconds_per_output_megapixel']:.2f} | {entry['bytes'] / 1e6:.1f} MB |"
+        for task_id, entry in tasks.items()
+    ]
+    return "\n".join(rows) + "\n"
+
+
+def _conditions(measured: dict[str, Any]) -> str:
+    return (
+        f"Measured on {measured['date']}, {measured['pictures']} pictures, "
+        f"{measured['megapixels']} megapixels, {measured['processor']}, {measured['threads']} "
+        f"threads, {measured['dtype']}, PyTorch {measured['torch']}.\n"
+    )
+
+
+def _section(task_id: str, entry: dict[str, Any]) -> str:
+    names = list(dict.fromkeys(name for row in entry["settings"].values() for name in row))
+    names.sort(key=["degraded", "classical", "network", "network, strength estimated"].index)
+    rows = [
+        f"## {task_id}",
+        "",
+        f"| damage | {' | '.join(names)} |",
+        f"| --- |{' ---: |' * len(names)}",
+    ]
+    for setting, columns in entry["settings"].items():
+        cells = [f"{columns[name]['psnr']:.2f} / {columns[name]['ssim']:.4f}" for name in names]
+        rows.append(f"| {setting} | {' | '.join(cells)} |")
+    runs = [
+        f"- {run['seconds'] / 60:.0f} minutes, {run['steps']:,} steps on {run['hardware']}: "
+        f"{run['validation_psnr']:.2f} dB on validation crops"
+        for run in entry["runs"]
+    ]
+    return "\n".join([*rows, "", "Training runs that led here:", "", *runs, ""])

@@ -1,0 +1,148 @@
+"""Photographs from folders and tar files, and the random crops that training sees."""
+
+import io
+import tarfile
+import zlib
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Generator, Tensor
+
+from deconv_demo.tasks import Degraded, Task
+
+PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
+
+
+class DataError(RuntimeError):
+    """Nothing to train or judge on where the command line pointed."""
+
+
+def read_pictures(sources: Iterable[Path], *, smallest_side: int = 1) -> list[np.ndarray]:
+    """Read every JPEG, PNG and WebP of folders and tar files, in the order of their names.
+
+    Args:
+        sources: Folders (searched through) and tar files.
+        smallest_side: Pictures with a shorter side are left out.
+
+    Returns:
+        ``(H, W, 3)`` uint8 arrays.
+
+    Raises:
+        DataError: A source does not exist, or all of them together hold no such picture.
+    """
+    sources = list(sources)
+    with ThreadPoolExecutor() as pool:
+        pixels = list(pool.map(_decode, _encoded_pictures(sources)))
+    pixels = [array for array in pixels if min(array.shape[:2]) >= smallest_side]
+    if not pixels:
+        places = ", ".join(str(source) for source in sources)
+        raise DataError(
+            f"No JPEG, PNG or WebP of at least {smallest_side} pixels a side in {places}"
+        )
+    return pixels
+
+
+def _encoded_pictures(sources: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
+    for source in sources:
+        if source.is_dir():
+            for path in sorted(source.rglob("*")):
+                if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file():
+                    yield str(path), path.read_bytes()
+        elif source.is_file():
+            yield from _pictures_of_tar(source)
+        else:
+            raise DataError(f"{source} does not exist; give a folder or a tar file of photographs")
+
+
+def _pictures_of_tar(source: Path) -> Iterator[tuple[str, bytes]]:
+    try:
+        with tarfile.open(source) as archive:
+            members = sorted(archive.getmembers(), key=lambda member: member.name)
+            for member in members:
+                if Path(member.name).suffix.lower() in PICTURE_SUFFIXES and member.isfile():
+                    yield f"{source}:{member.name}", archive.extractfile(member).read()
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+        raise DataError(f"{source} is neither a folder nor a whole tar file: {error}") from error
+
+
+def _decode(named: tuple[str, bytes]) -> np.ndarray:
+    name, encoded = named
+    try:
+        # A copy, because torch wants to be able to write to what it wraps.
+        return np.array(Image.open(io.BytesIO(encoded)).convert("RGB"))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise DataError(f"{name} cannot be read as a picture ({error}); remove it") from error
+
+
+def to_image(pixels: np.ndarray) -> Tensor:
+    """Turn ``(H, W, 3)`` uint8 pixels into a ``(1, 3, H, W)`` float32 image in ``[0, 1]``."""
+    return torch.from_numpy(pixels.astype(np.float32)).div(255).permute(2, 0, 1).unsqueeze(0)
+
+
+def centre_crop(pixels: np.ndarray, side: int) -> np.ndarray:
+    """Cut the middle ``side`` x ``side`` pixels, or the whole of a shorter side."""
+    top, left = (max(length - side, 0) // 2 for length in pixels.shape[:2])
+    return pixels[top : top + side, left : left + side]
+
+
+class CropSampler:
+    """Random degraded / clean pairs: random picture, place, and one of the eight symmetries.
+
+    Pictures are drawn in proportion to their pixels, so that every place is as likely as any
+    other.
+
+    Args:
+        pictures: ``(H, W, 3)`` uint8 arrays, each at least as large as a crop.
+        task: Says how large a crop is and how it is degraded.
+        generator: Source of all randomness, on the CPU.
+        device: Where crops are degraded and handed over.
+    """
+
+    def __init__(
+        self,
+        pictures: list[np.ndarray],
+        task: Task,
+        generator: Generator,
+        device: torch.device,
+    ) -> None:
+        self.task, self.generator, self.device = task, generator, device
+        self.pictures = [torch.from_numpy(array) for array in pictures]
+        self.weights = torch.tensor([float(len(p) * p.shape[1]) for p in self.pictures])
+        self.side = crop_side(task)
+
+    def sample(self) -> tuple[Degraded, Tensor]:
+        """Return ``((degraded, sigma), clean)``, float32 in ``[0, 1]``, without margins."""
+        chosen = torch.multinomial(
+            self.weights, self.task.recipe.batch, replacement=True, generator=self.generator
+        )
+        crops = torch.stack([self._crop(self.pictures[index]) for index in chosen.tolist()])
+        clean = crops.to(self.device, non_blocking=True).permute(0, 3, 1, 2).float().div(255)
+        degraded, sigma = self.task.degrade(clean, self.generator)
+        margin, scale = self.task.recipe.margin, self.task.scale
+        return (_cut(degraded, margin), sigma), _cut(clean, margin * scale)
+
+    def _crop(self, picture: Tensor) -> Tensor:
+        height, width = picture.shape[:2]
+        top = self._integer(height - self.side + 1)
+        left = self._integer(width - self.side + 1)
+        crop = picture[top : top + self.side, left : left + self.side]
+        symmetry = self._integer(8)
+        if symmetry & 4:
+            crop = crop.flip(1)
+        return torch.rot90(crop, symmetry & 3)
+
+    def _integer(self, below: int) -> int:
+        return int(torch.randint(below, (), generator=self.generator))
+
+
+def crop_side(task: Task) -> int:
+    """Return the side of the clean crop that one training pair of ``task`` is made from."""
+    return (task.recipe.patch + 2 * task.recipe.margin) * task.scale
+
+
+def _cut(image: Tensor, margin: int) -> Tensor:
+    return image[..., margin:-margin, margin:-margin] if margin else image

@@ -1,0 +1,169 @@
+"""Judge networks on pictures they have not seen, beside the damage and a classical method."""
+
+import json
+import os
+import platform
+import statistics
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Generator, Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from deconv_demo import images
+from deconv_demo.enhancement import enhance, inference_device, inference_dtype
+from deconv_demo.known_answer import best_classical, repeat_pixels, scores
+from deconv_demo.tasks import TASKS, Setting, Task
+from deconv_demo.training.data import read_pictures, to_image
+from deconv_demo.weights import find_weights, load_into, read_header, sha256
+
+TIMED_SIDE = 512
+TIMED_RUNS = 5
+_RGB = Image.new("RGB", (1, 1))
+
+
+def evaluate(
+    task_ids: list[str], *, data: list[Path], output: Path, limit: int | None = None
+) -> dict[str, Any]:
+    """Measure tasks on clean pictures and write what came out as JSON.
+
+    Entries of other tasks that the file already has are kept.
+
+    Args:
+        task_ids: Keys of ``TASKS``.
+        data: Folders and tar files of clean pictures.
+        output: The JSON file.
+        limit: Judge on the first so many pictures only.
+
+    Returns:
+        What the file holds now: ``tasks`` by id, each with ``settings``, ``parameters``,
+        ``macs_per_output_pixel``, ``seconds_per_output_megapixel``, ``sha256``.
+
+    Raises:
+        DataError: No pictures.
+        WeightsError: Weights are missing or damaged.
+    """
+    pictures = read_pictures(data)[:limit]
+    report = _read_report(output)
+    report["measured"] = {
+        "date": datetime.now(timezone.utc).date().isoformat(),
+        "pictures": len(pictures),
+        "megapixels": round(sum(p.shape[0] * p.shape[1] for p in pictures) / 1e6, 2),
+        "processor": _processor(),
+        "threads": torch.get_num_threads(),
+        "dtype": str(inference_dtype(inference_device())).removeprefix("torch."),
+        "torch": torch.__version__,
+    }
+    for task_id in task_ids:
+        path = find_weights(task_id)
+        # Recorded first: loading refuses a file that is not the recorded one.
+        entry = report.setdefault("tasks", {})[task_id] = {
+            "sha256": sha256(path),
+            "bytes": path.stat().st_size,
+            "runs": json.loads(read_header(path).get("runs", "[]")),
+        }
+        _write_report(report, output)
+        entry.update(_cost(task_id), baseline=TASKS[task_id].baseline_name, settings={})
+        for setting in TASKS[task_id].settings:
+            entry["settings"][setting.name] = _judge(task_id, setting, pictures)
+            print(task_id, setting.name, json.dumps(entry["settings"][setting.name]), flush=True)
+        _write_report(report, output)
+    return report
+
+
+def _judge(task_id: str, setting: Setting, pictures: list[np.ndarray]) -> dict[str, Any]:
+    """Mean PSNR and SSIM of the degraded picture, the classical method and the network."""
+    task = TASKS[task_id]
+    columns: dict[str, list[tuple[float, float]]] = {}
+
+    def add(name: str, restored: Tensor, clean: Tensor) -> None:
+        columns.setdefault(name, []).append(scores(restored, clean, task))
+
+    for index, pixels in enumerate(pictures):
+        clean = clean_image(pixels, task)
+        degraded, sigma = degrade(clean, setting, index)
+        picture = images.from_pixels(images.to_uint8(degraded), like=_RGB)
+        add("degraded", repeat_pixels(degraded, task.scale), clean)
+        add("classical", best_classical(task_id, degraded, sigma, clean)[1], clean)
+        told = {} if sigma is None else {"sigma": sigma.item()}
+        add("network", images.to_image(enhance(picture, task_id, **told).after), clean)
+        if sigma is not None:
+            blind = enhance(picture, task_id)
+            add("network, strength estimated", images.to_image(blind.after), clean)
+    return {
+        name: {
+            "psnr": round(statistics.fmean(value for value, _ in values), 3),
+            "ssim": round(statistics.fmean(value for _, value in values), 4),
+        }
+        for name, values in columns.items()
+    }
+
+
+def _cost(task_id: str) -> dict[str, float]:
+    """Parameters, multiply-accumulates and seconds of one task on this machine."""
+    task = TASKS[task_id]
+    model = task.build().eval()
+    load_into(model, find_weights(task_id))
+    image = torch.rand(1, 3, 256, 256)
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        model(image, torch.zeros(1)) if model.noise_level_map else model(image)
+    output_pixels = (256 * task.scale) ** 2
+    noisy = np.random.default_rng(0).integers(0, 256, (TIMED_SIDE, TIMED_SIDE, 3), np.uint8)
+    picture = images.from_pixels(noisy, like=_RGB)
+    # The strength is told, so that the network is timed and not the estimate.
+    controls = {"sigma": 25 / 255} if model.noise_level_map else {}
+    seconds = [enhance(picture, task_id, **controls).seconds for _ in range(TIMED_RUNS)]
+    megapixels = (TIMED_SIDE * task.scale) ** 2 / 1e6
+    return {
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "macs_per_output_pixel": round(counter.get_total_flops() / 2 / output_pixels),
+        "seconds_per_output_megapixel": round(statistics.median(seconds[1:]) / megapixels, 3),
+    }
+
+
+def _processor() -> str:
+    if sys.platform == "linux":
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return f"{line.split(':', 1)[1].strip()}, {os.cpu_count()} cores"
+    return f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores"
+
+
+def _read_report(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def _write_report(report: dict[str, Any], path: Path) -> None:
+    path.write_text(json.dumps(report, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def clean_image(pixels: np.ndarray, task: Task) -> Tensor:
+    """Return the ground truth ``(1, 3, H, W)``: cut so that ``task.scale`` divides its sides."""
+    height, width = (length - length % task.scale for length in pixels.shape[:2])
+    return to_image(pixels[:height, :width])
+
+
+def degrade(clean: Tensor, setting: Setting, index: int) -> tuple[Tensor, Tensor | None]:
+    """Damage picture number ``index`` of a set, the same way every time."""
+    return setting.degrade(clean, Generator().manual_seed(index))
+
+
+@torch.inference_mode()
+def mean_psnr(
+    model: nn.Module, task: Task, pictures: list[np.ndarray], device: torch.device
+) -> float:
+    """Mean PSNR over all settings of a task and all pictures, for choosing between weights."""
+    values = []
+    for index, pixels in enumerate(pictures):
+        clean = clean_image(pixels, task)
+        for setting in task.settings:
+            degraded, sigma = degrade(clean, setting, index)
+            inputs = [degraded] if sigma is None else [degraded, sigma]
+            restored = model(*(tensor.to(device) for tensor in inputs)).cpu()
+            values.append(scores(restored, clean, task)[0])
+    return float(np.mean(values))

@@ -1,0 +1,203 @@
+"""The training loop: a budget in minutes, the best weights on disk at every moment."""
+
+import copy
+import json
+import math
+import platform
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from deconv_demo.tasks import TASKS
+from deconv_demo.training.data import CropSampler, centre_crop, crop_side, read_pictures
+from deconv_demo.training.evaluation import mean_psnr
+from deconv_demo.weights import load_into, read_header, save_weights
+
+WARM_UP_STEPS = 200
+VALIDATION_CROP = 256
+HELD_OUT_PICTURES = 16
+SECONDS_BETWEEN_LINES = 30
+SECONDS_BETWEEN_VALIDATIONS = 300
+# A step that seems to take longer was interrupted (a laptop lid, a paused process); the pause
+# must not eat the budget.
+LONGEST_STEP_SECONDS = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a run came to: validation PSNR before and after, and the losses by step."""
+
+    psnr_before: float
+    psnr_after: float
+    losses: list[float]
+
+
+def train(
+    task_id: str,
+    *,
+    data: list[Path],
+    minutes: float,
+    weights_path: Path,
+    validation: list[Path] | None = None,
+    start_from: Path | None = None,
+    learning_rate: float | None = None,
+    steps: int | None = None,
+    seed: int | None = None,
+) -> Outcome:
+    """Train the network of a task and keep the best weights in a file.
+
+    Continues from ``weights_path`` where that file exists. The averaged weights are judged
+    on the validation pictures, and the file is replaced only by better ones. Ctrl-C judges
+    and saves too.
+
+    Args:
+        task_id: Key of ``TASKS``.
+        data: Folders and tar files of clean photographs.
+        minutes: Training time; the learning rate falls to zero along a cosine over it.
+        weights_path: The safetensors file to continue and to replace.
+        validation: Folders and tar files to choose by; None holds out 16 pictures of ``data``.
+        start_from: Weights of a relative, whose fitting tensors are copied, for a network
+            that has no file yet.
+        learning_rate: Peak; None takes the recipe's.
+        steps: Stop after that many steps, if the minutes have not run out before.
+        seed: Of crops and damage; None draws one, so that a continued run sees new crops.
+
+    Raises:
+        DataError: No photographs.
+        WeightsError: ``weights_path`` or ``start_from`` cannot be read.
+    """
+    task, recipe = TASKS[task_id], TASKS[task_id].recipe
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    pictures = read_pictures(data, smallest_side=crop_side(task))
+    if validation is None:
+        count = min(HELD_OUT_PICTURES, len(pictures) // 4)
+        held_out, pictures = pictures[:count] or pictures, pictures[count:]
+    else:
+        held_out = read_pictures(validation)
+    held_out = [centre_crop(pixels, VALIDATION_CROP) for pixels in held_out]
+
+    model = task.build()
+    header: dict[str, str] = {}
+    if weights_path.exists():
+        load_into(model, weights_path)
+        header = read_header(weights_path)
+    elif start_from is not None:
+        load_into(model, start_from, strict=False)
+    model = model.to(device, memory_format=torch.channels_last)
+    average = copy.deepcopy(model).eval().requires_grad_(False)
+
+    seed = torch.seed() if seed is None else seed
+    sampler = CropSampler(pictures, task, torch.Generator().manual_seed(seed % 2**63), device)
+    optimiser = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.99))
+    peak = learning_rate or recipe.learning_rate
+
+    best = psnr_before = _validate(average, task_id, held_out)
+    print(
+        f"{task_id}: {sum(p.numel() for p in model.parameters()):,} parameters, {len(pictures)} "
+        f"pictures, {len(held_out)} for validation, {device}, start at {best:.3f} dB",
+        flush=True,
+    )
+
+    def judge_and_save() -> float:
+        nonlocal best
+        psnr_now = _validate(average, task_id, held_out)
+        if psnr_now > best or not weights_path.exists():
+            best = psnr_now
+            history = {"seconds": round(spent), "steps": step, "validation_psnr": round(best, 3)}
+            save_weights(
+                weights_path, average.state_dict(), _header(task_id, header, history, device)
+            )
+        return psnr_now
+
+    budget, spent, step, losses = minutes * 60, 0.0, 0, []
+    last_line, last_judged, last_psnr = 0.0, 0.0, best
+    try:
+        while spent < budget and (steps is None or step < steps):
+            started = time.monotonic()
+            rate = peak * _schedule(step, spent / budget)
+            losses.append(_step(model, average, optimiser, sampler, rate, step))
+            step += 1
+            spent += min(time.monotonic() - started, LONGEST_STEP_SECONDS)
+            if spent - last_judged > SECONDS_BETWEEN_VALIDATIONS:
+                last_psnr, last_judged = judge_and_save(), spent
+            if spent - last_line > SECONDS_BETWEEN_LINES:
+                last_line = spent
+                left = (budget - spent) / 60
+                print(
+                    f"{task_id} step {step} · loss {np.mean(losses[-200:]):.5f} · validation "
+                    f"{last_psnr:.3f} dB (best {best:.3f}) · rate {rate:.1e} · {left:.1f} min left",
+                    flush=True,
+                )
+    except KeyboardInterrupt:
+        print("stopped by Ctrl-C; judging and saving", flush=True)
+    psnr_after = judge_and_save()
+    print(
+        f"{task_id}: {step} steps in {spent / 60:.1f} min, validation {psnr_before:.3f} -> "
+        f"{psnr_after:.3f} dB, best {best:.3f} dB in {weights_path.name}",
+        flush=True,
+    )
+    return Outcome(psnr_before=psnr_before, psnr_after=psnr_after, losses=losses)
+
+
+def _step(
+    model: nn.Module,
+    average: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    sampler: CropSampler,
+    rate: float,
+    step: int,
+) -> float:
+    """One step of Adam on one batch, then of the averaged weights; returns the loss."""
+    recipe = sampler.task.recipe
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+    (degraded, sigma), clean = sampler.sample()
+    degraded = degraded.contiguous(memory_format=torch.channels_last)
+    with bfloat16_autocast(degraded.device):
+        restored = model(degraded) if sigma is None else model(degraded, sigma)
+    loss = F.l1_loss(restored, clean)
+    loss.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), recipe.gradient_clip)
+    optimiser.step()
+    optimiser.zero_grad(set_to_none=True)
+    # Early on the average follows closely, or it would remember the random start for long.
+    decay = min(recipe.ema_decay, (1 + step) / (10 + step))
+    with torch.no_grad():
+        torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), weight=1 - decay)
+    return loss.item()
+
+
+def _schedule(step: int, progress: float) -> float:
+    """Warm up over the first steps, then a cosine that ends at zero with the budget."""
+    return min(1.0, (step + 1) / WARM_UP_STEPS) * (1 + math.cos(math.pi * min(progress, 1))) / 2
+
+
+def bfloat16_autocast(device: torch.device) -> torch.autocast:
+    """Return the autocast that makes training fast where the hardware has bfloat16 units."""
+    if device.type == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        native = torch.cpu._is_avx512_bf16_supported()
+    return torch.autocast(device.type, torch.bfloat16, enabled=native)
+
+
+def _validate(model: nn.Module, task_id: str, pictures: list[np.ndarray]) -> float:
+    """Mean validation PSNR over the settings of the task, on the crops that a run judges by."""
+    device = next(model.parameters()).device
+    with bfloat16_autocast(device):
+        return mean_psnr(model, TASKS[task_id], pictures, device)
+
+
+def _header(
+    task_id: str, earlier: dict[str, str], history: dict[str, float], device: torch.device
+) -> dict[str, str]:
+    """Task, network, recipe, and every run that led to these weights, as text."""
+    hardware = torch.cuda.get_device_name() if device.type == "cuda" else platform.machine()
+    threads = f", {torch.get_num_threads()} threads" if device.type == "cpu" else ""
+    runs = [*json.loads(earlier.get("runs", "[]")), {**history, "hardware": hardware + threads}]
+    return {"task_id": task_id, **TASKS[task_id].describe(), "runs": json.dumps(runs)}

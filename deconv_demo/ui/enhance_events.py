@@ -1,0 +1,246 @@
+"""What the events of the Enhance tab do: values of components in, updates of components out."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from deconv_demo.known_answer import BLUR_SIZES
+from deconv_demo.tasks import TASKS
+from deconv_demo.ui import enhancing, markup
+from deconv_demo.ui.compare import TEXT_KEYS, compare_value
+from deconv_demo.ui.examples import EXAMPLES, finished_example, keep_finished, open_example
+from deconv_demo.ui.texts import error_sentence, text
+from deconv_demo.ui.workspace import Shelf, Workspace, url_of
+
+log = logging.getLogger(__name__)
+
+FIRST_EXAMPLE = next(iter(EXAMPLES))
+
+
+class EnhanceEvents:
+    """The handlers of the tab.
+
+    The updates of a run are, in this order: status, Run, Stop, then what ``shown`` gives
+    (comparison, facts, scores, download, workspace), then the strength slider.
+
+    Args:
+        shelf: Where pictures are written.
+    """
+
+    def __init__(self, shelf: Shelf) -> None:
+        self.shelf = shelf
+
+    def choose(self, path: str | None, language: str) -> tuple:
+        """Take the picture that a visitor dropped, pasted or took."""
+        try:
+            workspace, preview = enhancing.choose(path, self.shelf)
+        except Exception as error:
+            sentence = self._problem(error, language)
+            buttons = self.buttons(working=False)
+            return None, sentence, *buttons, *self.shown(Workspace(), language)
+        sentence = ""
+        if workspace.source is not None:
+            width, height = workspace.size
+            sentence = text(
+                language, "status.ready", name=workspace.name, width=width, height=height
+            )
+        picture = gr.skip() if preview is None else str(preview)
+        buttons = self.buttons(working=False)
+        return picture, markup.status(sentence), *buttons, *self.shown(workspace, language)
+
+    def clear(self, language: str) -> tuple:
+        """Forget the picture."""
+        return markup.status(""), *self.shown(Workspace(), language)
+
+    def run(
+        self,
+        task_id: str,
+        estimate: bool,
+        sigma: float,
+        amount: float,
+        workspace: Workspace,
+        language: str,
+    ) -> Iterator[tuple]:
+        """Run the task on the picture."""
+        controls = _controls(task_id, estimate, sigma, amount)
+        steps = enhancing.run_task(workspace, task_id, controls, language, self.shelf)
+        yield from self._follow(steps, language)
+
+    def run_known_answer(
+        self,
+        noise: float,
+        blur: str,
+        blur_size: float,
+        jpeg_quality: float,
+        task_id: str,
+        estimate: bool,
+        sigma: float,
+        amount: float,
+        workspace: Workspace,
+        language: str,
+    ) -> Iterator[tuple]:
+        """Damage the picture, repair it, and judge what came out."""
+        wish = enhancing.wished_damage(
+            task_id, noise=noise, blur=blur, blur_size=blur_size, jpeg_quality=jpeg_quality
+        )
+        controls = _controls(task_id, estimate, sigma, amount)
+        steps = enhancing.run_known_answer(workspace, task_id, controls, wish, language, self.shelf)
+        yield from self._follow(steps, language)
+
+    def pick_example(self, language: str, event: gr.EventData) -> Iterator[tuple]:
+        """Open the example whose button was pressed."""
+        yield from self.open_example(str(event.key), language)
+
+    def open_example(self, example_id: str, language: str) -> Iterator[tuple]:
+        """Show an example with its finished result; an unknown id opens the first."""
+        if example_id not in EXAMPLES:
+            example_id = FIRST_EXAMPLE
+        task_id = EXAMPLES[example_id].task_id
+        try:
+            workspace = open_example(example_id)
+        except Exception as error:
+            yield gr.skip(), gr.skip(), *self._failed(error, language)
+            return
+        done = finished_example(example_id)
+        if done is not None:
+            yield str(workspace.source), task_id, *self._finished(done, language)
+            return
+        controls = _controls(task_id, True, 0, 100)
+        # Kept for all visitors: a class that opens the page at once waits for one run.
+        steps = enhancing.run_task(workspace, task_id, controls, language, Shelf())
+        remembered = keep_finished(example_id, steps)
+        for update in self._follow(remembered, language):
+            yield str(workspace.source), task_id, *update
+
+    def waiting(self, language: str) -> tuple:
+        """Answer a click at once, before its turn has come."""
+        return markup.status(text(language, "status.waiting"), share=0), *self.buttons(working=True)
+
+    def stopped(self, language: str) -> tuple:
+        """Say that the run has ended; Gradio has closed it by now."""
+        return markup.status(text(language, "status.stopped")), *self.buttons(working=False)
+
+    def _follow(self, steps: Iterator[Any], language: str) -> Iterator[tuple]:
+        """Turn the steps of a run into updates of the page; an error becomes its sentence."""
+        unchanged = (gr.skip(),) * 5
+        try:
+            for step in steps:
+                if isinstance(step, Workspace):
+                    yield self._finished(step, language)
+                    return
+                sentence, share = step
+                line = markup.status(sentence, share=share or 0)
+                yield line, *self.buttons(working=True), *unchanged, gr.skip()
+        except Exception as error:
+            yield self._failed(error, language)
+
+    def _finished(self, workspace: Workspace, language: str) -> tuple:
+        seconds = f"{workspace.facts['seconds']:.1f}"
+        sigma = workspace.facts.get("sigma")
+        strength = gr.skip() if sigma is None else round(sigma * 255)
+        return (
+            markup.status(text(language, "status.done", seconds=seconds)),
+            *self.buttons(working=False),
+            *self.shown(workspace, language),
+            strength,
+        )
+
+    def _failed(self, error: Exception, language: str) -> tuple:
+        unchanged = (gr.skip(),) * 6
+        return self._problem(error, language), *self.buttons(working=False), *unchanged
+
+    def change_amount(self, amount: float, workspace: Workspace, language: str) -> tuple:
+        """Blend the last result anew."""
+        if workspace.task_id != "deblur" or workspace.restored is None:
+            return (gr.skip(),) * 6
+        try:
+            workspace = enhancing.change_amount(workspace, amount / 100, self.shelf)
+        except Exception as error:
+            return self._problem(error, language), *((gr.skip(),) * 5)
+        line = markup.status(text(language, "status.blended", amount=round(amount)))
+        return line, *self.shown(workspace, language)
+
+    def encode(self, suffix: str, workspace: Workspace) -> Any:
+        """Write the result in another format."""
+        if workspace.after is None:
+            return gr.skip()
+        return gr.DownloadButton(value=str(enhancing.encode(workspace, suffix, self.shelf)))
+
+    def shown(self, workspace: Workspace, language: str) -> tuple:
+        """Return values for comparison, facts, scores, download and workspace."""
+        ready = workspace.after is not None
+        return (
+            self.comparison(workspace, language),
+            markup.facts_line(language, workspace.task_id, workspace.facts),
+            markup.score_table(language, workspace.task_id, workspace.scores),
+            gr.DownloadButton(value=str(workspace.after) if ready else None, interactive=ready),
+            workspace,
+        )
+
+    @staticmethod
+    def comparison(workspace: Workspace, language: str) -> dict | None:
+        """Return the value of the before/after slider."""
+        if workspace.after is None:
+            return None
+        task = TASKS[workspace.task_id]
+        before = "compare.before"
+        if task.scale > 1:
+            before = "compare.before.bicubic"
+        elif workspace.truth is not None:
+            before = "compare.before.damaged"
+        label = text(language, f"task.short.{workspace.task_id}")
+        keys = TEXT_KEYS - {"before", "after"}
+        return compare_value(
+            before_url=url_of(workspace.before),
+            after_url=url_of(workspace.shown_after or workspace.after),
+            width=workspace.size[0],
+            height=workspace.size[1],
+            texts={
+                "before": text(language, before, scale=task.scale),
+                "after": text(language, "compare.after", task=label),
+                **{key: text(language, f"compare.{key}") for key in keys},
+            },
+        )
+
+    @staticmethod
+    def show_controls(task_id: str) -> tuple:
+        """Show what belongs to a task, and hide the rest."""
+        is_deblur = task_id == "deblur"
+        # Upscaling is judged on a small picture alone; noise is offered, but starts at none.
+        noise = {"denoise": 25, "deblur": 2}.get(task_id, 0)
+        return (
+            gr.Group(visible=task_id == "denoise"),
+            gr.Group(visible=is_deblur),
+            gr.Group(visible=is_deblur),
+            noise,
+        )
+
+    @staticmethod
+    def show_blur_size(blur: str) -> Any:
+        """Give the slider of the blur's size the range of that blur."""
+        if blur not in BLUR_SIZES:
+            return gr.Slider(interactive=False)
+        smallest, largest, usual = BLUR_SIZES[blur]
+        return gr.Slider(minimum=smallest, maximum=largest, value=usual, interactive=True)
+
+    @staticmethod
+    def buttons(*, working: bool) -> tuple:
+        """Return updates of Run and Stop."""
+        return gr.Button(interactive=not working), gr.Button(interactive=working)
+
+    @staticmethod
+    def _problem(error: Exception, language: str) -> str:
+        if enhancing.is_our_fault(error):
+            log.exception("unexpected error", exc_info=error)
+        return markup.status(error_sentence(language, error), error=True)
+
+
+def _controls(task_id: str, estimate: bool, sigma: float, amount: float) -> dict:
+    """Return the controls of a task from the widgets of the page, in the units of ``enhance``."""
+    if task_id == "denoise":
+        return {"sigma": None if estimate else sigma / 255}
+    if task_id == "deblur":
+        return {"amount": amount / 100}
+    return {}

@@ -1,0 +1,43 @@
+"""The strip of example pictures, as buttons that work by pointer and keyboard."""
+
+import base64
+from pathlib import Path
+
+import gradio as gr
+
+from deconv_demo.ui.examples import EXAMPLES, thumbnail
+from deconv_demo.ui.texts import text
+
+_SCRIPT = Path(__file__).parent / "static" / "examples.js"
+
+
+def strip_value(language: str) -> dict:
+    """Return texts and thumbnails of all examples in ``language``."""
+    return {
+        "title": text(language, "enhance.examples"),
+        "credits": text(language, "example.credits"),
+        "credits_title": text(language, "example.credits.title"),
+        "items": [
+            {
+                "key": example_id,
+                "name": text(language, f"example.{example_id}"),
+                "task": text(language, f"task.short.{example.task_id}"),
+                "picture": _data_url(thumbnail(example_id)),
+            }
+            for example_id, example in EXAMPLES.items()
+        ],
+    }
+
+
+def build_example_strip() -> gr.HTML:
+    """Place the strip; its ``pick`` event carries ``key``, the id of the example."""
+    return gr.HTML(
+        value=strip_value("en"),
+        html_template='<div class="examples"></div>',
+        js_on_load=_SCRIPT.read_text(encoding="utf-8"),
+        elem_id="examples",
+    )
+
+
+def _data_url(path: Path) -> str:
+    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()

@@ -1,0 +1,97 @@
+"""Small pieces of HTML: status, facts and scores. Only numbers and our own strings go in."""
+
+import math
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+from deconv_demo.known_answer import Score
+from deconv_demo.tasks import TASKS
+from deconv_demo.ui.texts import text
+
+# Shown as an empty bar and a full one; pictures worth looking at lie between.
+LOWEST_PSNR, HIGHEST_PSNR = 10.0, 50.0
+
+
+def safe(string: str) -> str:
+    """Escape a string for a gr.HTML value, whose template treats ``${...}`` as code."""
+    return escape(string).replace("$", "&#36;").replace("{", "&#123;").replace("`", "&#96;")
+
+
+def status(sentence: str, *, error: bool = False, share: float | None = None) -> str:
+    """Return a sentence for the line under the Run button, with a bar where work goes on."""
+    role, kind = ("alert", "error") if error else ("status", "note")
+    bar = ""
+    if share is not None:
+        bar = f'<div class="bar"><i style="width:{100 * share:.1f}%"></i></div>'
+    body = f"<p>{safe(sentence)}</p>" if sentence else ""
+    return f'<div class="status {kind}" role="{role}" aria-live="polite">{body}{bar}</div>'
+
+
+def facts_line(language: str, task_id: str | None, facts: dict[str, Any]) -> str:
+    """Return what the last run did, in one line."""
+    if task_id is None:
+        return ""
+    parts = [
+        text(language, f"task.short.{task_id}"),
+        text(language, "facts.size", width=facts["size"][0], height=facts["size"][1]),
+        text(language, "facts.seconds", seconds=f"{facts['seconds']:.1f}"),
+        text(
+            language, "facts.tile" if facts["tiles"] == 1 else "facts.tiles", count=facts["tiles"]
+        ),
+        facts["dtype"],
+    ]
+    if "sigma" in facts:
+        key = "facts.estimated" if facts["estimated"] else "facts.sigma"
+        parts.append(text(language, key, sigma=f"{facts['sigma'] * 255:.1f}"))
+    if facts.get("amount", 1) < 1:
+        parts.append(text(language, "facts.amount", amount=round(facts["amount"] * 100)))
+    if "shown" in facts:
+        width, height = facts["shown"]
+        parts.append(text(language, "facts.cut", width=width, height=height))
+    return f'<p class="facts">{" · ".join(safe(part) for part in parts)}</p>'
+
+
+def score_table(language: str, task_id: str | None, scores: Sequence[Score]) -> str:
+    """Return damaged picture, classical method and network as a table with bars."""
+    if not scores or task_id is None:
+        return ""
+    on_luma = TASKS[task_id].on_luma
+    names = [
+        text(language, "scores.pixels" if on_luma else "scores.damaged"),
+        text(language, f"scores.{_classical(task_id)}"),
+        text(language, "scores.network"),
+    ]
+    rows = "".join(
+        _row(language, name, score, best=score is scores[-1])
+        for name, score in zip(names, scores, strict=True)
+    )
+    note = text(language, "scores.note_luma" if on_luma else "scores.note")
+    title = text(language, "scores.title")
+    return (
+        f'<table class="scores"><caption>{safe(title)}</caption>'
+        f"<thead><tr><th>{safe(text(language, 'scores.method'))}</th>"
+        f'<th></th><th scope="col">PSNR</th><th scope="col">SSIM</th></tr></thead>'
+        f'<tbody>{rows}</tbody></table><p class="fine">{safe(note)}</p>'
+    )
+
+
+def _classical(task_id: str) -> str:
+    return {"denoise": "wavelet", "deblur": "unsharp"}.get(task_id, "bicubic")
+
+
+def _row(language: str, name: str, score: Score, *, best: bool) -> str:
+    finite = math.isfinite(score.psnr_db)
+    share = (score.psnr_db - LOWEST_PSNR) / (HIGHEST_PSNR - LOWEST_PSNR) if finite else 1
+    shown = f"{score.psnr_db:.2f} dB" if finite else text(language, "scores.equal")
+    return (
+        f'<tr class="{"best" if best else ""}"><th scope="row">{safe(name)}</th>'
+        f'<td class="bar"><i style="width:{100 * min(max(share, 0.02), 1):.1f}%"></i></td>'
+        f"<td>{shown}</td><td>{score.ssim:.4f}</td></tr>"
+    )
+
+
+def definition_list(pairs: Sequence[tuple[str, Any]]) -> str:
+    """Return names and values side by side."""
+    items = "".join(f"<div><dt>{safe(k)}</dt><dd>{safe(str(v))}</dd></div>" for k, v in pairs)
+    return f"<dl>{items}</dl>"

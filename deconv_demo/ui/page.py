@@ -1,0 +1,171 @@
+"""The page: its head, its tabs, and what holds for all of them."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+# Before gradio is imported: nothing is asked of other hosts, and a proxy that stands between
+# this computer and the world must not be asked for this computer itself.
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+for _name in ("NO_PROXY", "no_proxy"):
+    os.environ[_name] = ",".join(filter(None, [os.environ.get(_name), "localhost,127.0.0.1"]))
+
+import gradio as gr  # noqa: E402
+
+from deconv_demo.ui.enhance_tab import EnhanceTab  # noqa: E402
+from deconv_demo.ui.example_strip import strip_value  # noqa: E402
+from deconv_demo.ui.inside_tab import InsideTab  # noqa: E402
+from deconv_demo.ui.language import Translations  # noqa: E402
+from deconv_demo.ui.service import build_service  # noqa: E402
+from deconv_demo.ui.texts import LANGUAGES, preferred_language  # noqa: E402
+from deconv_demo.ui.workspace import Shelf, Workspace  # noqa: E402
+
+STATIC = Path(__file__).parent / "static"
+# Files that visitors made are deleted when they are this old; looked at every so often.
+CACHE_SECONDS = 3600
+MAX_WAITING = 40
+APPEARANCES = ("light", "dark", "projector")
+
+
+def build_page() -> gr.Blocks:
+    """Build the whole page; nothing is served yet."""
+    translations = Translations()
+    with gr.Blocks(
+        title="Deconv Lab", analytics_enabled=False, delete_cache=(CACHE_SECONDS, CACHE_SECONDS)
+    ) as page:
+        made_files: set[str] = set()
+        page.temp_file_sets.append(made_files)
+        shelf = Shelf(made_files.add)
+        language = gr.State("en")
+        workspace = gr.State(Workspace())
+        remembered = gr.BrowserState("", storage_key="deconv-lab-language", secret="deconv-lab")
+
+        switch, appearance = _build_head(translations)
+        enhance_tab = EnhanceTab(language, workspace, translations, shelf)
+        inside_tab = InsideTab(language, workspace, translations)
+        with gr.Tabs(elem_id="tabs") as tabs:
+            with translations.named(gr.Tab(id="enhance"), label="tab.enhance"):
+                enhance_tab.build()
+            inside = translations.named(gr.Tab(id="inside"), label="tab.inside")
+            with inside:
+                inside_tab.build()
+        build_service(shelf)
+
+        inside_tab.wire(inside)
+        enhance_tab.look_inside.click(
+            lambda: gr.Tabs(selected="inside"),
+            None,
+            tabs,
+            show_progress="hidden",
+            queue=False,
+            api_visibility="private",
+        )
+
+        def speak(chosen: str, current: Workspace, layer: str, common_scale: bool) -> list[Any]:
+            return [
+                chosen,
+                chosen,
+                *translations.updates(chosen),
+                *enhance_tab.retold(current, chosen),
+                *inside_tab.retold(current, layer, common_scale, chosen),
+                strip_value(chosen),
+            ]
+
+        def greet(saved: str, request: gr.Request) -> tuple[str, str]:
+            header = request.headers.get("accept-language", "")
+            spoken = saved if saved in LANGUAGES else preferred_language(header)
+            return spoken, spoken
+
+        speaking = [
+            language,
+            remembered,
+            *translations.components,
+            *enhance_tab.told,
+            *inside_tab.told,
+            enhance_tab.examples,
+        ]
+        switch.change(
+            speak,
+            [switch, workspace, inside_tab.layer, inside_tab.common_scale],
+            speaking,
+            show_progress="hidden",
+            queue=False,
+            api_visibility="private",
+        )
+        greeted = page.load(
+            greet,
+            remembered,
+            [switch, language],
+            show_progress="hidden",
+            queue=False,
+            api_visibility="private",
+        )
+        enhance_tab.wire(greeted)
+        appearance.change(None, appearance, None, js=_call("applyAppearance"), queue=False)
+        page.load(None, None, appearance, js=_call("rememberedAppearance"), queue=False)
+    page.queue(max_size=MAX_WAITING, default_concurrency_limit=4)
+    return page
+
+
+def launch_options() -> dict[str, Any]:
+    """Return the arguments of ``launch`` that belong to this page."""
+    sheets = ("page.css", "compare.css", "inside.css")
+    return {
+        "css": "\n".join((STATIC / sheet).read_text(encoding="utf-8") for sheet in sheets),
+        "head": f"<script>{(STATIC / 'page.js').read_text(encoding='utf-8')}</script>",
+        "theme": _theme(),
+        "footer_links": [],
+        "max_file_size": "400mb",
+        "max_threads": 16,
+        "run_history": False,
+        "share": False,
+        "show_error": False,
+        "ssr_mode": False,
+    }
+
+
+def _build_head(translations: Translations) -> tuple[gr.Radio, gr.Radio]:
+    with gr.Row(elem_classes="head"):
+        gr.HTML("<h1>Deconv Lab</h1>", elem_classes="name")
+        translations.named(gr.Markdown(elem_classes="tagline"), value="page.tagline")
+        switch = translations.named(
+            gr.Radio(
+                choices=[(name, code) for code, name in LANGUAGES.items()],
+                value="en",
+                scale=0,
+                min_width=190,
+                elem_id="language",
+                elem_classes="switch",
+                container=False,
+            ),
+            label="page.language",
+        )
+        appearance = translations.named(
+            gr.Radio(
+                value="light",
+                scale=0,
+                min_width=260,
+                elem_id="appearance",
+                elem_classes="switch",
+                container=False,
+            ),
+            label="page.theme",
+            choices=[(f"page.theme.{name}", name) for name in APPEARANCES],
+        )
+    return switch, appearance
+
+
+def _theme() -> gr.themes.Base:
+    # System fonts only: a web font would be asked of another host.
+    return gr.themes.Base(
+        primary_hue=gr.themes.colors.teal,
+        secondary_hue=gr.themes.colors.teal,
+        neutral_hue=gr.themes.colors.slate,
+        radius_size=gr.themes.sizes.radius_md,
+        font=["system-ui", "-apple-system", "Segoe UI", "Noto Sans", "Noto Sans SC", "sans-serif"],
+        font_mono=["ui-monospace", "Menlo", "Consolas", "monospace"],
+    )
+
+
+def _call(function: str) -> str:
+    return f"(...values) => window.deconvLab.{function}(...values)"

@@ -1,0 +1,50 @@
+"""Every string a visitor reads, by language and key."""
+
+import json
+from functools import cache
+from pathlib import Path
+
+from deconv_demo.images import PictureError
+from deconv_demo.weights import WeightsError
+
+LANGUAGES = {"en": "English", "zh-CN": "中文"}
+_LOCALES = Path(__file__).resolve().parent.parent / "locales"
+
+
+@cache
+def _strings(language: str) -> dict[str, str]:
+    return json.loads((_LOCALES / f"{language}.json").read_text(encoding="utf-8"))
+
+
+def text(language: str, key: str, **values: object) -> str:
+    """Return the string of ``key``, its ``{placeholders}`` filled in.
+
+    >>> text("en", "status.tile", done=2, total=6)
+    'Tile 2 of 6'
+    """
+    return _strings(language)[key].format(**values)
+
+
+def preferred_language(accept_language: str) -> str:
+    """Choose from the browser's Accept-Language header: Chinese or, for all others, English.
+
+    >>> preferred_language("zh-TW,zh;q=0.9,en;q=0.8")
+    'zh-CN'
+    """
+    return "zh-CN" if accept_language.strip().lower().startswith("zh") else "en"
+
+
+def error_sentence(language: str, error: Exception) -> str:
+    """Say what went wrong and what to do, in the visitor's language.
+
+    Errors that are no visitor's fault all get the same sentence; their details go to the log.
+    """
+    if isinstance(error, PictureError):
+        translated = _strings(language).get(f"error.picture.{error.code}")
+        return translated.format(**error.values) if translated else str(error)
+    if isinstance(error, WeightsError):
+        return text(language, "error.weights")
+    # PyTorch reports memory that a CPU does not have as a plain RuntimeError.
+    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+        return text(language, "error.memory")
+    return text(language, "error.unexpected")

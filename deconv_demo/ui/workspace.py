@@ -1,0 +1,117 @@
+"""What one visitor has on the page, and the files of it that the page may serve.
+
+A ``Workspace`` holds paths, never pictures or tensors, so that a forgotten tab costs no
+memory. Its files lie in Gradio's own cache folder, the only place this page writes to, and
+are deleted with it.
+"""
+
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import gradio as gr
+from PIL import Image
+
+from deconv_demo import images
+from deconv_demo.known_answer import Score
+
+# Larger pictures are not handed to a browser whole: the comparison shows their middle.
+LARGEST_SHOWN_PIXELS = 50_000_000
+LONGEST_STEM_BYTES = 150
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workspace:
+    """The picture on the page and what was made of it.
+
+    Attributes:
+        source: The file that was chosen, as it came.
+        name: What it is called, fit for a file name.
+        reference: The clean picture that an example was made from; None for visitors' own.
+        sigma: Noise that was added to an example, on ``[0, 1]``.
+        truth: What that picture should have become, where the answer is known.
+        given: The picture that the network was last given, as PNG.
+        task_id: Key of ``TASKS``: what was last run.
+        before, after: What is compared, as PNG; ``after`` is what is downloaded.
+        shown_after: The part of ``after`` that is shown, where it is too large for a browser.
+        restored: ``after`` at full strength, where it can be blended.
+        size: Width and height of ``before`` and ``after``.
+        facts: Of the last run.
+        scores: Of the last run, where the answer is known.
+    """
+
+    source: Path | None = None
+    name: str = "picture"
+    reference: Path | None = None
+    sigma: float = 0.0
+    truth: Path | None = None
+    given: Path | None = None
+    task_id: str | None = None
+    before: Path | None = None
+    after: Path | None = None
+    shown_after: Path | None = None
+    restored: Path | None = None
+    size: tuple[int, int] = (0, 0)
+    facts: dict[str, Any] = field(default_factory=dict)
+    scores: tuple[Score, ...] = ()
+
+    @property
+    def is_example(self) -> bool:
+        """Whether the source was damaged by this page, so that its truth is known."""
+        return self.reference is not None
+
+
+class Shelf:
+    """Writes pictures into Gradio's cache, and has Gradio delete them when they are old.
+
+    Args:
+        register: Takes the path of a file that may be deleted with the rest of the cache;
+            None keeps the files as long as the program runs.
+    """
+
+    def __init__(self, register: Callable[[str], None] | None = None) -> None:
+        self._register = register
+
+    def put(self, picture: Image.Image, name: str) -> Path:
+        """Write a picture without loss (or as the suffix of ``name`` says) and return its path."""
+        folder = Path(gr.utils.get_upload_folder()) / "deconv-lab" / secrets.token_hex(16)
+        folder.mkdir(parents=True)
+        path = folder / name
+        images.save_picture(picture, path)
+        if self._register is not None:
+            self._register(str(path))
+        return path
+
+
+def url_of(path: Path) -> str:
+    """Return where the page finds a file of the cache; relative, so a proxy may sit between."""
+    return f"gradio_api/file={quote(str(path))}"
+
+
+def safe_stem(file_name: str) -> str:
+    """Return the name of a file without folder and suffix, of harmless characters only.
+
+    >>> safe_stem("../my photo (1).final.JPG")
+    'my-photo-1-final'
+    """
+    stem = Path(file_name.replace("\\", "/")).stem
+    name = re.sub(r"[\W_]+", "-", stem).strip("-")[:60]
+    # A file system counts bytes, and a character may take four.
+    return name.encode()[:LONGEST_STEM_BYTES].decode(errors="ignore").strip("-") or "picture"
+
+
+def shown_part(picture: Image.Image) -> Image.Image:
+    """Return the picture, or the middle of one that is too large for a browser."""
+    width, height = picture.size
+    if width * height <= LARGEST_SHOWN_PIXELS:
+        return picture
+    shrink = (LARGEST_SHOWN_PIXELS / (width * height)) ** 0.5
+    part = (int(width * shrink), int(height * shrink))
+    left, top = ((whole - cut) // 2 for whole, cut in zip(picture.size, part, strict=True))
+    cropped = picture.crop((left, top, left + part[0], top + part[1]))
+    cropped.info = dict(picture.info)
+    return cropped

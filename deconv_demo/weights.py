@@ -1,0 +1,158 @@
+"""Find, check, load and save the weights of a task: safetensors files, float16, strict."""
+
+import hashlib
+import json
+import os
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from deconv_demo.tasks import TASKS
+
+WEIGHTS_DIR = Path(
+    os.environ.get("DECONV_LAB_WEIGHTS") or Path(__file__).resolve().parent.parent / "weights"
+)
+# A model repository on the Hugging Face Hub to fall back on, "owner/name" or
+# "owner/name@revision"; unset, nothing is ever asked of the network.
+HUB_REPOSITORY = os.environ.get("DECONV_LAB_HUB", "")
+
+
+class WeightsError(RuntimeError):
+    """A weights file is absent, damaged, or made for another network."""
+
+
+def find_weights(task_id: str) -> Path:
+    """Return the weights file of a task: the folder ``weights/`` first, the Hub second.
+
+    Raises:
+        WeightsError: There is none.
+    """
+    path = WEIGHTS_DIR / f"{task_id}.safetensors"
+    if path.is_file():
+        return path
+    if HUB_REPOSITORY:
+        from huggingface_hub import hf_hub_download
+
+        repository, _, revision = HUB_REPOSITORY.partition("@")
+        try:
+            return Path(hf_hub_download(repository, path.name, revision=revision or None))
+        except OSError as error:
+            raise WeightsError(
+                f"The weights for {task_id!r} are neither in the folder weights/ nor could they "
+                f"be fetched from {repository}. Check the connection, or put {path.name} there."
+            ) from error
+    raise WeightsError(
+        f"The weights for {task_id!r} are missing: weights/{path.name} is not there. Get the "
+        f"file from the project's repository, or make it with "
+        f"`python -m deconv_demo.training train {task_id}`."
+    )
+
+
+@lru_cache(maxsize=len(TASKS))
+def load_model(task_id: str) -> nn.Module:
+    """Build the network of a task with its weights, ready for inference on the CPU.
+
+    Every call gives the same module: leave no hook on it and do not train it.
+
+    Raises:
+        KeyError: ``task_id`` is not in ``TASKS``.
+        WeightsError: The file is absent, cut, altered, or made for another network.
+
+    >>> load_model("denoise").training
+    False
+    """
+    model = TASKS[task_id].build()
+    path = find_weights(task_id)
+    recorded = recorded_sha256(task_id)
+    if recorded is not None and sha256(path) != recorded:
+        raise WeightsError(
+            f"The weights file {path.name} is damaged or has been changed: its SHA-256 is not "
+            "the one in weights/metrics.json. Get the file again, or run "
+            "`python -m deconv_demo.training evaluate` if you trained it yourself."
+        )
+    load_into(model, path)
+    # Convolutions on a CPU are fastest with the channels of a pixel side by side.
+    return model.to(memory_format=torch.channels_last).eval().requires_grad_(False)
+
+
+def load_into(model: nn.Module, path: Path, *, strict: bool = True) -> None:
+    """Copy the tensors of a file into ``model``, all of them or none.
+
+    Args:
+        model: The network that receives them.
+        path: A safetensors file.
+        strict: False copies only the tensors that both sides have in one shape, to start a
+            network from a relative. Where the file's have more input channels (the noise
+            level of the denoiser), the first ones are taken.
+
+    Raises:
+        WeightsError: The file cannot be read, or does not fit the network exactly.
+    """
+    tensors, own = read_tensors(path), model.state_dict()
+    if not strict:
+        tensors = {
+            name: tensor[:, : own[name].shape[1]] if name in own and tensor.dim() == 4 else tensor
+            for name, tensor in tensors.items()
+        }
+    fitting = {
+        name: tensor
+        for name, tensor in tensors.items()
+        if name in own and own[name].shape == tensor.shape
+    }
+    # Checked before anything is copied: PyTorch would copy what fits and then complain.
+    if strict and not tensors.keys() == own.keys() == fitting.keys():
+        odd = sorted((tensors.keys() | own.keys()) - fitting.keys())
+        raise WeightsError(
+            f"The weights file {path.name} was made for another network ({len(odd)} tensors do "
+            f"not fit, {odd[0]} the first); get the one that belongs to this version."
+        )
+    model.load_state_dict(fitting, strict=strict)
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Read a safetensors file as float32 tensors.
+
+    Raises:
+        WeightsError: It is no safetensors file, or was cut short.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(
+            f"The weights file {path.name} cannot be read ({error}). It is cut or no safetensors "
+            "file; get it again from the project's repository."
+        ) from error
+
+
+def read_header(path: Path) -> dict[str, str]:
+    """Return what the header of a weights file says of itself (recipe, training history)."""
+    with safe_open(path, framework="pt") as file:
+        return file.metadata() or {}
+
+
+def save_weights(path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> None:
+    """Write float16 weights in one move, so that no reader ever sees half a file."""
+    half = {name: tensor.detach().half().cpu().contiguous() for name, tensor in tensors.items()}
+    partial = path.with_suffix(".partial")
+    save_file(half, partial, metadata=header)
+    partial.chmod(0o644)  # it is made for its owner alone, and weights are for everybody
+    os.replace(partial, path)
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file as 64 hexadecimal digits."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def recorded_sha256(task_id: str) -> str | None:
+    """Return the SHA-256 that ``weights/metrics.json`` records, None where it has no entry."""
+    try:
+        metrics = json.loads((WEIGHTS_DIR / "metrics.json").read_text(encoding="utf-8"))
+        return metrics["tasks"][task_id]["sha256"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

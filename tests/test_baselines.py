@@ -1,0 +1,91 @@
+"""The classical methods against scikit-image, SciPy and Pillow, and that they help."""
+
+import numpy as np
+import pytest
+import scipy.ndimage
+import skimage.restoration
+import torch
+from torch import Generator
+
+from deconv_demo.baselines import bicubic, unsharp_mask, wavelet_denoise
+from deconv_demo.degradations import add_gaussian_noise, blur, gaussian_kernel
+from deconv_demo.metrics import psnr
+
+
+@pytest.fixture
+def noisy(photos):
+    clean = photos["astronaut"]
+    return add_gaussian_noise(clean, 25 / 255, Generator().manual_seed(0)), clean
+
+
+def test_wavelets_take_noise_away(noisy):
+    degraded, clean = noisy
+    restored = wavelet_denoise(degraded, torch.tensor([25 / 255]))
+    assert restored.dtype == degraded.dtype
+    assert restored.shape == degraded.shape
+    assert psnr(restored, clean) > psnr(degraded, clean) + 3
+
+
+def test_wavelets_are_scikit_images(noisy):
+    degraded, _ = noisy
+    expected = skimage.restoration.denoise_wavelet(
+        degraded[0].permute(1, 2, 0).double().numpy(),
+        sigma=25 / 255,
+        convert2ycbcr=True,
+        channel_axis=-1,
+        rescale_sigma=True,
+    ).clip(0, 1)
+    restored = wavelet_denoise(degraded, torch.tensor([25 / 255]))
+    np.testing.assert_allclose(restored[0].permute(1, 2, 0).numpy(), expected, atol=1e-4)
+
+
+def test_wavelets_use_the_strength_of_each_image(noisy):
+    degraded, _ = noisy
+    levels = torch.tensor([5 / 255, 50 / 255])
+    restored = wavelet_denoise(degraded.expand(2, -1, -1, -1), levels)
+    assert torch.equal(restored[:1], wavelet_denoise(degraded, levels[:1]))
+    rough, smooth = restored.diff(dim=3).abs().mean(dim=(1, 2, 3)).tolist()
+    assert smooth < 0.8 * rough
+
+
+def test_wavelets_estimate_where_nothing_is_told(noisy):
+    degraded, clean = noisy
+    told = psnr(wavelet_denoise(degraded, torch.tensor([25 / 255])), clean)
+    assert psnr(wavelet_denoise(degraded, None), clean) == pytest.approx(told, abs=0.5)
+
+
+def test_unsharp_mask_by_its_formula(photos):
+    degraded = blur(photos["coffee"], gaussian_kernel(1.6))
+    soft = scipy.ndimage.gaussian_filter(degraded[0].numpy(), (0, 2.0, 2.0), mode="reflect")
+    expected = (degraded[0].numpy() + 0.7 * (degraded[0].numpy() - soft)).clip(0, 1)
+    sharpened = unsharp_mask(degraded, radius=2.0, amount=0.7)
+    np.testing.assert_allclose(sharpened[0].numpy(), expected, atol=1e-5)
+
+
+def test_unsharp_mask_brings_a_blurred_picture_closer(photos):
+    for name, clean in photos.items():
+        degraded = blur(clean, gaussian_kernel(1.6))
+        assert psnr(unsharp_mask(degraded), clean) > psnr(degraded, clean), name
+
+
+def test_no_unsharp_mask_at_all(photos):
+    torch.testing.assert_close(unsharp_mask(photos["cat"], amount=0), photos["cat"])
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_bicubic_is_pillows(scale, random_image, resize_with_pillow):
+    degraded = random_image(9, 14)
+    expected = resize_with_pillow(degraded, (9 * scale, 14 * scale)).clamp(0, 1)
+    torch.testing.assert_close(bicubic(degraded, scale=scale), expected, rtol=0, atol=1e-5)
+
+
+def test_baselines_stay_in_range():
+    edge = torch.zeros(1, 3, 32, 32)
+    edge[..., 16:] = 1
+    for restored in (
+        bicubic(edge, scale=2),
+        unsharp_mask(edge, amount=3),
+        wavelet_denoise(edge, torch.tensor([0.1])),
+    ):
+        assert 0 <= restored.min() < 0.01
+        assert 0.99 < restored.max() <= 1

@@ -1,0 +1,375 @@
+"""The Enhance tab in a browser: what is shown is what was given and what the network made."""
+
+import io
+import struct
+import threading
+import zlib
+
+import numpy as np
+import pytest
+from PIL import ExifTags, Image, ImageCms
+
+from deconv_demo import enhancement, weights
+from deconv_demo.enhancement import enhance
+from deconv_demo.images import open_picture, to_pixels
+from deconv_demo.known_answer import Damage, damage, judge, prepare_reference
+from deconv_demo.picture_files import MESSAGES, PictureError
+from deconv_demo.tasks import TASKS
+from deconv_demo.ui import examples
+from deconv_demo.ui.texts import LANGUAGES, error_sentence, text
+
+pytestmark = pytest.mark.browser
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def noise(width=64, height=48, seed=0):
+    generator = np.random.default_rng(seed)
+    return Image.fromarray(generator.integers(0, 256, (height, width, 3), dtype=np.uint8))
+
+
+@pytest.fixture
+def noise_file(tmp_path):
+    path = tmp_path / "noise.png"
+    noise().save(path)
+    return path
+
+
+@pytest.fixture
+def tiles(monkeypatch):
+    """Which tiles were begun and ended; ``tiles.gate`` holds them up while it is cleared."""
+
+    class Tiles:
+        begun, ended = 0, 0
+        gate = threading.Event()
+
+    tiles, make = Tiles(), enhancement._tile_runner
+    tiles.gate.set()
+
+    def make_counted(*arguments):
+        run = make(*arguments)
+
+        def counted(tile):
+            tiles.begun += 1
+            assert tiles.gate.wait(120)
+            result = run(tile)
+            tiles.ended += 1
+            return result
+
+        return counted
+
+    monkeypatch.setattr(enhancement, "_tile_runner", make_counted)
+    yield tiles
+    tiles.gate.set()
+
+
+def test_every_task_shows_what_was_given_and_what_enhance_makes(visit, noise_file):
+    visitor = visit()
+    visitor.choose(noise_file)
+    given = np.array(noise())
+    for task_id, task in TASKS.items():
+        visitor.choose_task(task_id)
+        visitor.run()
+        before, after = visitor.pixels("before"), visitor.pixels("after")
+        if task.scale == 1:
+            assert np.array_equal(before, given)
+        else:
+            size = (64 * task.scale, 48 * task.scale)
+            assert np.array_equal(before, noise().resize(size, Image.Resampling.BICUBIC))
+        expected = enhance(open_picture(noise_file), task_id).after
+        assert after.shape == before.shape
+        assert np.array_equal(after, to_pixels(expected))
+        caption = visitor.page.locator("[data-side=before] .compare-caption").text_content()
+        assert ("bicubic" in caption) == (task.scale > 1)
+        assert visitor.scores() == []  # no truth is known of this picture
+
+
+def test_the_strength_is_the_one_that_is_set(visit, noise_file):
+    visitor = visit()
+    visitor.choose(noise_file)
+    visitor.page.uncheck("input[type=checkbox]:visible")
+    visitor.page.fill("#sigma input[type=number]", "60")
+    visitor.page.press("#sigma input[type=number]", "Tab")
+    visitor.run()
+    expected = enhance(noise(), "denoise", sigma=60 / 255).after
+    assert np.array_equal(visitor.pixels("after"), np.array(expected))
+    assert "noise σ 60.0 / 255" in visitor.page.inner_text("#facts")
+
+
+def test_the_divider_moves_by_keyboard_and_by_dragging(visit):
+    visitor = visit()
+    divider = visitor.page.locator(".compare input[type=range]")
+    divider.press("PageUp")
+    assert divider.input_value() == "60"
+    stage = visitor.page.locator(".compare-stage")
+    stage.scroll_into_view_if_needed()
+    box = stage.bounding_box()
+    handle = visitor.page.locator(".compare-handle").bounding_box()
+    x, y = handle["x"] + handle["width"] / 2, box["y"] + 40
+    visitor.page.mouse.move(x, y)
+    visitor.page.mouse.down()
+    visitor.page.mouse.move(x - 150, y, steps=3)
+    visitor.page.mouse.up()
+    visitor.page.wait_for_function("+document.querySelector('.compare input').value < 55")
+
+
+@pytest.mark.parametrize("with_keys", [False, True], ids=["pointer", "keyboard"])
+def test_amount_mixes_without_a_new_run(visit, noise_file, tiles, with_keys):
+    visitor = visit()
+    visitor.choose(noise_file)
+    visitor.choose_task("deblur")
+    visitor.run()
+    made, full = tiles.begun, visitor.pixels("after")
+    former, slider = visitor.source("after"), visitor.page.locator("#amount input[type=range]")
+    if with_keys:
+        slider.press("Home")
+    else:
+        slider.scroll_into_view_if_needed()
+        box = slider.bounding_box()
+        y = box["y"] + box["height"] / 2
+        visitor.page.mouse.move(box["x"] + box["width"] - 2, y)
+        visitor.page.mouse.down()
+        visitor.page.mouse.move(box["x"] - 30, y, steps=5)
+        visitor.page.mouse.up()
+    visitor.wait_for_result(former, text("en", "status.blended", amount=0))
+    assert np.array_equal(visitor.pixels("after"), np.array(noise()))
+    assert not np.array_equal(full, np.array(noise()))
+    assert tiles.begun == made
+
+
+def test_stop_really_stops(visit, noise_file, tmp_path, tiles):
+    visitor = visit()
+    large = tmp_path / "large.png"
+    noise(1800, 1400).save(large)
+    visitor.choose(large)
+    former = visitor.source("after")
+    tiles.begun = tiles.ended = 0
+    visitor.page.click("#run")
+    visitor.wait_for_status("Tile 1 of")
+    visitor.page.click("#stop")
+    visitor.wait_for_status(text("en", "status.stopped"), patience_ms=2_000)
+    begun = tiles.begun
+    assert 1 <= begun < 12
+    visitor.page.wait_for_timeout(2_500)
+    assert tiles.begun <= begun + 1
+    assert visitor.page.inner_text("#status") == text("en", "status.stopped")
+    assert visitor.source("after") == former
+    assert visitor.page.is_disabled("#stop")
+    visitor.page.wait_for_selector("#run:enabled")
+    visitor.choose(noise_file)
+    visitor.run()
+    assert np.array_equal(visitor.pixels("before"), np.array(noise()))
+
+
+@pytest.fixture
+def first_visit(monkeypatch):
+    """Nobody has opened the page yet: its example has to be run."""
+    monkeypatch.setattr(examples, "_finished", {})
+
+
+@pytest.mark.usefixtures("first_visit")
+def test_a_picture_that_comes_while_the_example_runs_is_kept(visit, noise_file, tiles):
+    tiles.gate.clear()
+    visitor = visit(wait=False)
+    visitor.wait_for_status("Tile 0 of")
+    assert visitor.page.is_enabled("#stop")
+    visitor.choose(noise_file)
+    tiles.gate.set()
+    visitor.run()
+    assert np.array_equal(visitor.pixels("before"), np.array(noise()))
+    assert "noise.png" in visitor.page.get_attribute("#picture img", "src")
+
+
+def test_the_download_is_the_after_picture_with_all_that_came_with_it(visit, tmp_path):
+    visitor = visit()
+    picture = noise()
+    alpha = Image.fromarray(np.arange(64 * 48, dtype=np.uint16).reshape(48, 64).astype(np.uint8))
+    picture.putalpha(alpha)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Artist] = "Ada"
+    path = tmp_path / "my photo (1).png"
+    picture.save(path, dpi=(300, 300), icc_profile=SRGB, exif=exif)
+    visitor.give(path)
+    visitor.wait_for_status("my-photo-1 · 64 × 48")
+    visitor.run()
+    downloaded = visitor.download(tmp_path)
+    assert downloaded.name == "my-photo-1-denoise.png"
+    with Image.open(downloaded) as shown:
+        expected = enhance(open_picture(path), "denoise").after
+        assert shown.mode == "RGBA"
+        assert np.array_equal(shown, expected)
+        assert np.array_equal(shown.getchannel("A"), alpha)
+        assert shown.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+        assert shown.info["icc_profile"] == SRGB
+        assert shown.getexif()[ExifTags.Base.Artist] == "Ada"
+
+
+def test_a_photo_that_lies_on_its_side_comes_out_upright(visit, tmp_path):
+    visitor = visit()
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    exif[ExifTags.Base.Make] = "Camera"
+    path = tmp_path / "phone.jpg"
+    noise().save(path, exif=exif, quality=95)
+    with Image.open(path) as stored:
+        upright = np.array(stored.transpose(Image.Transpose.ROTATE_270))
+    visitor.choose(path)
+    visitor.run()
+    assert np.array_equal(visitor.pixels("before"), upright)
+    after = visitor.pixels("after")
+    with Image.open(visitor.download(tmp_path)) as shown:
+        assert shown.size == (48, 64)
+        assert np.array_equal(shown, after)
+        assert ExifTags.Base.Orientation not in shown.getexif()
+        assert shown.getexif()[ExifTags.Base.Make] == "Camera"
+
+
+@pytest.mark.parametrize("suffix", ["tiff", "heic"])
+def test_a_file_that_browsers_do_not_show_is_shown_all_the_same(visit, tmp_path, suffix):
+    if suffix == "heic":
+        pytest.importorskip("pillow_heif").register_heif_opener()
+    visitor = visit()
+    path = tmp_path / f"phone.{suffix}"
+    noise().save(path)
+    visitor.choose(path)
+    visitor.page.wait_for_function("document.querySelector('#picture img').naturalWidth === 64")
+    visitor.run()
+    assert np.array_equal(visitor.pixels("before"), to_pixels(open_picture(path)))
+
+
+def spoilt_files(folder):
+    """Bad files by the code of the sentence they get."""
+    jpeg = io.BytesIO()
+    noise(320, 240).save(jpeg, "JPEG")
+    header = b"IHDR" + struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
+    checksum = struct.pack(">I", zlib.crc32(header))
+    end = b"\0\0\0\0IEND" + struct.pack(">I", zlib.crc32(b"IEND"))
+    contents = {
+        "not_a_picture": ("text.png", b"Dear diary, this is no picture at all."),
+        "truncated": ("cut.jpg", jpeg.getvalue()[:4000]),
+        "too_large": ("huge.png", b"\x89PNG\r\n\x1a\n\0\0\0\r" + header + checksum + end),
+        "svg": ("drawing.svg", b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'),
+        "empty": ("empty.png", b""),
+    }
+    for code, (name, content) in contents.items():
+        (folder / name).write_bytes(content)
+        yield code, folder / name
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_bad_files_get_one_sentence_each_and_a_good_one_works_after_them(
+    visit, noise_file, tmp_path, upload_folder, language
+):
+    visitor = visit(locale=language)
+    visitor.page.wait_for_selector(f"#run:has-text('{text(language, 'enhance.run')}')")
+    for code, path in spoilt_files(tmp_path):
+        values = {}
+        if code == "too_large":
+            values = {"width": 100_000, "height": 100_000, "megapixels": "10000", "limit": 50}
+        visitor.give(path)
+        sentence = error_sentence(language, PictureError(code, **values))
+        visitor.wait_for_status(sentence[:30])
+        alert = visitor.page.locator("#status [role=alert]")
+        assert alert.count() == visitor.page.locator("#status p").count() == 1
+        assert alert.inner_text() == sentence
+        assert str(upload_folder) not in visitor.page.content().replace("/gradio_api/file=", "")
+        assert visitor.page.locator(".toast-body").count() == 0
+        assert visitor.page.is_disabled("#download")
+    visitor.page.click("#run")
+    visitor.wait_for_status(error_sentence(language, PictureError("no_picture")))
+    visitor.choose(noise_file)
+    visitor.page.click("#run")
+    visitor.wait_for_result("", text(language, "status.done", seconds="")[:4].strip())
+    assert np.array_equal(visitor.pixels("before"), np.array(noise()))
+
+
+def test_without_a_picture_the_page_asks_for_one(visit, noise_file):
+    visitor = visit()
+    visitor.page.click("#picture button[aria-label='Remove Image']")
+    visitor.page.wait_for_selector(".compare[data-state=empty]")
+    for button in ("#run", "#answer-run"):
+        if button == "#answer-run":
+            visitor.page.click("#known-answer button")
+        visitor.page.click(button)
+        visitor.page.wait_for_selector("#status [role=alert]")
+        assert visitor.page.inner_text("#status") == MESSAGES["no_picture"]
+        visitor.page.wait_for_selector(f"{button}:enabled")
+        visitor.choose(noise_file)
+        visitor.page.click("#picture button[aria-label='Remove Image']")
+        visitor.page.wait_for_selector("#status:not(:has(p))", state="attached")
+
+
+@pytest.mark.parametrize("fate", ["missing", "cut"])
+def test_weights_missing_or_cut_are_one_sentence_until_they_are_back(
+    visit, noise_file, tmp_path, monkeypatch, fate
+):
+    visitor = visit()
+    visitor.choose(noise_file)
+    former = visitor.source("after")
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    if fate == "cut":
+        whole = weights.find_weights("denoise").read_bytes()
+        (folder / "denoise.safetensors").write_bytes(whole[: len(whole) // 2])
+    with monkeypatch.context() as patch:
+        patch.setattr(weights, "WEIGHTS_DIR", folder)
+        forget_networks()
+        visitor.page.click("#run")
+        visitor.page.wait_for_selector("#status [role=alert]")
+        assert visitor.page.inner_text("#status") == text("en", "error.weights")
+        assert visitor.page.is_enabled("#run")
+    forget_networks()
+    visitor.page.click("#run")
+    visitor.wait_for_result(former)
+    assert np.array_equal(visitor.pixels("before"), np.array(noise()))
+
+
+def forget_networks():
+    weights.load_model.cache_clear()
+    enhancement._model_on.cache_clear()
+
+
+def test_known_answer_shows_the_numbers_that_python_computes(visit, tmp_path, photo_pixels):
+    path = tmp_path / "cat.png"
+    Image.fromarray(photo_pixels["cat"][:80, :96]).save(path)
+    visitor = visit()
+    visitor.choose(path)
+    visitor.page.click("#known-answer button")
+    visitor.run("#answer-run")
+    truth = prepare_reference(open_picture(path), 1)
+    damaged = damage(truth, Damage(sigma=25 / 255))
+    result = enhance(damaged, "denoise")
+    expected = judge(truth, damaged, result, 25 / 255)
+    assert [row[1:] for row in visitor.scores()] == [
+        [f"{score.psnr_db:.2f} dB", f"{score.ssim:.4f}"] for score in expected
+    ]
+    assert np.array_equal(visitor.pixels("before"), np.array(damaged))
+    assert np.array_equal(visitor.pixels("after"), np.array(result.after))
+    # Of the picture itself, which is not damaged, no better version is known.
+    visitor.run()
+    assert np.array_equal(visitor.pixels("before"), np.array(truth))
+    assert visitor.scores() == []
+    assert visitor.page.text_content("[data-side=before] .compare-caption") == "before"
+
+
+def test_an_example_is_judged_by_its_own_noise_after_a_known_answer(visit):
+    visitor = visit()
+    opened = visitor.scores()
+    visitor.page.click("#known-answer button")
+    visitor.page.fill("#known-answer input[type=number] >> nth=0", "5")
+    visitor.page.press("#known-answer input[type=number] >> nth=0", "Tab")
+    visitor.run("#answer-run")
+    assert visitor.scores() != opened
+    visitor.run()
+    assert visitor.scores()[:2] == opened[:2]
+
+
+def test_examples_open_finished_with_their_task(visit):
+    visitor = visit()
+    former = visitor.source("after")
+    visitor.page.click("#examples button[data-key=cat]")
+    visitor.wait_for_result(former)
+    assert visitor.page.is_checked("#task input[value=upscale_x4]")
+    assert visitor.pixels("before").shape == (240, 320, 3)
+    rows = visitor.scores()
+    assert [row[0] for row in rows][:2] == ["Pixels repeated", "Bicubic (classical)"]
+    visitor.page.wait_for_selector("#estimate, #sigma", state="hidden")

@@ -1,0 +1,352 @@
+"""``enhance`` with tiny untrained networks: sizes, modes, controls, progress, stopping."""
+
+import dataclasses
+import threading
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from deconv_demo import enhancement, images
+from deconv_demo.enhancement import Enhancement, TileProgress, enhance, enhance_by_tile
+from deconv_demo.networks import DeconvUNet, DeconvUpscaler
+from deconv_demo.noise_level import estimate_sigma
+from deconv_demo.tasks import TASKS
+
+BUILDERS = {
+    "denoise": partial(DeconvUNet, widths=(4, 8), blocks=(1, 1), noise_level_map=True, bias=False),
+    "deblur": partial(DeconvUNet, widths=(4, 8), blocks=(1, 1)),
+    "upscale_x2": partial(DeconvUpscaler, channels=4, blocks=1, scale=2),
+    "upscale_x4": partial(DeconvUpscaler, channels=4, blocks=1, scale=4),
+}
+TILE_LIMIT = 192
+SIZES = [(1, 1), (5, 3), (33, 70)]
+
+
+class Given(nn.Module):
+    """Stands in for a network: any function of the image, and a note of every call."""
+
+    noise_level_map = False
+    size_multiple = 1
+
+    def __init__(self, function=lambda image: image):
+        super().__init__()
+        self.function, self.calls = function, []
+
+    def forward(self, image, sigma=None):
+        self.calls.append((tuple(image.shape), None if sigma is None else sigma.item()))
+        return self.function(image)
+
+
+@pytest.fixture(autouse=True)
+def use(monkeypatch):
+    """Tiny networks and short tiles on the CPU; call it to put another network in their place."""
+    networks = {}
+    for task_id, build in BUILDERS.items():
+        networks[task_id] = build().eval().requires_grad_(False)
+    tasks = {
+        task_id: dataclasses.replace(task, tile_limit=TILE_LIMIT) for task_id, task in TASKS.items()
+    }
+    monkeypatch.setattr(enhancement, "TASKS", tasks)
+    monkeypatch.setattr(enhancement, "load_model", lambda task_id: networks[task_id])
+    monkeypatch.setattr(enhancement, "inference_device", lambda: torch.device("cpu"))
+
+    def replace(network: nn.Module) -> nn.Module:
+        networks.update(dict.fromkeys(BUILDERS, network))
+        return network
+
+    return replace
+
+
+def random_picture(size: tuple[int, int], mode: str = "RGB", seed: int = 0) -> Image.Image:
+    """A picture of width and height ``size`` with random values in every channel."""
+    channels = len(Image.new(mode, (1, 1)).getbands())
+    shape = (size[1], size[0], channels)
+    values = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+    return Image.merge(mode, [Image.fromarray(values[..., index]) for index in range(channels)])
+
+
+def same_pixels(a: Image.Image, b: Image.Image) -> bool:
+    return a.mode == b.mode and np.array_equal(np.asarray(a), np.asarray(b))
+
+
+@pytest.mark.parametrize("task_id", TASKS)
+@pytest.mark.parametrize("size", SIZES)
+def test_the_result_has_exactly_scale_times_the_size(task_id, size):
+    result = enhance(random_picture(size), task_id)
+    scale = TASKS[task_id].scale
+    assert result.after.size == result.before.size == (size[0] * scale, size[1] * scale)
+    assert result.after.mode == result.before.mode == "RGB"
+    assert result.task_id == task_id
+    assert result.seconds > 0
+
+
+@pytest.mark.parametrize("task_id", TASKS)
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
+def test_the_mode_is_kept(task_id, mode):
+    picture = random_picture((21, 13), mode)
+    result = enhance(picture, task_id)
+    assert result.after.mode == result.before.mode == result.restored.mode == mode
+    if TASKS[task_id].scale == 1 and "A" in mode:
+        assert same_pixels(result.after.getchannel("A"), picture.getchannel("A"))
+        assert same_pixels(result.before, picture)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (40, 30), (300, 210)])
+def test_a_network_that_changes_nothing_gives_the_picture_back(size, use):
+    use(Given())
+    picture = random_picture(size)
+    result = enhance(picture, "deblur")
+    assert same_pixels(result.after, picture)
+    assert same_pixels(result.before, picture)
+
+
+def test_the_picture_given_is_left_as_it_is():
+    picture = random_picture((20, 20), "RGBA")
+    copy = picture.copy()
+    enhance(picture, "denoise")
+    assert same_pixels(picture, copy)
+
+
+@pytest.mark.parametrize(
+    ("added", "expected"), [(0.4, 100), (0.6, 101), (-0.6, 99), (200, 255), (-200, 0)]
+)
+def test_results_are_rounded_and_clipped(added, expected, use):
+    use(Given(lambda image: image.double() + added / 255))
+    after = enhance(Image.new("RGB", (9, 7), (100, 100, 100)), "deblur").after
+    assert np.asarray(after).min() == np.asarray(after).max() == expected
+
+
+def test_channels_are_red_green_blue_on_zero_to_one(use):
+    def check(image):
+        assert image.dtype == torch.float32
+        means = image.mean(dim=(0, 2, 3)).tolist()
+        assert means == pytest.approx([1.0, 0.2, 0.0], abs=1e-6)
+        return image * image.new_tensor([1, 2, 1]).view(1, 3, 1, 1)
+
+    use(Given(check))
+    after = enhance(Image.new("RGB", (9, 7), (255, 51, 0)), "deblur").after
+    assert after.getpixel((3, 3)) == (255, 102, 0)
+
+
+@pytest.mark.parametrize("task_id", ["upscale_x2", "upscale_x4"])
+def test_before_an_upscale_is_pillows_bicubic(task_id):
+    picture = random_picture((19, 11))
+    result = enhance(picture, task_id)
+    assert same_pixels(result.before, picture.resize(result.after.size, Image.Resampling.BICUBIC))
+
+
+def test_sigma_reaches_the_network(use):
+    network = use(Given())
+    result = enhance(random_picture((20, 20)), "denoise", sigma=25 / 255)
+    assert network.calls == [((1, 3, 20, 20), pytest.approx(25 / 255))]
+    assert result.facts["sigma"] == 25 / 255
+
+
+@pytest.mark.parametrize("controls", [{}, {"sigma": None}])
+def test_sigma_is_estimated_once_from_the_whole_picture(controls, use):
+    network = use(Given())
+    pixels = np.random.default_rng(0).normal(128, 20, (40, 210, 3)).clip(0, 255).astype(np.uint8)
+    result = enhance(Image.fromarray(pixels), "denoise", **controls)
+    estimated = estimate_sigma(pixels)
+    assert estimated * 255 == pytest.approx(20, rel=0.1)
+    assert result.facts["sigma"] == estimated
+    assert [sigma for _, sigma in network.calls] == pytest.approx([estimated] * 2)
+
+
+def test_an_estimate_stays_in_the_range_of_the_control():
+    result = enhance(random_picture((64, 64)), "denoise")  # uniform noise: sigma is 74 of 255
+    assert 60 / 255 < result.facts["sigma"] <= 75 / 255
+    extreme = np.random.default_rng(0).integers(0, 2, (64, 64, 3), dtype=np.uint8) * 255
+    assert enhance(Image.fromarray(extreme), "denoise").facts["sigma"] == 75 / 255
+
+
+def test_other_networks_are_told_no_sigma(use):
+    network = use(Given())
+    enhance(random_picture((20, 20)), "deblur")
+    assert network.calls == [((1, 3, 20, 20), None)]
+
+
+def test_facts():
+    result = enhance(random_picture((300, 200)), "upscale_x2")
+    assert result.facts["tiles"] == 2 * 2
+    assert result.facts["device"] == "cpu"
+    assert result.facts["dtype"] in ("float32", "bfloat16")
+    assert result.facts["megapixels"] == pytest.approx(0.24)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
+def test_amount_zero_gives_the_input_back(mode):
+    picture = random_picture((23, 17), mode)
+    result = enhance(picture, "deblur", amount=0)
+    assert same_pixels(result.after, picture)
+    assert result.facts["amount"] == 0
+
+
+def test_amount_blends_before_and_restored(use):
+    use(Given(lambda image: 1 - image))
+    picture = random_picture((40, 30))
+    full = enhance(picture, "deblur", amount=1)
+    assert same_pixels(full.after, full.restored)
+    assert np.array_equal(np.asarray(full.after), 255 - np.asarray(picture))
+    quarter = enhance(picture, "deblur", amount=0.25)
+    assert same_pixels(quarter.restored, full.restored)
+    before, after = np.asarray(picture, float), np.asarray(full.after, float)
+    error = np.asarray(quarter.after, float) - (0.75 * before + 0.25 * after)
+    assert np.abs(error).max() <= 0.5, "rounded to the nearest level"
+
+
+def test_metadata_travels(tmp_path):
+    picture = random_picture((12, 9))
+    picture.info = {"dpi": (300, 300), "icc_profile": b"profile"}
+    normal = images.normalise(picture).info
+    for task_id, controls in [("deblur", {"amount": 0.5}), ("denoise", {}), ("upscale_x2", {})]:
+        after = enhance(picture, task_id, **controls).after
+        assert {key: after.info.get(key) for key in normal} == normal
+
+
+def test_unknown_task():
+    with pytest.raises(KeyError, match=r"unknown task 'sharpen'.*denoise, deblur"):
+        enhance(random_picture((4, 4)), "sharpen")
+
+
+@pytest.mark.parametrize(
+    ("task_id", "controls", "message"),
+    [
+        ("denoise", {"amount": 0.5}, "denoise has no control amount; it has sigma"),
+        ("deblur", {"sigma": 0.1}, "deblur has no control sigma; it has amount"),
+        ("upscale_x2", {"sigma": 0.1}, "upscale_x2 has no control sigma; it has none"),
+        ("upscale_x4", {"b": 1, "a": 2}, "upscale_x4 has no control a, b; it has none"),
+    ],
+)
+def test_controls_of_other_tasks(task_id, controls, message):
+    with pytest.raises(TypeError, match=message):
+        enhance(random_picture((4, 4)), task_id, **controls)
+
+
+@pytest.mark.parametrize(
+    ("task_id", "controls", "message"),
+    [
+        ("denoise", {"sigma": -0.01}, r"sigma must be from 0 to 0\.294118, got -0\.01"),
+        ("denoise", {"sigma": 25}, r"sigma must be from 0 to 0\.294118, got 25"),
+        ("denoise", {"sigma": float("nan")}, "sigma must be from 0 .* got nan"),
+        ("deblur", {"amount": 1.5}, r"amount must be from 0 to 1, got 1\.5"),
+        ("deblur", {"amount": None}, "amount must be from 0 to 1, got None"),
+    ],
+)
+def test_controls_out_of_range(task_id, controls, message):
+    with pytest.raises(ValueError, match=message):
+        enhance(random_picture((4, 4)), task_id, **controls)
+
+
+def test_the_ends_of_a_range_are_inside():
+    for sigma in (0, 75 / 255):
+        assert enhance(random_picture((4, 4)), "denoise", sigma=sigma).facts["sigma"] == sigma
+
+
+def test_no_picture_at_all():
+    with pytest.raises(images.PictureError):
+        enhance(None, "denoise")
+
+
+def test_a_result_too_large_is_refused_before_work(monkeypatch, use):
+    network = use(Given())
+    monkeypatch.setattr(enhancement, "MAX_OUTPUT_PIXELS", 1000)
+    with pytest.raises(images.PictureError) as error:
+        enhance(random_picture((10, 10)), "upscale_x4")
+    assert error.value.code == "result_too_large"
+    assert not network.calls
+    enhance(random_picture((10, 10)), "deblur")
+
+
+@pytest.mark.parametrize("size", [(12, 12), (300, 340)])
+def test_progress_counts_the_tiles_in_order(size):
+    steps: list[TileProgress] = []
+    result = enhance(random_picture(size), "denoise", sigma=0.1, progress=steps.append)
+    total = result.facts["tiles"]
+    assert [step.done for step in steps] == list(range(total + 1))
+    assert {step.total for step in steps} == {total}
+    assert steps[0].seconds_left is None
+    assert all(step.seconds_left > 0 for step in steps[1:-1])
+    assert steps[-1].seconds_left == 0
+
+
+def test_by_tile_gives_progress_then_the_result():
+    *steps, last = enhance_by_tile(random_picture((12, 12)), "deblur")
+    assert all(isinstance(step, TileProgress) for step in steps)
+    assert isinstance(last, Enhancement)
+
+
+def test_closing_stops_the_work(use):
+    network = use(Given())
+    steps = enhance_by_tile(random_picture((700, 20)), "deblur")
+    assert next(steps) == TileProgress(0, 5, None)
+    assert not network.calls
+    assert next(steps).done == 1
+    steps.close()
+    assert len(network.calls) == 1
+
+
+def enhance_in_a_thread(picture: Image.Image, task_id: str) -> Enhancement:
+    """Fail instead of waiting for ever where an earlier run has kept the network to itself."""
+    results = []
+    thread = threading.Thread(target=lambda: results.append(enhance(picture, task_id)), daemon=True)
+    thread.start()
+    thread.join(timeout=20)
+    assert results, "the run before this one never let go"
+    return results[0]
+
+
+def test_a_visitor_who_left_does_not_keep_the_network():
+    waiting = enhance_by_tile(random_picture((700, 20)), "deblur")
+    next(waiting), next(waiting)
+    enhance_in_a_thread(random_picture((20, 20)), "deblur")
+    waiting.close()
+
+
+def test_an_exception_in_progress_ends_the_run(use):
+    network = use(Given())
+
+    def stop(step: TileProgress) -> None:
+        if step.done == 2:
+            raise InterruptedError("enough")
+
+    with pytest.raises(InterruptedError, match="enough"):
+        enhance(random_picture((700, 20)), "deblur", progress=stop)
+    assert len(network.calls) == 2
+
+
+def test_an_error_in_the_network_leaves_it_usable(use):
+    def broken(_image):
+        raise RuntimeError("out of memory")
+
+    use(Given(broken))
+    with pytest.raises(RuntimeError, match="out of memory"):
+        enhance(random_picture((20, 20)), "deblur")
+    use(Given())
+    enhance_in_a_thread(random_picture((20, 20)), "deblur")
+
+
+@pytest.mark.parametrize("task_id", TASKS)
+def test_two_runs_are_equal(task_id):
+    picture = random_picture((210, 40))
+    assert same_pixels(enhance(picture, task_id).after, enhance(picture, task_id).after)
+
+
+def test_no_gradients_are_kept(use):
+    def check(image):
+        assert torch.is_inference_mode_enabled()
+        return image
+
+    use(Given(check))
+    enhance(random_picture((9, 9)), "deblur")
+
+
+def test_every_tile_of_a_large_picture_has_one_shape(use):
+    network = use(Given())
+    enhance(random_picture((333, 251)), "deblur")
+    assert len(network.calls) == 3 * 2
+    assert len({shape for shape, _ in network.calls}) == 1

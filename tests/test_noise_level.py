@@ -1,0 +1,87 @@
+"""The noise estimate against noise that was really added."""
+
+import numpy as np
+import pytest
+import skimage.data
+import skimage.restoration
+
+from deconv_demo.noise_level import LARGEST_PATCH_COUNT, PATCH, estimate_sigma
+
+
+def with_noise(pixels: np.ndarray, level: float) -> np.ndarray:
+    noise = np.random.default_rng(0).normal(0, level, pixels.shape)
+    return np.rint(pixels + noise).clip(0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def pictures() -> dict[str, np.ndarray]:
+    return {
+        "astronaut": skimage.data.astronaut()[100:356, 100:356],
+        "coffee": skimage.data.coffee()[100:356, 200:456],
+        "cat": skimage.data.cat()[20:276, 80:336],
+    }
+
+
+@pytest.mark.parametrize("level", [15, 25, 50])
+@pytest.mark.parametrize("name", ["astronaut", "coffee", "cat"])
+def test_noise_is_found_again(name, level, pictures):
+    estimated = estimate_sigma(with_noise(pictures[name], level)) * 255
+    # Clipping hides part of the noise of 50; and a photograph has a little of its own.
+    assert estimated == pytest.approx(level, rel=0.12)
+
+
+@pytest.mark.parametrize("level", [0, 5, 15, 25, 50])
+@pytest.mark.parametrize("name", ["astronaut", "coffee", "cat"])
+def test_no_worse_than_the_median_of_wavelets(name, level, pictures):
+    noisy = with_noise(pictures[name], level)
+    rival = skimage.restoration.estimate_sigma(noisy, channel_axis=-1, average_sigmas=True)
+    assert abs(estimate_sigma(noisy) * 255 - level) < abs(rival - level) + 1
+
+
+@pytest.mark.parametrize("level", [2, 10, 40])
+def test_noise_alone(level):
+    grey = np.full((96, 96, 3), 128, np.uint8)
+    assert estimate_sigma(with_noise(grey, level)) * 255 == pytest.approx(level, rel=0.06)
+
+
+def test_more_noise_gives_a_higher_estimate(pictures):
+    estimates = [estimate_sigma(with_noise(pictures["cat"], level)) for level in range(0, 60, 12)]
+    assert estimates == sorted(estimates)
+
+
+def test_channels_are_averaged_as_variances():
+    grey = np.full((128, 128, 3), 128.0)
+    grey += np.random.default_rng(0).normal(0, 1, grey.shape) * [0, 10, 20]
+    estimated = estimate_sigma(np.rint(grey).astype(np.uint8)) * 255
+    assert estimated == pytest.approx(np.sqrt((100 + 400) / 3), rel=0.06)
+
+
+def test_clipped_parts_do_not_pull_it_down():
+    half_black = np.full((128, 128, 3), 128.0)
+    half_black[:, :64] = 0
+    assert estimate_sigma(with_noise(half_black, 20)) * 255 == pytest.approx(20, rel=0.1)
+
+
+@pytest.mark.parametrize("value", [0, 128, 255])
+def test_a_flat_picture_has_none(value):
+    assert estimate_sigma(np.full((64, 64, 3), value, np.uint8)) == 0
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2 * PATCH - 1, 400), (400, 2 * PATCH - 1)])
+def test_too_small_to_tell(size):
+    noise = with_noise(np.full((*size, 3), 128, np.uint8), 30)
+    assert estimate_sigma(noise) == 0.0
+
+
+@pytest.mark.parametrize("size", [(16, 16), (16, 17), (20, 16), (16, 300)])
+def test_the_smallest_pictures_give_a_number(size):
+    estimated = estimate_sigma(with_noise(np.full((*size, 3), 128, np.uint8), 10))
+    assert np.isfinite(estimated)
+    assert 0 <= estimated < 30 / 255
+
+
+def test_a_large_picture_is_sampled():
+    side = 600
+    assert (side - PATCH + 1) ** 2 > 2 * LARGEST_PATCH_COUNT
+    noisy = with_noise(np.full((side, side, 3), 128, np.uint8), 10)
+    assert estimate_sigma(noisy) * 255 == pytest.approx(10, rel=0.03)

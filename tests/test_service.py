@@ -1,0 +1,133 @@
+"""The endpoint for other programs is the function of the page, refusals included."""
+
+import json
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from PIL import Image
+
+from deconv_demo.enhancement import enhance
+from deconv_demo.images import open_picture
+from deconv_demo.picture_files import MESSAGES
+from deconv_demo.tasks import TASKS
+
+
+@pytest.fixture(scope="module")
+def client(page_address, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("downloads")
+    client = Client(page_address, verbose=False, download_files=folder)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def noise_file(tmp_path):
+    pixels = np.random.default_rng(3).integers(0, 256, (40, 56, 3), dtype=np.uint8)
+    path = tmp_path / "noise.png"
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def predict(client, path, *arguments):
+    return client.predict(handle_file(path), *arguments, api_name="/enhance")
+
+
+@pytest.mark.parametrize("task_id", TASKS)
+def test_pixels_are_those_of_enhance(client, noise_file, task_id):
+    before, after, facts = predict(client, noise_file, task_id)
+    expected = enhance(open_picture(noise_file), task_id)
+    for path, picture in ((before, expected.before), (after, expected.after)):
+        with Image.open(path) as received:
+            assert received.format == "PNG"
+            assert np.array_equal(received, picture)
+    assert facts["tiles"] == 1
+    assert facts["seconds"] > 0
+
+
+@pytest.mark.parametrize(
+    ("task_id", "sent", "controls"),
+    [("denoise", (60, 1), {"sigma": 60 / 255}), ("deblur", (-1, 0.25), {"amount": 0.25})],
+)
+def test_controls_arrive(client, noise_file, task_id, sent, controls):
+    _, after, _ = predict(client, noise_file, task_id, *sent)
+    expected = enhance(open_picture(noise_file), task_id, **controls)
+    with Image.open(after) as received:
+        assert np.array_equal(received, expected.after)
+
+
+def test_alpha_and_resolution_come_back(client, tmp_path):
+    path = tmp_path / "scan.png"
+    Image.new("RGBA", (20, 16), (200, 100, 50, 77)).save(path, dpi=(300, 300))
+    _, after, _ = predict(client, path, "upscale_x2")
+    with Image.open(after) as received:
+        assert received.mode == "RGBA"
+        assert received.size == (40, 32)
+        assert received.getchannel("A").getextrema() == (77, 77)
+        assert received.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "code"),
+    [
+        ("text.png", b"Dear diary, this is no picture at all.", "not_a_picture"),
+        ("empty.png", b"", "empty"),
+        ("drawing.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "svg"),
+    ],
+)
+def test_a_bad_file_gets_its_sentence(client, tmp_path, upload_folder, name, content, code):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(AppError) as caught:
+        predict(client, path, "denoise")
+    assert MESSAGES[code] in str(caught.value)
+    assert str(upload_folder) not in str(caught.value)
+
+
+def test_no_picture(client):
+    with pytest.raises(AppError, match="No picture has arrived"):
+        client.predict(None, "denoise", api_name="/enhance")
+
+
+def test_an_unknown_task_is_refused(client, noise_file, upload_folder):
+    with pytest.raises(AppError) as caught:
+        predict(client, noise_file, "colourise")
+    assert str(upload_folder) not in str(caught.value)
+
+
+@pytest.mark.parametrize(("task_id", "controls"), [("denoise", (300, 1)), ("deblur", (-1, 7))])
+def test_a_control_outside_its_range_is_refused(client, noise_file, task_id, controls):
+    with pytest.raises(AppError):
+        predict(client, noise_file, task_id, *controls)
+
+
+def test_files_of_this_computer_cannot_be_asked_for(page_address, tmp_path):
+    secret = tmp_path / "secret.png"
+    Image.new("RGB", (8, 8)).save(secret)
+    asked = {"path": str(secret), "meta": {"_type": "gradio.FileData"}}
+    call = f"{page_address}gradio_api/call/enhance"
+    body = json.dumps({"data": [asked, "denoise", -1, 1]}).encode()
+    request = urllib.request.Request(call, body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request) as answer:
+        ticket = json.load(answer)["event_id"]
+    with urllib.request.urlopen(f"{call}/{ticket}") as answer:
+        told = answer.read().decode()
+    assert "event: error" in told
+    assert "event: complete" not in told
+
+
+def test_it_is_the_only_public_endpoint(client):
+    endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    assert set(endpoints) == {"/enhance"}
+    names = [parameter["parameter_name"] for parameter in endpoints["/enhance"]["parameters"]]
+    assert names == ["picture", "task_id", "sigma", "amount"]
+
+
+def test_results_lie_under_a_safe_name(client, tmp_path):
+    path = tmp_path / "my photo (1).png"
+    Image.new("RGB", (12, 12), "gray").save(path)
+    _, after, _ = predict(client, path, "denoise")
+    assert Path(after).name == "my-photo-1-denoise.png"

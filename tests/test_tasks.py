@@ -1,0 +1,150 @@
+"""The table of tasks: what it says can be built, trained on, shown and written down."""
+
+import dataclasses
+import json
+
+import pytest
+import torch
+from torch import Generator
+
+from deconv_demo import networks
+from deconv_demo.__main__ import TASK_IDS
+from deconv_demo.tasks import TASKS
+from deconv_demo.tiling import plan_axis
+
+SETTINGS = [(task_id, setting.name) for task_id, task in TASKS.items() for setting in task.settings]
+
+
+def seeded(seed: int = 0) -> Generator:
+    return Generator().manual_seed(seed)
+
+
+def test_the_command_line_knows_the_same_tasks():
+    assert tuple(TASKS) == TASK_IDS == ("denoise", "deblur", "upscale_x2", "upscale_x4")
+
+
+def test_the_table_cannot_be_changed():
+    with pytest.raises(TypeError):
+        TASKS["sharpen"] = TASKS["deblur"]
+    with pytest.raises(TypeError):
+        del TASKS["denoise"]
+    for task in TASKS.values():
+        for entry in (task, task.recipe, *task.controls, *task.settings):
+            with pytest.raises(dataclasses.FrozenInstanceError):
+                setattr(entry, dataclasses.fields(entry)[0].name, None)
+
+
+@pytest.mark.parametrize("task_id", TASKS)
+def test_the_description_is_enough_to_build_the_network(task_id):
+    task = TASKS[task_id]
+    description = json.loads(json.dumps(task.describe()))
+    assert all(isinstance(value, str) for value in description.values()), "a header holds text"
+    network = json.loads(description["network"])
+    rebuilt = getattr(networks, network.pop("class"))(**network)
+    shapes = {name: tensor.shape for name, tensor in task.build().state_dict().items()}
+    assert {name: tensor.shape for name, tensor in rebuilt.state_dict().items()} == shapes
+    assert json.loads(description["recipe"]) == dataclasses.asdict(task.recipe)
+
+
+def test_descriptions_differ_where_networks_do():
+    described = [task.describe()["network"] for task in TASKS.values()]
+    assert len(set(described)) == len(described)
+
+
+@pytest.mark.parametrize("task_id", TASKS)
+def test_controls(task_id):
+    for control in TASKS[task_id].controls:
+        assert control.minimum < control.maximum
+        assert 0 < control.step < control.maximum - control.minimum
+        assert control.default is None or control.minimum <= control.default <= control.maximum
+        assert control.shown_per_unit > 0
+    names = [control.name for control in TASKS[task_id].controls]
+    assert names == {"denoise": ["sigma"], "deblur": ["amount"]}.get(task_id, [])
+
+
+def test_the_default_of_denoise_is_to_estimate():
+    assert TASKS["denoise"].controls[0].default is None
+    assert TASKS["deblur"].controls[0].default == 1
+
+
+@pytest.mark.parametrize(("task_id", "name"), SETTINGS)
+def test_settings_degrade_to_the_right_size(task_id, name, random_image):
+    task = TASKS[task_id]
+    setting = next(setting for setting in task.settings if setting.name == name)
+    clean = random_image(32, 40, batch=2)
+    degraded, sigma = setting.degrade(clean, seeded())
+    assert degraded.shape == (2, 3, 32 // task.scale, 40 // task.scale)
+    assert degraded.min() >= 0
+    assert degraded.max() <= 1
+    assert (degraded.mul(255) - degraded.mul(255).round()).abs().max() < 1e-3, "not 8-bit"
+    assert task.scale > 1 or not torch.equal(degraded, clean)
+    assert torch.equal(degraded, setting.degrade(clean, seeded())[0])
+    if task.build.keywords.get("noise_level_map"):
+        level = int(name.removeprefix("sigma "))
+        assert sigma.tolist() == pytest.approx([level / 255] * 2)
+    else:
+        assert sigma is None
+
+
+@pytest.mark.parametrize("task_id", TASKS)
+def test_the_names_of_settings_are_unique(task_id):
+    names = [setting.name for setting in TASKS[task_id].settings]
+    assert names
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("task_id", TASKS)
+def test_training_damage(task_id, random_image):
+    task = TASKS[task_id]
+    clean = random_image(32, 48, batch=4)
+    degraded, sigma = task.degrade(clean, seeded())
+    assert degraded.shape == (4, 3, 32 // task.scale, 48 // task.scale)
+    assert degraded.min() >= 0
+    assert degraded.max() <= 1
+    assert torch.equal(degraded, task.degrade(clean, seeded())[0])
+    if task.build.keywords.get("noise_level_map"):
+        assert sigma.shape == (4,)
+        assert len(set(sigma.tolist())) == 4, "each image has a level of its own"
+    else:
+        assert sigma is None
+
+
+def test_denoise_is_trained_from_no_noise_to_55():
+    clean = torch.full((2000, 3, 2, 2), 0.5)
+    _, sigma = TASKS["denoise"].degrade(clean, seeded())
+    assert 0 <= sigma.min() < 0.5 / 255
+    assert 54.5 / 255 < sigma.max() <= 55 / 255
+    assert sigma.mean().item() * 255 == pytest.approx(27.5, abs=1)
+
+
+def test_the_noise_told_is_the_noise_added():
+    clean = torch.full((3, 3, 64, 64), 0.5)
+    degraded, sigma = TASKS["denoise"].degrade(clean, seeded(1))
+    measured = (degraded - clean).flatten(1).std(dim=1)
+    torch.testing.assert_close(measured, sigma, rtol=0.05, atol=0.5 / 255)
+
+
+def test_upscales_have_no_control_and_are_judged_on_luma():
+    for task_id, task in TASKS.items():
+        assert task.on_luma == (task.scale > 1) == task_id.startswith("upscale"), task_id
+    assert (TASKS["upscale_x2"].scale, TASKS["upscale_x4"].scale) == (2, 4)
+
+
+@pytest.mark.parametrize(("task_id", "name"), SETTINGS)
+def test_the_baseline_gives_the_size_of_the_result(task_id, name, random_image):
+    task = TASKS[task_id]
+    setting = next(setting for setting in task.settings if setting.name == name)
+    degraded, sigma = setting.degrade(random_image(32, 40), seeded())
+    restored = task.baseline(degraded, sigma)
+    assert restored.shape == (1, 3, 32, 40)
+    assert restored.dtype == torch.float32
+    assert restored.min() >= 0
+    assert restored.max() <= 1
+    assert task.baseline_name
+
+
+@pytest.mark.parametrize("task_id", TASKS)
+def test_tiles_are_long_enough(task_id):
+    task = TASKS[task_id]
+    axis = plan_axis(5000, tile_limit=task.tile_limit, multiple=task.build().size_multiple)
+    assert len(axis.starts) > 1

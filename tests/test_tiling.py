@@ -1,0 +1,236 @@
+"""Tiles: they cover the picture evenly, and a picture in tiles is the picture in one piece."""
+
+import numpy as np
+import pytest
+import skimage.data
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from deconv_demo.networks import DeconvUNet, DeconvUpscaler
+from deconv_demo.tasks import TASKS
+from deconv_demo.tiling import CONTEXT, OVERLAP, RAMP, count_tiles, plan_axis, run_in_tiles
+from deconv_demo.weights import load_model
+
+LENGTHS = st.integers(1, 3000)
+TILE_LIMITS = st.integers(3 * OVERLAP, 700)
+MULTIPLES = st.sampled_from([1, 2, 4, 8, 16])
+
+
+def random_pixels(height: int, width: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def as_tile_function(network: nn.Module, *conditions: torch.Tensor):
+    """Wrap a network as ``run_in_tiles`` calls it, in the precision of its parameters."""
+    dtype = next(network.parameters()).dtype
+
+    def run(tile: np.ndarray) -> np.ndarray:
+        image = torch.from_numpy(tile).permute(2, 0, 1)[None].to(dtype) / 255
+        with torch.inference_mode():
+            return network(image, *conditions)[0].permute(1, 2, 0).mul(255).numpy()
+
+    return run
+
+
+def in_tiles(pixels: np.ndarray, network, *, scale=1, tile_limit=192, multiple=1) -> np.ndarray:
+    height, width = pixels.shape[:2]
+    output = np.full((height * scale, width * scale, 3), 77, np.uint8)
+    for _ in run_in_tiles(
+        pixels, network, scale=scale, tile_limit=tile_limit, multiple=multiple, output=output
+    ):
+        pass
+    return output
+
+
+def in_one_piece(pixels: np.ndarray, network) -> np.ndarray:
+    return np.rint(network(pixels)).clip(0, 255).astype(np.uint8)
+
+
+def largest_difference(a: np.ndarray, b: np.ndarray) -> int:
+    assert a.shape == b.shape
+    return int(np.abs(a.astype(int) - b.astype(int)).max())
+
+
+@given(length=LENGTHS, tile_limit=TILE_LIMITS, multiple=MULTIPLES, scale=st.sampled_from([1, 2, 4]))
+def test_weights_add_up_to_one(length, tile_limit, multiple, scale):
+    axis = plan_axis(length, tile_limit=tile_limit, multiple=multiple)
+    total = np.zeros((axis.starts[-1] + axis.tile) * scale)
+    for index, start in enumerate(axis.starts):
+        weights = axis.weights(index, scale)
+        assert weights.shape == (axis.tile * scale,)
+        assert weights.min() >= 0
+        total[start * scale : (start + axis.tile) * scale] += weights
+    np.testing.assert_allclose(total, 1, atol=1e-6)
+
+
+@given(length=LENGTHS, tile_limit=TILE_LIMITS, multiple=MULTIPLES)
+def test_tiles_fit_and_overlap(length, tile_limit, multiple):
+    axis = plan_axis(length, tile_limit=tile_limit, multiple=multiple)
+    starts = np.array(axis.starts)
+    assert axis.tile <= tile_limit
+    assert axis.tile % multiple == 0
+    assert (starts % multiple == 0).all()
+    assert starts[0] == 0
+    assert length <= starts[-1] + axis.tile < length + multiple
+    spacing = np.diff(starts)
+    assert (spacing > 0).all()
+    assert (axis.tile - spacing >= OVERLAP).all()
+
+
+@given(length=LENGTHS, tile_limit=TILE_LIMITS, multiple=MULTIPLES)
+def test_context_is_thrown_away(length, tile_limit, multiple):
+    axis = plan_axis(length, tile_limit=tile_limit, multiple=multiple)
+    last = len(axis.starts) - 1
+    for index in range(last + 1):
+        weights = axis.weights(index, 1)
+        if index > 0:
+            assert not weights[: CONTEXT - 1].any()
+        if index < last:
+            assert not weights[axis.tile - CONTEXT + 1 :].any()
+
+
+@pytest.mark.parametrize("scale", [1, 2, 4])
+def test_two_tiles_count_alike(scale):
+    axis = plan_axis(300, tile_limit=192, multiple=2)
+    assert len(axis.starts) == 2
+    first, second = axis.weights(0, scale), axis.weights(1, scale)
+    np.testing.assert_allclose(first, second[::-1], atol=1e-6)
+
+
+def test_no_more_tiles_than_needed():
+    assert plan_axis(576, tile_limit=576, multiple=8).starts == (0,)
+    assert len(plan_axis(577, tile_limit=576, multiple=8).starts) == 2
+    # Two tiles of 576 reach 2 * 576 - OVERLAP pixels.
+    assert len(plan_axis(2 * 576 - OVERLAP, tile_limit=576, multiple=8).starts) == 2
+    assert len(plan_axis(2 * 576 - OVERLAP + 1, tile_limit=576, multiple=8).starts) == 3
+
+
+def test_too_short_tiles_are_refused():
+    assert OVERLAP == 2 * CONTEXT + RAMP
+    with pytest.raises(ValueError, match=rf"{3 * OVERLAP - 1}.*{OVERLAP}"):
+        plan_axis(1000, tile_limit=3 * OVERLAP - 1, multiple=1)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 400), (191, 193), (333, 257)])
+@pytest.mark.parametrize("multiple", [1, 8])
+def test_identity_gives_every_pixel_back(size, multiple):
+    pixels = random_pixels(*size)
+    restored = in_tiles(pixels, lambda tile: tile.astype(np.float32), multiple=multiple)
+    assert np.array_equal(restored, pixels)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 300), (205, 193)])
+def test_nearest_enlargement_is_exact(size):
+    def nearest(tile):
+        return tile.repeat(2, axis=0).repeat(2, axis=1).astype(np.float32)
+
+    pixels = random_pixels(*size)
+    assert np.array_equal(
+        in_tiles(pixels, nearest, scale=2, multiple=8), in_one_piece(pixels, nearest)
+    )
+
+
+def test_values_are_rounded_and_clipped():
+    pixels = np.full((200, 3, 3), 100, np.uint8)
+    for value, expected in [(-40.0, 0), (99.6, 100), (100.4, 100), (300.0, 255)]:
+        made = in_tiles(pixels, lambda tile, v=value: np.full(tile.shape, v, np.float32))
+        assert (made == expected).all(), value
+
+
+def test_every_tile_has_one_shape_and_is_counted():
+    shapes, progress = [], []
+
+    def network(tile):
+        shapes.append(tile.shape)
+        return tile.astype(np.float32)
+
+    pixels = random_pixels(413, 301)
+    options = {"tile_limit": 192, "multiple": 8}
+    output = np.empty_like(pixels)
+    for done in run_in_tiles(pixels, network, scale=1, output=output, **options):
+        progress.append(done)
+        assert len(shapes) == done
+    total = count_tiles(413, 301, **options)
+    assert total == 3 * 2
+    assert progress == list(range(1, total + 1))
+    assert len(set(shapes)) == 1, "a transposed convolution is slow for each new shape"
+    assert np.array_equal(output, pixels)
+
+
+def test_rows_are_written_while_the_rest_is_to_come():
+    pixels = random_pixels(500, 20)
+    output = np.zeros_like(pixels)
+    run = run_in_tiles(
+        pixels,
+        lambda tile: tile.astype(np.float32),
+        scale=1,
+        tile_limit=192,
+        multiple=1,
+        output=output,
+    )
+    next(run)
+    assert np.array_equal(output[:100], pixels[:100])
+    assert not output[250:].any()
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_small_upscaler_equals_the_untiled_result(scale):
+    # It sees 6 pixels to each side, less than CONTEXT, so that not a bit is lost; in float64,
+    # where sums in another order do not reach the rounding.
+    network = as_tile_function(DeconvUpscaler(channels=3, blocks=1, scale=scale).double())
+    pixels = random_pixels(199, 196)
+    assert np.array_equal(in_tiles(pixels, network, scale=scale), in_one_piece(pixels, network))
+
+
+@pytest.mark.parametrize("task_id", ["upscale_x2", "upscale_x4"])
+def test_upscalers_of_the_table_equal_the_untiled_result(task_id):
+    # Their receptive field, 1 + 2 * blocks + 1 + 2 pixels to each side, stays inside CONTEXT.
+    task = TASKS[task_id]
+    network = as_tile_function(task.build())
+    pixels = random_pixels(16, 200)
+    tiled, whole = in_tiles(pixels, network, scale=task.scale), in_one_piece(pixels, network)
+    # float32 sums depend on the shape; a value that falls on .5 may round either way.
+    assert largest_difference(tiled, whole) <= 1
+    assert (tiled != whole).mean() < 1e-3
+
+
+def test_the_comparison_sees_a_network_that_looks_too_far():
+    def shift(tile):
+        reach = CONTEXT + RAMP + 1
+        return np.pad(tile, ((0, 0), (reach, 0), (0, 0)), mode="edge")[:, :-reach].astype(float)
+
+    pixels = random_pixels(8, 210)
+    assert largest_difference(in_tiles(pixels, shift), in_one_piece(pixels, shift)) > 100
+
+
+def test_unet_samples_the_same_places_in_tiles():
+    # One level: it sees about 14 pixels, inside CONTEXT, so only the 2 x 2 grid can go wrong.
+    network = DeconvUNet(widths=(4, 6), blocks=(1, 1)).double()
+    with torch.no_grad():
+        network.tail.weight.mul_(50)  # untrained it changes less than a level
+    run = as_tile_function(network)
+    pixels = random_pixels(197, 231)
+    whole = in_one_piece(pixels, run)
+    assert largest_difference(whole, pixels) > 10
+    tiled = in_tiles(pixels, run, multiple=network.size_multiple)
+    assert np.array_equal(tiled, whole)
+    # A start on an odd pixel puts the strided convolution on other pixels: visible.
+    starts = plan_axis(231, tile_limit=193, multiple=1).starts
+    assert starts[1] % 2 == 1
+    assert largest_difference(in_tiles(pixels, run, tile_limit=193), whole) > 1
+
+
+@pytest.mark.parametrize("task_id", ["denoise", "deblur"])
+def test_shipped_unets_differ_by_one_level_at_most(task_id):
+    # Their four levels see further than CONTEXT, but what lies beyond hardly counts: measured
+    # in float32 it moves no value by more than one of 255 levels.
+    model = load_model(task_id)
+    sigma = torch.tensor([25 / 255])
+    run = as_tile_function(model, *([sigma] if model.noise_level_map else []))
+    clean = skimage.data.astronaut()[60:124, 100:340].astype(np.float32)
+    noise = np.random.default_rng(0).normal(0, 25 if model.noise_level_map else 2.55, clean.shape)
+    pixels = np.rint(clean + noise).clip(0, 255).astype(np.uint8)
+    tiled = in_tiles(pixels, run, multiple=model.size_multiple)
+    assert largest_difference(tiled, in_one_piece(pixels, run)) <= 1
