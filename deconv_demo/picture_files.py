@@ -288,12 +288,14 @@ def _silent_libtiff() -> Iterator[None]:
 
 
 def _diagnose(error: Exception, data: bytes) -> PictureError:
+    if data.startswith(_PNG) and data[12:16] == b"IHDR":
+        # The size stands in a fixed place, and of a file that is cut short it still counts.
+        try:
+            check_size((int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")))
+        except PictureError as wrong_size:
+            if wrong_size.code == "too_large":
+                return wrong_size
     if isinstance(error, Image.DecompressionBombError):
-        if data.startswith(_PNG):  # Pillow keeps the size to itself; PNG has it in a fixed place
-            try:
-                check_size((int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")))
-            except PictureError as too_large:
-                return too_large
         return PictureError("too_large_unknown", limit=MAX_PIXELS // 1_000_000)
     if isinstance(error, EOFError) or "truncated" in str(error).lower() or _breaks_off(data):
         return PictureError("truncated")

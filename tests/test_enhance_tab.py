@@ -160,10 +160,40 @@ def test_stop_really_stops(visit, noise_file, tmp_path, tiles):
     assert np.array_equal(visitor.pixels("before"), np.array(noise()))
 
 
+def test_run_waits_for_the_stopped_tile_and_then_runs(visit, noise_file, tiles):
+    visitor = visit()
+    visitor.choose(noise_file)
+    tiles.gate.clear()
+    visitor.page.click("#run")
+    visitor.wait_for_status("Tile 0 of")
+    visitor.page.click("#stop")
+    visitor.wait_for_status(text("en", "status.stopped"))
+    assert visitor.page.is_disabled("#run")
+    threading.Timer(1, tiles.gate.set).start()
+    visitor.run()  # waits until Run can be pressed
+    assert np.array_equal(visitor.pixels("before"), np.array(noise()))
+    visitor.page.wait_for_selector("#run:enabled")
+    assert visitor.page.is_disabled("#stop")
+
+
 @pytest.fixture
 def first_visit(monkeypatch):
     """Nobody has opened the page yet: its example has to be run."""
     monkeypatch.setattr(examples, "_finished", {})
+
+
+@pytest.mark.usefixtures("first_visit")
+def test_stop_ends_the_example_that_the_page_opens_with(visit, tiles):
+    tiles.gate.clear()
+    visitor = visit(wait=False)
+    visitor.wait_for_status("Tile 0 of")
+    visitor.page.click("#stop")
+    visitor.wait_for_status(text("en", "status.stopped"))
+    tiles.gate.set()
+    visitor.page.wait_for_selector("#run:enabled")
+    assert visitor.source("after") == ""
+    visitor.run()
+    assert visitor.pixels("before").shape == (512, 512, 3)
 
 
 @pytest.mark.usefixtures("first_visit")
@@ -201,6 +231,27 @@ def test_the_download_is_the_after_picture_with_all_that_came_with_it(visit, tmp
         assert shown.info["dpi"] == pytest.approx((300, 300), abs=0.1)
         assert shown.info["icc_profile"] == SRGB
         assert shown.getexif()[ExifTags.Base.Artist] == "Ada"
+
+
+def test_the_download_has_the_format_that_is_chosen(visit, noise_file, tmp_path):
+    visitor = visit()
+    visitor.choose(noise_file)
+    visitor.run()
+    visitor.choose_format("webp")
+    shown = visitor.pixels("after")
+    assert np.array_equal(Image.open(visitor.download(tmp_path)).convert("RGB"), shown)
+    # It stays chosen for what is made later.
+    visitor.choose_task("deblur")
+    visitor.run()
+    deblurred = visitor.download(tmp_path)
+    assert deblurred.name == "noise-deblur.webp"
+    assert np.array_equal(Image.open(deblurred).convert("RGB"), visitor.pixels("after"))
+    former = visitor.source("after")
+    visitor.page.locator("#amount input[type=range]").press("Home")
+    visitor.wait_for_result(former, text("en", "status.blended", amount=0))
+    unchanged = visitor.download(tmp_path)
+    assert unchanged.suffix == ".webp"
+    assert np.array_equal(Image.open(unchanged).convert("RGB"), np.array(noise()))
 
 
 def test_a_photo_that_lies_on_its_side_comes_out_upright(visit, tmp_path):
@@ -242,11 +293,10 @@ def spoilt_files(folder):
     noise(320, 240).save(jpeg, "JPEG")
     header = b"IHDR" + struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
     checksum = struct.pack(">I", zlib.crc32(header))
-    end = b"\0\0\0\0IEND" + struct.pack(">I", zlib.crc32(b"IEND"))
     contents = {
         "not_a_picture": ("text.png", b"Dear diary, this is no picture at all."),
         "truncated": ("cut.jpg", jpeg.getvalue()[:4000]),
-        "too_large": ("huge.png", b"\x89PNG\r\n\x1a\n\0\0\0\r" + header + checksum + end),
+        "too_large": ("huge.png", b"\x89PNG\r\n\x1a\n\0\0\0\r" + header + checksum),
         "svg": ("drawing.svg", b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'),
         "empty": ("empty.png", b""),
     }
@@ -296,6 +346,17 @@ def test_without_a_picture_the_page_asks_for_one(visit, noise_file):
         visitor.choose(noise_file)
         visitor.page.click("#picture button[aria-label='Remove Image']")
         visitor.page.wait_for_selector("#status:not(:has(p))", state="attached")
+
+
+def test_a_picture_can_be_chosen_although_the_box_is_full(visit, noise_file):
+    visitor = visit()
+    with visitor.page.expect_file_chooser() as waiting:
+        visitor.page.click("#own")
+    waiting.value.set_files(noise_file)
+    visitor.wait_for_status("noise ·")
+    assert "noise.png" in visitor.page.get_attribute("#picture img", "src")
+    visitor.run()
+    assert np.array_equal(visitor.pixels("before"), np.array(noise()))
 
 
 @pytest.mark.parametrize("fate", ["missing", "cut"])

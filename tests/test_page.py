@@ -72,6 +72,24 @@ def test_a_chinese_browser_is_greeted_in_chinese_and_dark_stays_dark(visit):
     page.wait_for_selector("html.projector body:not(.dark)")
 
 
+def test_chinese_is_chosen_stays_chosen_and_the_result_stays_too(visit):
+    visitor = visit()
+    page = visitor.page
+    shown, scores = visitor.source("after"), [row[1:] for row in visitor.scores()]
+    page.check("#language input[value=zh-CN]")
+    page.wait_for_selector("#run:has-text('运行')")
+    page.wait_for_selector("#status:has-text('完成，用时')")
+    page.wait_for_selector("#scores th:has-text('本网络')")
+    assert visitor.source("after") == shown
+    assert [row[1:] for row in visitor.scores()] == scores
+    page.reload()
+    page.wait_for_selector("#run:has-text('运行')")
+    page.wait_for_selector("#scores th:has-text('本网络')")
+    page.check("#language input[value=en]")
+    page.wait_for_selector("#run:has-text('Run')")
+    page.wait_for_selector("#status:has-text('Done in')")
+
+
 def test_a_dark_computer_gets_a_dark_page(visit):
     visitor = visit(color_scheme="dark")
     visitor.page.wait_for_selector("body.dark")

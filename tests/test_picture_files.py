@@ -109,6 +109,7 @@ BAD_FILES = {
     ),
     "png of zero width": (png(chunk(b"IDAT", PIXEL_DATA), width=0), None),
     "png too large": (png(width=100_000, height=100_000), "too_large"),
+    "png too large and cut": (png(width=100_000, height=100_000)[:33], "too_large"),
     "png a little too large": (png(width=10_000, height=5_001), "too_large"),
     "webp too large": (  # the size is all that a VP8X header says
         b"RIFF\x16\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0\xfe\x3f\0\xfe\x3f\0",

@@ -7,6 +7,7 @@ import string
 from pathlib import Path
 
 import pytest
+import torch
 
 import deconv_demo
 from deconv_demo.picture_files import MESSAGES, PictureError
@@ -84,6 +85,9 @@ def test_a_picture_too_large_for_the_memory_is_called_that():
         "[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory: "
         "you tried to allocate 400000000000 bytes. Error code 12 (Cannot allocate memory)"
     )
+    assert error_sentence("en", error) == text("en", "error.memory")
+    # And what it raises for the memory of a graphics card.
+    error = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
     assert error_sentence("en", error) == text("en", "error.memory")
 
 

@@ -1,5 +1,6 @@
 """What the events of the Enhance tab do: values of components in, updates of components out."""
 
+import dataclasses
 import logging
 from collections.abc import Iterator
 from typing import Any
@@ -37,18 +38,9 @@ class EnhanceEvents:
         try:
             workspace, preview = enhancing.choose(path, self.shelf)
         except Exception as error:
-            sentence = self._problem(error, language)
-            buttons = self.buttons(working=False)
-            return None, sentence, *buttons, *self.shown(Workspace(), language)
-        sentence = ""
-        if workspace.source is not None:
-            width, height = workspace.size
-            sentence = text(
-                language, "status.ready", name=workspace.name, width=width, height=height
-            )
+            return None, self._problem(error, language), *self.shown(Workspace(), language)
         picture = gr.skip() if preview is None else str(preview)
-        buttons = self.buttons(working=False)
-        return picture, markup.status(sentence), *buttons, *self.shown(workspace, language)
+        return picture, self._standing(workspace, language), *self.shown(workspace, language)
 
     def clear(self, language: str) -> tuple:
         """Forget the picture."""
@@ -108,6 +100,10 @@ class EnhanceEvents:
             yield str(workspace.source), task_id, *self._finished(done, language)
             return
         controls = _controls(task_id, True, 0, 100)
+        # It can be run again although this run may be stopped.
+        ready, buttons = self._standing(workspace, language), self.buttons(working=True)
+        shown = self.shown(workspace, language)
+        yield str(workspace.source), task_id, ready, *buttons, *shown, gr.skip()
         # Kept for all visitors: a class that opens the page at once waits for one run.
         steps = enhancing.run_task(workspace, task_id, controls, language, Shelf())
         remembered = keep_finished(example_id, steps)
@@ -119,8 +115,39 @@ class EnhanceEvents:
         return markup.status(text(language, "status.waiting"), share=0), *self.buttons(working=True)
 
     def stopped(self, language: str) -> tuple:
-        """Say that the run has ended; Gradio has closed it by now."""
-        return markup.status(text(language, "status.stopped")), *self.buttons(working=False)
+        """Say that no further tile will be begun; ``idle`` follows when the last one has ended."""
+        return markup.status(text(language, "status.stopped")), gr.Button(interactive=False)
+
+    def idle(self) -> tuple:
+        """Let Run be pressed again."""
+        return self.buttons(working=False)
+
+    def retell(self, workspace: Workspace, language: str) -> tuple:
+        """Tell a result again if the language was changed while it was being computed."""
+        if workspace.told_in in (None, language):
+            return (gr.skip(),) * 4
+        return self.told(workspace, language)
+
+    def told(self, workspace: Workspace, language: str) -> tuple:
+        """Return values for status, comparison, facts and scores."""
+        if workspace.source is None:
+            # Nothing to tell, or not yet: the page may just be opening its first example.
+            return (gr.skip(),) * 4
+        return self._standing(workspace, language), *self.shown(workspace, language)[:3]
+
+    @staticmethod
+    def _standing(workspace: Workspace, language: str) -> str:
+        """Say what there is while nothing is going on."""
+        sentence = ""
+        if workspace.after is not None:
+            seconds = f"{workspace.facts['seconds']:.1f}"
+            sentence = text(language, "status.done", seconds=seconds)
+        elif workspace.source is not None:
+            width, height = workspace.size
+            sentence = text(
+                language, "status.ready", name=workspace.name, width=width, height=height
+            )
+        return markup.status(sentence)
 
     def _follow(self, steps: Iterator[Any], language: str) -> Iterator[tuple]:
         """Turn the steps of a run into updates of the page; an error becomes its sentence."""
@@ -137,11 +164,11 @@ class EnhanceEvents:
             yield self._failed(error, language)
 
     def _finished(self, workspace: Workspace, language: str) -> tuple:
-        seconds = f"{workspace.facts['seconds']:.1f}"
+        workspace = dataclasses.replace(workspace, told_in=language)
         sigma = workspace.facts.get("sigma")
         strength = gr.skip() if sigma is None else round(sigma * 255)
         return (
-            markup.status(text(language, "status.done", seconds=seconds)),
+            self._standing(workspace, language),
             *self.buttons(working=False),
             *self.shown(workspace, language),
             strength,
@@ -162,20 +189,26 @@ class EnhanceEvents:
         line = markup.status(text(language, "status.blended", amount=round(amount)))
         return line, *self.shown(workspace, language)
 
-    def encode(self, suffix: str, workspace: Workspace) -> Any:
-        """Write the result in another format."""
+    def offer(self, suffix: str, workspace: Workspace, language: str) -> tuple:
+        """Offer the result for download in a format."""
         if workspace.after is None:
-            return gr.skip()
-        return gr.DownloadButton(value=str(enhancing.encode(workspace, suffix, self.shelf)))
+            return gr.skip(), gr.skip()
+        try:
+            path = enhancing.encode(workspace, suffix, self.shelf)
+        except Exception as error:
+            return gr.skip(), self._problem(error, language)
+        return gr.DownloadButton(value=str(path), interactive=True), gr.skip()
 
     def shown(self, workspace: Workspace, language: str) -> tuple:
-        """Return values for comparison, facts, scores, download and workspace."""
-        ready = workspace.after is not None
+        """Return values for comparison, facts, scores, download and workspace.
+
+        A result is not yet offered for download: ``offer`` follows, in the chosen format.
+        """
         return (
             self.comparison(workspace, language),
             markup.facts_line(language, workspace.task_id, workspace.facts),
             markup.score_table(language, workspace.task_id, workspace.scores),
-            gr.DownloadButton(value=str(workspace.after) if ready else None, interactive=ready),
+            gr.DownloadButton(value=None, interactive=False),
             workspace,
         )
 

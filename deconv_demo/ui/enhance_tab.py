@@ -13,6 +13,7 @@ from deconv_demo.ui.picture_input import build_picture_input
 from deconv_demo.ui.texts import text
 from deconv_demo.ui.workspace import Shelf, Workspace
 
+_OPEN_FILE_DIALOG = "() => document.querySelector('#picture input[type=file]').click()"
 FORMATS = ("png", "jpg", "webp", "tiff", "avif")
 # One job at a time for all visitors; given on every event that runs a network.
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
@@ -50,11 +51,13 @@ class EnhanceTab:
         named = self.translations.named
         self.picture = named(
             build_picture_input(
-                sources=["upload", "clipboard", "webcam"], elem_id="picture", height=190
+                sources=["upload", "clipboard", "webcam"], elem_id="picture", height=170
             ),
             label="enhance.picture",
             alt_text="enhance.picture.alt",
         )
+        # The full box shows no way in: its file dialog opens from here, too.
+        self.own = named(gr.Button(size="md", elem_id="own"), value="enhance.own")
         self.examples = build_example_strip()
         first_task = EXAMPLES[FIRST_EXAMPLE].task_id
         self.task = named(
@@ -151,7 +154,6 @@ class EnhanceTab:
         controls = [self.task, self.estimate, self.sigma, self.amount]
         state = [self.workspace, self.language]
 
-        self.picture.clear(self.events.clear, self.language, [self.status, *shown], **QUIET)
         self.task.change(
             self.events.show_controls,
             self.task,
@@ -193,35 +195,58 @@ class EnhanceTab:
             **MODEL_QUEUE,
         )
         running = [run_event, answer_event, example_event, opening_event]
-        # A picture that comes while another one is worked on takes its place.
-        self.picture.input(
+        for event in running:
+            # These follow a cancel, too, once the tile in work has ended: a Run pressed before
+            # that would be lost, so Run waits for this.
+            event.then(self.events.idle, None, [self.run, self.stop], **INSTANT)
+            event.then(self.events.retell, state, self.told, **INSTANT)
+            self._offer_after(event)
+        # Not ``input``: that one also follows a removal, still with the picture removed.
+        self.picture.upload(
             self.events.choose,
             [self.picture, self.language],
-            [self.picture, *buttons, *shown],
+            [self.picture, self.status, *shown],
             cancels=running,
             **QUIET,
         )
+        self.picture.clear(
+            self.events.clear,
+            self.language,
+            [self.status, *shown],
+            cancels=running,
+            **INSTANT,
+        )
+        self.own.click(None, None, None, js=_OPEN_FILE_DIALOG, queue=False)
         self.stop.click(
             self.events.stopped,
             self.language,
-            buttons,
+            [self.status, self.stop],
             cancels=running,
             **INSTANT,
         )
         # Not at the end of a drag alone: the arrow keys move the slider too.
-        self.amount.input(
-            self.events.change_amount,
-            [self.amount, *state],
-            [self.status, *shown],
-            trigger_mode="always_last",
-            **QUIET,
+        self._offer_after(
+            self.amount.input(
+                self.events.change_amount,
+                [self.amount, *state],
+                [self.status, *shown],
+                trigger_mode="always_last",
+                **QUIET,
+            )
         )
-        self.format.input(
-            self.events.encode,
-            [self.format, self.workspace],
-            self.download,
-            show_progress="minimal",
-            api_visibility="private",
+        self._offer_after(
+            self.format.input(
+                lambda: gr.DownloadButton(interactive=False), None, self.download, **INSTANT
+            )
+        )
+
+    def _offer_after(self, event: gr.events.Dependency) -> None:
+        """Offer the result for download, in the format that is chosen by then."""
+        event.then(
+            self.events.offer,
+            [self.format, self.workspace, self.language],
+            [self.download, self.status],
+            **QUIET,
         )
 
     @property
@@ -236,10 +261,8 @@ class EnhanceTab:
     @property
     def told(self) -> list[gr.HTML]:
         """Components whose content is told anew in another language by ``retold``."""
-        return [self.compare, self.facts, self.scores]
+        return [self.status, self.compare, self.facts, self.scores]
 
     def retold(self, workspace: Workspace, language: str) -> list:
         """Return the content of ``told`` in another language."""
-        if workspace.after is None:
-            return [gr.skip()] * 3
-        return list(self.events.shown(workspace, language)[:3])
+        return list(self.events.told(workspace, language))

@@ -1,6 +1,7 @@
 """Every string a visitor reads, by language and key."""
 
 import json
+import re
 from functools import cache
 from pathlib import Path
 
@@ -44,7 +45,10 @@ def error_sentence(language: str, error: Exception) -> str:
         return translated.format(**error.values) if translated else str(error)
     if isinstance(error, WeightsError):
         return text(language, "error.weights")
-    # PyTorch reports memory that a CPU does not have as a plain RuntimeError.
-    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+    # PyTorch reports memory that a CPU does not have as a plain RuntimeError, and that of a
+    # graphics card as one of its own that says "CUDA out of memory".
+    if isinstance(error, MemoryError) or re.search(
+        "can't allocate memory|out of memory", str(error)
+    ):
         return text(language, "error.memory")
     return text(language, "error.unexpected")

@@ -42,6 +42,7 @@ class Workspace:
         size: Width and height of ``before`` and ``after``.
         facts: Of the last run.
         scores: Of the last run, where the answer is known.
+        told_in: Language in which the result was told.
     """
 
     source: Path | None = None
@@ -58,6 +59,7 @@ class Workspace:
     size: tuple[int, int] = (0, 0)
     facts: dict[str, Any] = field(default_factory=dict)
     scores: tuple[Score, ...] = ()
+    told_in: str | None = None
 
     @property
     def is_example(self) -> bool:
