@@ -16,11 +16,8 @@ import torch
 from PIL import ExifTags, Image, ImageCms
 from torch import Tensor
 
+from deconv_demo.picture_errors import MAX_PIXELS, MESSAGES, PictureError, check_size
 from deconv_demo.picture_files import (
-    MAX_PIXELS,
-    MESSAGES,
-    PictureError,
-    check_size,
     decoding,
     descriptive_exif,
     icc_profile_for,

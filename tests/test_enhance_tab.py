@@ -13,7 +13,7 @@ from deconv_demo import enhancement, weights
 from deconv_demo.enhancement import enhance
 from deconv_demo.images import open_picture, to_pixels
 from deconv_demo.known_answer import Damage, damage, judge, prepare_reference
-from deconv_demo.picture_files import MESSAGES, PictureError
+from deconv_demo.picture_errors import MESSAGES, PictureError
 from deconv_demo.tasks import TASKS
 from deconv_demo.ui import examples
 from deconv_demo.ui.texts import LANGUAGES, error_sentence, text

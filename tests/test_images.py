@@ -314,7 +314,7 @@ def test_profile_is_kept_only_where_it_fits():
 
 
 def test_normalise_refuses_with_a_sentence(monkeypatch):
-    monkeypatch.setattr("deconv_demo.picture_files.MAX_PIXELS", 2_000_000)
+    monkeypatch.setattr("deconv_demo.picture_errors.MAX_PIXELS", 2_000_000)
     for picture, code in (
         (None, "no_picture"),
         (np.zeros((2, 2, 3), np.uint8), "no_picture"),

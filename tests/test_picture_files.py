@@ -19,7 +19,8 @@ from PIL import Image, ImageCms
 
 from deconv_demo import picture_files
 from deconv_demo.images import from_pixels, open_picture, to_pixels
-from deconv_demo.picture_files import MESSAGES, PictureError, check_size, save_picture
+from deconv_demo.picture_errors import MESSAGES, PictureError, check_size
+from deconv_demo.picture_files import save_picture
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 PNG = b"\x89PNG\r\n\x1a\n"

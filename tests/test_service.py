@@ -12,7 +12,7 @@ from PIL import Image
 
 from deconv_demo.enhancement import enhance
 from deconv_demo.images import open_picture
-from deconv_demo.picture_files import MESSAGES
+from deconv_demo.picture_errors import MESSAGES
 from deconv_demo.tasks import TASKS
 
 

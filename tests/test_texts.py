@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import deconv_demo
-from deconv_demo.picture_files import MESSAGES, PictureError
+from deconv_demo.picture_errors import MESSAGES, PictureError
 from deconv_demo.tasks import TASKS
 from deconv_demo.ui.examples import EXAMPLES
 from deconv_demo.ui.texts import LANGUAGES, error_sentence, preferred_language, text
