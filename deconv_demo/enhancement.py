@@ -101,11 +101,19 @@ def enhance(
 
 
 def enhance_by_tile(
-    picture: Image.Image, task_id: str, **controls: float | None
+    picture: Image.Image,
+    task_id: str,
+    *,
+    dtype: torch.dtype | None = None,
+    **controls: float | None,
 ) -> Iterator[TileProgress | Enhancement]:
     """Like ``enhance``, but yields after each tile and gives the ``Enhancement`` last.
 
     Closing the generator ends the work at the tile it has reached.
+
+    Args:
+        picture, task_id, **controls: As for ``enhance``.
+        dtype: What the network computes in; None takes the best of this machine.
     """
     if task_id not in TASKS:
         raise KeyError(f"unknown task {task_id!r}; the tasks are {', '.join(TASKS)}")
@@ -120,7 +128,7 @@ def enhance_by_tile(
     pixels = images.to_pixels(source)
     if "sigma" in values and values["sigma"] is None:
         values["sigma"] = min(estimate_sigma(pixels), _control_range(task, "sigma")[1])
-    dtype = inference_dtype(device)
+    dtype = dtype or inference_dtype(device)
     total = count_tiles(*pixels.shape[:2], tile_limit=task.tile_limit, multiple=model.size_multiple)
     yield TileProgress(0, total, None)
 

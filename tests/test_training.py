@@ -15,7 +15,7 @@ from torch import Generator
 from deconv_demo.networks import DeconvUNet, DeconvUpscaler
 from deconv_demo.tasks import TASKS, Recipe
 from deconv_demo.training import __main__ as command_line
-from deconv_demo.training import evaluation, loop
+from deconv_demo.training import benchmark, evaluation, loop
 from deconv_demo.training.data import (
     CropSampler,
     DataError,
@@ -387,3 +387,22 @@ def test_damage_of_a_validation_picture_is_the_same_every_time(photos):
     first, _ = evaluation.degrade(clean, setting, 4)
     assert torch.equal(first, evaluation.degrade(clean, setting, 4)[0])
     assert not torch.equal(first, evaluation.degrade(clean, setting, 5)[0])
+
+
+@pytest.mark.slow
+def test_benchmark_times_networks_and_references_side_by_side(capsys):
+    rows = {row["name"]: row for row in benchmark.benchmark(rounds=1, side=128)}
+    assert set(rows) > set(TASKS)
+    stack = rows["17 convolutions of 64"]
+    assert stack["times_dncnn"] == 1
+    # 558 thousand multiply-adds a pixel against a few additions.
+    assert rows["bicubic x2"]["seconds_per_megapixel"] < stack["seconds_per_megapixel"] / 10
+    printed = capsys.readouterr().out.splitlines()
+    assert len(printed) == 1 + len(rows)
+
+
+@pytest.mark.slow
+def test_bfloat16_changes_a_finished_picture_by_less_than_a_grey_level():
+    differences = benchmark.bfloat16_difference(side=64)
+    assert set(differences) == set(TASKS)
+    assert all(0 < difference < 1 for difference in differences.values())

@@ -35,6 +35,8 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     evaluate.add_argument("--output", type=Path, default=WEIGHTS_DIR / "metrics.json")
     evaluate.add_argument("--limit", type=int, help="judge on the first so many pictures")
+    benchmark = commands.add_parser("benchmark", help="seconds and memory on this machine")
+    benchmark.add_argument("--rounds", type=int, default=5)
     card = commands.add_parser("card", help="write the model card from the measured numbers")
     card.add_argument("--metrics", type=Path, default=WEIGHTS_DIR / "metrics.json")
     card.add_argument("--output", type=Path, default=WEIGHTS_DIR / "README.md")
@@ -66,6 +68,12 @@ def main(arguments: list[str] | None = None) -> int:
             from deconv_demo.training.card import write_card
 
             write_card(options.metrics, options.output)
+        elif options.command == "benchmark":
+            from deconv_demo.training.benchmark import benchmark, bfloat16_difference
+
+            benchmark(options.rounds)
+            for task_id, difference in bfloat16_difference().items():
+                print(f"{task_id}: bfloat16 is {difference:.3f} of 255 from float32 on average")
         else:
             from deconv_demo.training.evaluation import evaluate
 

@@ -1,0 +1,173 @@
+"""Seconds and memory of every network on the present machine, beside plain references."""
+
+import multiprocessing
+import re
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from deconv_demo import baselines, images
+from deconv_demo.enhancement import enhance, enhance_by_tile, inference_device, inference_dtype
+from deconv_demo.tasks import TASKS
+
+DNCNN_LAYERS, DNCNN_CHANNELS = 17, 64
+SIDE = 512
+
+
+def benchmark(rounds: int = 5, *, side: int = SIDE) -> list[dict[str, float | str]]:
+    """Time every network and two plain references in turn, and print a table.
+
+    All rows are run once a round, one after the other, so that whatever else the machine does
+    falls on all of them; the ratios are steadier than the seconds.
+
+    Args:
+        rounds: Timed rounds, after one to warm up.
+        side: Of the square result that every row makes; a multiple of 4.
+
+    Returns:
+        A row each: ``name``, ``seconds_per_megapixel`` (median, of the output),
+        ``times_dncnn`` (seconds as a share of the DnCNN-size stack's), ``megabytes_per_megapixel``
+        (growth of the peak memory of a process of its own over a first, tiny run).
+    """
+    names = [*TASKS, "bicubic x2", f"{DNCNN_LAYERS} convolutions of {DNCNN_CHANNELS}"]
+    runs = [_prepare(name, side) for name in names]
+    seconds: list[list[float]] = [[] for _ in runs]
+    for round_number in range(rounds + 1):
+        for (run, megapixels), times in zip(runs, seconds, strict=True):
+            started = time.perf_counter()
+            run()
+            if round_number:
+                times.append((time.perf_counter() - started) / megapixels)
+    medians = [statistics.median(times) for times in seconds]
+    rows = [
+        {
+            "name": name,
+            "seconds_per_megapixel": round(median, 3),
+            "times_dncnn": round(median / medians[-1], 3),
+            "megabytes_per_megapixel": round(_peak_megabytes(name, side) / megapixels),
+        }
+        for name, median, (_, megapixels) in zip(names, medians, runs, strict=True)
+    ]
+    _print_table(rows)
+    return rows
+
+
+def bfloat16_difference(side: int = 128) -> dict[str, float]:
+    """Return how far a finished 8-bit picture of bfloat16 lies from that of float32.
+
+    Measured on a portrait by every network, whatever this machine would choose.
+
+    Returns:
+        Per task id the mean absolute difference, of 255.
+    """
+    picture = Image.fromarray(_photo(side))
+    differences = {}
+    for task_id in TASKS:
+        results = []
+        for dtype in (torch.float32, torch.bfloat16):
+            *_, result = enhance_by_tile(picture, task_id, dtype=dtype, **_controls(task_id))
+            results.append(np.asarray(result.restored).astype(float))
+        differences[task_id] = float(np.abs(results[0] - results[1]).mean())
+    return differences
+
+
+def _prepare(name: str, side: int) -> tuple[Callable[[], object], float]:
+    """Return what one row runs, and the megapixels it makes."""
+    if name in TASKS:
+        scale = TASKS[name].scale
+        picture = Image.fromarray(_photo(side // scale))
+        return partial(enhance, picture, name, **_controls(name)), side * side / 1e6
+    if name.startswith("bicubic"):
+        image = images.to_image(Image.fromarray(_photo(side // 2)))
+        return partial(baselines.bicubic, image, None, scale=2), side * side / 1e6
+    image = images.to_image(Image.fromarray(_photo(side)))
+    return partial(_run_stack, dncnn_size_stack(), image), side * side / 1e6
+
+
+def dncnn_size_stack() -> nn.Module:
+    """Return an untrained network of the size of DnCNN (Zhang et al. 2017), for its cost alone.
+
+    >>> sum(parameter.numel() for parameter in dncnn_size_stack().parameters())
+    557443
+    """
+    layers: list[nn.Module] = [nn.Conv2d(3, DNCNN_CHANNELS, 3, padding=1), nn.ReLU()]
+    for _ in range(DNCNN_LAYERS - 2):
+        layers += [nn.Conv2d(DNCNN_CHANNELS, DNCNN_CHANNELS, 3, padding=1), nn.ReLU()]
+    layers.append(nn.Conv2d(DNCNN_CHANNELS, 3, 3, padding=1))
+    return nn.Sequential(*layers).to(memory_format=torch.channels_last).eval()
+
+
+def _run_stack(model: nn.Module, image: Tensor) -> Tensor:
+    device = inference_device()
+    dtype = inference_dtype(device)
+    with (
+        torch.inference_mode(),
+        torch.autocast(device.type, dtype, enabled=dtype != torch.float32),
+    ):
+        image = image.to(device, memory_format=torch.channels_last)
+        return image - model.to(device)(image)
+
+
+def _controls(task_id: str) -> dict[str, float]:
+    """The strength is told, so that the network is timed and not the estimate."""
+    return {"sigma": 25 / 255} if task_id == "denoise" else {}
+
+
+def _photo(side: int) -> np.ndarray:
+    """A square ``(side, side, 3)`` of a portrait, repeated where it is not large enough."""
+    import skimage.data
+
+    astronaut = skimage.data.astronaut()
+    times = -(-side // len(astronaut))
+    return np.tile(astronaut, (times, times, 1))[:side, :side]
+
+
+def _peak_megabytes(name: str, side: int) -> float:
+    """Return by how much a run raises the peak memory of a fresh process."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        return pool.submit(_grown_by, name, side).result()
+
+
+def _grown_by(name: str, side: int) -> float:
+    _prepare(name, 64)[0]()
+    run, _ = _prepare(name, side)
+    before = _peak()
+    run()
+    return _peak() - before
+
+
+def _peak() -> float:
+    """Return the largest memory this process has had in megabytes, and forget it on Linux.
+
+    There the peak is that of the memory map: ``getrusage`` would still count the process that
+    this one was started from.
+    """
+    status = Path("/proc/self/status")
+    if not status.exists():
+        kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return kilobytes / (1e6 if sys.platform == "darwin" else 1e3)
+    with suppress(OSError):
+        peak = re.search(r"VmHWM:\s+(\d+)", status.read_text())[1]
+        Path("/proc/self/clear_refs").write_text("5")
+    return int(peak) / 1e3
+
+
+def _print_table(rows: list[dict[str, float | str]]) -> None:
+    print(f"{'':24}{'s/megapixel':>12}{'of DnCNN':>10}{'MB/megapixel':>14}")
+    for row in rows:
+        print(
+            f"{row['name']:24}{row['seconds_per_megapixel']:>12.3f}{row['times_dncnn']:>10.2f}"
+            f"{row['megabytes_per_megapixel']:>14.0f}"
+        )
