@@ -46,8 +46,8 @@ def add_gaussian_noise(clean: Tensor, sigma: float | Tensor, generator: Generato
 def downscale(clean: Tensor, scale: int) -> Tensor:
     """Make an image ``scale`` times smaller: antialiased bicubic, rounded to 8 bits.
 
-    The kernel of Keys 1981 with a = -0.5 stretched by ``scale``, which is what MATLAB's
-    ``imresize`` and Pillow do.
+    As MATLAB's ``imresize``, which the standard test sets were made with: the kernel of Keys
+    1981 with a = -0.5, stretched by ``scale``, the picture mirrored at its borders.
 
     Args:
         clean: ``(B, 3, H, W)``; both sides multiples of ``scale``.
@@ -59,8 +59,19 @@ def downscale(clean: Tensor, scale: int) -> Tensor:
     height, width = clean.shape[-2:]
     if height % scale or width % scale:
         raise ValueError(f"{height} x {width} is not a multiple of {scale}; crop it first")
-    size = (height // scale, width // scale)
-    return quantise(F.interpolate(clean, size=size, mode="bicubic", antialias=True))
+    # The kernel reaches less than three pixels of the small image beyond a border.
+    margin = 3
+    rows, columns = (_mirrored(length, margin * scale, clean) for length in (height, width))
+    wide = clean[..., rows, :][..., columns]
+    size = (height // scale + 2 * margin, width // scale + 2 * margin)
+    smaller = F.interpolate(wide, size=size, mode="bicubic", antialias=True)
+    return quantise(smaller[..., margin:-margin, margin:-margin])
+
+
+def _mirrored(length: int, margin: int, like: Tensor) -> Tensor:
+    """Indices of a line that is continued by its mirror image, the edge repeated."""
+    places = torch.arange(-margin, length + margin, device=like.device) % (2 * length)
+    return torch.where(places < length, places, 2 * length - 1 - places)
 
 
 def gaussian_kernel(sigma_x: float, sigma_y: float | None = None, angle: float = 0.0) -> Tensor:

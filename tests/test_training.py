@@ -15,7 +15,7 @@ from torch import Generator
 from deconv_demo.networks import DeconvUNet, DeconvUpscaler
 from deconv_demo.tasks import TASKS, Recipe
 from deconv_demo.training import __main__ as command_line
-from deconv_demo.training import benchmark, evaluation, loop
+from deconv_demo.training import loop
 from deconv_demo.training.data import (
     CropSampler,
     DataError,
@@ -360,49 +360,3 @@ def test_to_image():
     image = to_image(np.array([[[255, 0, 51]]], np.uint8))
     assert image.shape == (1, 3, 1, 1)
     assert image.flatten().tolist() == pytest.approx([1, 0, 0.2])
-
-
-def test_validation_averages_over_settings_and_pictures(photo_pixels):
-    class Same(torch.nn.Module):
-        def forward(self, image, sigma):
-            return image
-
-    task = TASKS["denoise"]
-    # Half the contrast, so that next to nothing is clipped.
-    pictures = [pixels[:40, :40] // 2 + 64 for pixels in photo_pixels.values()]
-    mean = evaluation.mean_psnr(Same(), task, pictures, torch.device("cpu"))
-    # The PSNR of noise is known.
-    expected = np.mean([20 * np.log10(255 / level) for level in (15, 25, 50)])
-    assert mean == pytest.approx(expected, abs=0.2)
-
-
-def test_clean_pictures_are_cut_to_the_scale():
-    pixels = np.zeros((11, 14, 3), np.uint8)
-    assert evaluation.clean_image(pixels, TASKS["upscale_x4"]).shape == (1, 3, 8, 12)
-    assert evaluation.clean_image(pixels, TASKS["denoise"]).shape == (1, 3, 11, 14)
-
-
-def test_damage_of_a_validation_picture_is_the_same_every_time(photos):
-    clean, setting = photos["cat"], TASKS["denoise"].settings[0]
-    first, _ = evaluation.degrade(clean, setting, 4)
-    assert torch.equal(first, evaluation.degrade(clean, setting, 4)[0])
-    assert not torch.equal(first, evaluation.degrade(clean, setting, 5)[0])
-
-
-@pytest.mark.slow
-def test_benchmark_times_networks_and_references_side_by_side(capsys):
-    rows = {row["name"]: row for row in benchmark.benchmark(rounds=1, side=128)}
-    assert set(rows) > set(TASKS)
-    stack = rows["17 convolutions of 64"]
-    assert stack["times_dncnn"] == 1
-    # 558 thousand multiply-adds a pixel against a few additions.
-    assert rows["bicubic x2"]["seconds_per_megapixel"] < stack["seconds_per_megapixel"] / 10
-    printed = capsys.readouterr().out.splitlines()
-    assert len(printed) == 1 + len(rows)
-
-
-@pytest.mark.slow
-def test_bfloat16_changes_a_finished_picture_by_less_than_a_grey_level():
-    differences = benchmark.bfloat16_difference(side=64)
-    assert set(differences) == set(TASKS)
-    assert all(0 < difference < 1 for difference in differences.values())

@@ -32,6 +32,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FOLDER_OR_TAR",
         help="clean pictures (default: %(default)s)",
     )
+    evaluate.add_argument(
+        "--low-resolution",
+        type=Path,
+        nargs="+",
+        metavar="FOLDER_OR_TAR",
+        help="the small twins of a standard set; without it they are made",
+    )
     evaluate.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     evaluate.add_argument("--output", type=Path, default=WEIGHTS_DIR / "metrics.json")
     evaluate.add_argument("--limit", type=int, help="judge on the first so many pictures")
@@ -77,7 +84,13 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             from deconv_demo.training.evaluation import evaluate
 
-            evaluate(options.tasks, data=options.data, output=options.output, limit=options.limit)
+            evaluate(
+                options.tasks,
+                data=options.data,
+                output=options.output,
+                limit=options.limit,
+                low_resolution=options.low_resolution,
+            )
     except (DataError, WeightsError, FileNotFoundError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

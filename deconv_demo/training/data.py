@@ -5,7 +5,7 @@ import tarfile
 import zlib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 import torch
@@ -34,16 +34,60 @@ def read_pictures(sources: Iterable[Path], *, smallest_side: int = 1) -> list[np
     Raises:
         DataError: A source does not exist, or all of them together hold no such picture.
     """
+    return list(read_named_pictures(sources, smallest_side=smallest_side).values())
+
+
+def read_named_pictures(
+    sources: Iterable[Path], *, smallest_side: int = 1
+) -> dict[str, np.ndarray]:
+    """Like ``read_pictures``, with the place of each picture as its key."""
     sources = list(sources)
     with ThreadPoolExecutor() as pool:
-        pixels = list(pool.map(_decode, _encoded_pictures(sources)))
-    pixels = [array for array in pixels if min(array.shape[:2]) >= smallest_side]
-    if not pixels:
+        pictures = dict(pool.map(_decode, _encoded_pictures(sources)))
+    large = {
+        name: array for name, array in pictures.items() if min(array.shape[:2]) >= smallest_side
+    }
+    if not large:
         places = ", ".join(str(source) for source in sources)
         raise DataError(
             f"No JPEG, PNG or WebP of at least {smallest_side} pixels a side in {places}"
         )
-    return pixels
+    return large
+
+
+def find_twins(
+    clean: dict[str, np.ndarray], small: dict[str, np.ndarray], scale: int
+) -> list[np.ndarray]:
+    """Find the low-resolution twin of every clean picture, as standard test sets ship them.
+
+    Args:
+        clean: As ``read_named_pictures`` returns them.
+        small: The same; a twin's file name begins with that of its clean picture: "baby.png"
+            and "babyx2.png" or "baby_LRBI_x2.png".
+        scale: Of the twins. Sets cut their clean pictures to multiples of it.
+
+    Returns:
+        The twins, in the order of ``clean``.
+
+    Raises:
+        DataError: A picture has no twin, or one of another size.
+    """
+    stems = {PurePath(place).stem: array for place, array in small.items()}
+    twins = []
+    for place, pixels in clean.items():
+        stem = PurePath(place).stem
+        size = tuple(length // scale for length in pixels.shape[:2])
+        candidates = [name for name in stems if name.startswith(stem)]
+        if not candidates:
+            raise DataError(f"{stem} has no low-resolution twin whose name begins with {stem}")
+        twin = stems[min(candidates, key=len)]
+        if twin.shape[:2] != size:
+            raise DataError(
+                f"the twin of {stem} has {twin.shape[0]} rows and {twin.shape[1]} columns, "
+                f"expected {size[0]} and {size[1]} at scale {scale}"
+            )
+        twins.append(twin)
+    return twins
 
 
 def _encoded_pictures(sources: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
@@ -69,11 +113,11 @@ def _pictures_of_tar(source: Path) -> Iterator[tuple[str, bytes]]:
         raise DataError(f"{source} is neither a folder nor a whole tar file: {error}") from error
 
 
-def _decode(named: tuple[str, bytes]) -> np.ndarray:
+def _decode(named: tuple[str, bytes]) -> tuple[str, np.ndarray]:
     name, encoded = named
     try:
         # A copy, because torch wants to be able to write to what it wraps.
-        return np.array(Image.open(io.BytesIO(encoded)).convert("RGB"))
+        return name, np.array(Image.open(io.BytesIO(encoded)).convert("RGB"))
     except (OSError, SyntaxError, ValueError) as error:
         raise DataError(f"{name} cannot be read as a picture ({error}); remove it") from error
 

@@ -19,7 +19,7 @@ from deconv_demo import images
 from deconv_demo.enhancement import enhance, inference_device, inference_dtype
 from deconv_demo.known_answer import best_classical, repeat_pixels, scores
 from deconv_demo.tasks import TASKS, Setting, Task
-from deconv_demo.training.data import read_pictures, to_image
+from deconv_demo.training.data import find_twins, read_named_pictures, to_image
 from deconv_demo.weights import find_weights, load_into, read_header, sha256
 
 TIMED_SIDE = 512
@@ -28,7 +28,12 @@ _RGB = Image.new("RGB", (1, 1))
 
 
 def evaluate(
-    task_ids: list[str], *, data: list[Path], output: Path, limit: int | None = None
+    task_ids: list[str],
+    *,
+    data: list[Path],
+    output: Path,
+    limit: int | None = None,
+    low_resolution: list[Path] | None = None,
 ) -> dict[str, Any]:
     """Measure tasks on clean pictures and write what came out as JSON.
 
@@ -39,6 +44,8 @@ def evaluate(
         data: Folders and tar files of clean pictures.
         output: The JSON file.
         limit: Judge on the first so many pictures only.
+        low_resolution: Folders and tar files of the small twins that a standard set comes
+            with, for the task of their scale; None makes them, as MATLAB's ``imresize`` does.
 
     Returns:
         What the file holds now: ``tasks`` by id, each with ``settings``, ``parameters``,
@@ -48,7 +55,9 @@ def evaluate(
         DataError: No pictures.
         WeightsError: Weights are missing or damaged.
     """
-    pictures = read_pictures(data)[:limit]
+    named = dict(list(read_named_pictures(data).items())[:limit])
+    pictures = list(named.values())
+    small = None if low_resolution is None else read_named_pictures(low_resolution)
     report = _read_report(output)
     report["measured"] = {
         "date": datetime.now(timezone.utc).date().isoformat(),
@@ -69,14 +78,17 @@ def evaluate(
         }
         _write_report(report, output)
         entry.update(_cost(task_id), baseline=TASKS[task_id].baseline_name, settings={})
+        twins = None if small is None else find_twins(named, small, TASKS[task_id].scale)
         for setting in TASKS[task_id].settings:
-            entry["settings"][setting.name] = _judge(task_id, setting, pictures)
+            entry["settings"][setting.name] = _judge(task_id, setting, pictures, twins)
             print(task_id, setting.name, json.dumps(entry["settings"][setting.name]), flush=True)
         _write_report(report, output)
     return report
 
 
-def _judge(task_id: str, setting: Setting, pictures: list[np.ndarray]) -> dict[str, Any]:
+def _judge(
+    task_id: str, setting: Setting, pictures: list[np.ndarray], twins: list[np.ndarray] | None
+) -> dict[str, Any]:
     """Mean PSNR and SSIM of the degraded picture, the classical method and the network."""
     task = TASKS[task_id]
     columns: dict[str, list[tuple[float, float]]] = {}
@@ -86,7 +98,10 @@ def _judge(task_id: str, setting: Setting, pictures: list[np.ndarray]) -> dict[s
 
     for index, pixels in enumerate(pictures):
         clean = clean_image(pixels, task)
-        degraded, sigma = degrade(clean, setting, index)
+        if twins is None:
+            degraded, sigma = degrade(clean, setting, index)
+        else:
+            degraded, sigma = to_image(twins[index]), None
         picture = images.from_pixels(images.to_uint8(degraded), like=_RGB)
         add("degraded", repeat_pixels(degraded, task.scale), clean)
         add("classical", best_classical(task_id, degraded, sigma, clean)[1], clean)

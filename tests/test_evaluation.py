@@ -1,0 +1,105 @@
+"""Judging networks: the right pictures, the right damage, and small twins where a set has them."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from deconv_demo.images import to_uint8
+from deconv_demo.tasks import TASKS
+from deconv_demo.training import benchmark, evaluation
+from deconv_demo.training.data import DataError, find_twins, read_named_pictures
+
+
+def test_validation_averages_over_settings_and_pictures(photo_pixels):
+    class Same(torch.nn.Module):
+        def forward(self, image, sigma):
+            return image
+
+    task = TASKS["denoise"]
+    # Half the contrast, so that next to nothing is clipped.
+    pictures = [pixels[:40, :40] // 2 + 64 for pixels in photo_pixels.values()]
+    mean = evaluation.mean_psnr(Same(), task, pictures, torch.device("cpu"))
+    # The PSNR of noise is known.
+    expected = np.mean([20 * np.log10(255 / level) for level in (15, 25, 50)])
+    assert mean == pytest.approx(expected, abs=0.2)
+
+
+def test_clean_pictures_are_cut_to_the_scale():
+    pixels = np.zeros((11, 14, 3), np.uint8)
+    assert evaluation.clean_image(pixels, TASKS["upscale_x4"]).shape == (1, 3, 8, 12)
+    assert evaluation.clean_image(pixels, TASKS["denoise"]).shape == (1, 3, 11, 14)
+
+
+def test_damage_of_a_validation_picture_is_the_same_every_time(photos):
+    clean, setting = photos["cat"], TASKS["denoise"].settings[0]
+    first, _ = evaluation.degrade(clean, setting, 4)
+    assert torch.equal(first, evaluation.degrade(clean, setting, 4)[0])
+    assert not torch.equal(first, evaluation.degrade(clean, setting, 5)[0])
+
+
+@pytest.fixture
+def twin_folder(tmp_path, picture_folder):
+    """The low-resolution twins of ``picture_folder``, named as those of standard sets are."""
+    folder = tmp_path / "LR"
+    folder.mkdir()
+    task = TASKS["upscale_x2"]
+    for place, pixels in read_named_pictures([picture_folder]).items():
+        clean = evaluation.clean_image(pixels, task)
+        small, _ = evaluation.degrade(clean, task.settings[0], 0)
+        name = place.rsplit("/", 1)[-1].replace(".png", "x2.png")
+        Image.fromarray(to_uint8(small)).save(folder / name)
+    return folder
+
+
+@pytest.mark.slow
+def test_twins_of_a_set_are_used_as_they_are(tmp_path, picture_folder, twin_folder):
+    reports = [
+        evaluation.evaluate(
+            ["upscale_x2"],
+            data=[picture_folder],
+            output=tmp_path / f"{number}.json",
+            low_resolution=twins,
+        )["tasks"]["upscale_x2"]["settings"]["bicubic 1/2"]
+        for number, twins in enumerate((None, [twin_folder]))
+    ]
+    assert reports[0] == reports[1]
+    # Another small picture is another input.
+    dark = twin_folder / "catx2.png"
+    Image.open(dark).point(lambda value: value // 2).save(dark)
+    spoilt = evaluation.evaluate(
+        ["upscale_x2"],
+        data=[picture_folder],
+        output=tmp_path / "spoilt.json",
+        low_resolution=[twin_folder],
+    )["tasks"]["upscale_x2"]["settings"]["bicubic 1/2"]
+    assert spoilt["network"]["psnr"] < reports[0]["network"]["psnr"] - 1
+
+
+def test_twins_are_found_by_name_and_checked_for_size():
+    clean = {"HR/img_1.png": np.zeros((8, 12, 3)), "HR/img_10.png": np.ones((8, 12, 3))}
+    small = {f"LR/img_{n}_x2.png": np.full((4, 6, 3), n) for n in (1, 10)}
+    assert [twin[0, 0, 0] for twin in find_twins(clean, small, 2)] == [1, 10]
+    with pytest.raises(DataError, match="4 rows and 6 columns, expected 2 and 3"):
+        find_twins(clean, small, 4)
+    with pytest.raises(DataError, match="img_10 has no low-resolution twin"):
+        find_twins(clean, {"LR/img_1_x2.png": np.zeros((4, 6, 3))}, 2)
+
+
+@pytest.mark.slow
+def test_benchmark_times_networks_and_references_side_by_side(capsys):
+    rows = {row["name"]: row for row in benchmark.benchmark(rounds=1, side=128)}
+    assert set(rows) > set(TASKS)
+    stack = rows["17 convolutions of 64"]
+    assert stack["times_dncnn"] == 1
+    # 558 thousand multiply-adds a pixel against a few additions.
+    assert rows["bicubic x2"]["seconds_per_megapixel"] < stack["seconds_per_megapixel"] / 10
+    printed = capsys.readouterr().out.splitlines()
+    assert len(printed) == 1 + len(rows)
+
+
+@pytest.mark.slow
+def test_bfloat16_changes_a_finished_picture_by_less_than_a_grey_level():
+    differences = benchmark.bfloat16_difference(side=64)
+    assert set(differences) == set(TASKS)
+    assert all(0 < difference < 1 for difference in differences.values())
