@@ -44,7 +44,7 @@ EXAMPLES: Mapping[str, Example] = MappingProxyType(
         "coffee": Example(
             function="coffee",
             task_id="deblur",
-            damage=Damage(sigma=2 / 255, blur="motion", blur_size=11),
+            damage=Damage(sigma=2 / 255, blur="defocus", blur_size=2.5),
         ),
         "cat": Example(
             function="chelsea",
