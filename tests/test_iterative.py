@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import pywt
 import skimage.restoration
 import torch
 import torch.nn.functional as F
@@ -14,18 +15,17 @@ from deconv_demo.iterative import (
     CircularConvolution,
     Convolution,
     conjugate_gradient,
-    discrepancy_stop,
     first,
     landweber,
     landweber_after,
-    logarithmic_grid,
-    noise_norm,
-    random_points,
     richardson_lucy,
+    soft_wavelets,
+    sparse_landweber,
     tikhonov,
     wiener,
 )
 from deconv_demo.metrics import psnr
+from deconv_demo.stopping import discrepancy_stop, logarithmic_grid, noise_norm, random_points
 
 COUNTING = torch.arange(1.0, 10.0, dtype=torch.float64).view(1, 3, 3)
 SKEW = motion_kernel(9, 0.6, 0.5)[6:19, 6:19].double()  # no symmetry of its own
@@ -180,6 +180,32 @@ def test_quality_rises_and_falls_again_under_noise(blurred):
     residuals = [(blur.forward(x) - observed).norm().item() for x in iterates]
     stop = discrepancy_stop(residuals, noise_norm(observed, sigma))
     assert quality[stop - 1] > quality[best] - 0.6
+
+
+def test_soft_thresholds_make_their_sum_smaller_at_every_step(grey, monkeypatch):
+    operator, threshold, step = CircularConvolution(SKEW, 128, 128), 0.004, 0.9
+    observed = operator.forward(grey) + 0.02 * normal(1, 128, 128)
+    monkeypatch.setattr(torch, "randint", lambda *_args, **_options: torch.zeros(2, dtype=int))
+    iterates = first(
+        sparse_landweber(operator, observed, step=step, threshold=threshold, generator=Generator()),
+        25,
+    )
+
+    def penalty(x):
+        _, *details = pywt.wavedec2(x[0].numpy(), "db4", "periodization", level=3)
+        magnitudes = sum(np.abs(part).sum() for level in details for part in level)
+        misfit = (operator.forward(x) - observed).square().sum().item() / 2
+        return misfit + threshold / step * magnitudes
+
+    values = [penalty(x) for x in iterates]
+    assert all(later < earlier for earlier, later in zip(values, values[1:], strict=False))
+
+
+def test_a_threshold_of_zero_changes_nothing(grey):
+    torch.testing.assert_close(soft_wavelets(grey, 0.0), grey)
+    flat = soft_wavelets(grey, 100.0)  # all detail gone
+    assert flat.std() < grey.std()
+    assert flat.mean() == pytest.approx(grey.mean().item())
 
 
 def test_the_norm_of_noise(blurred):
