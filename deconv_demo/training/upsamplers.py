@@ -17,9 +17,10 @@ from deconv_demo.metrics import psnr
 from deconv_demo.tasks import TASKS, Recipe
 from deconv_demo.training.data import CropSampler, centre_crop, crop_side, read_pictures, to_image
 from deconv_demo.upsamplers import SCALE, WIDTHS, build_upsamplers
-from deconv_demo.weights import save_weights
+from deconv_demo.weights import read_header, save_weights, sha256
 
 RECIPE = Recipe(patch=32, batch=8, margin=4, learning_rate=2e-3)
+_USED = {name: getattr(RECIPE, name) for name in ("patch", "batch", "margin", "learning_rate")}
 VALIDATION_CROP = 256
 HELD_OUT_PICTURES = 16
 STEPS_BETWEEN_LINES = 200
@@ -37,7 +38,8 @@ def train_upsamplers(
         data: Folders and tar files of clean photographs.
         steps: Of Adam, for each network; the learning rate falls to zero along a cosine.
         seed: Of the weights at the start, and of the crops.
-        weights_path: The safetensors file to write.
+        weights_path: The safetensors file to write; its checksum goes into the ``metrics.json``
+            beside it.
 
     Returns:
         Mean PSNR on the held-out pictures of each kind.
@@ -69,7 +71,7 @@ def train_upsamplers(
     reached = {kind: round(_judge(network, held_out), 3) for kind, network in networks.items()}
     header = {
         "networks": json.dumps({"class": "SmallUpsampler", "widths": WIDTHS}),
-        "recipe": json.dumps(dataclasses.asdict(RECIPE), sort_keys=True),
+        "recipe": json.dumps(_USED | {"optimiser": "Adam", "loss": "L1", "schedule": "cosine"}),
         "steps": str(steps),
         "seed": str(seed),
         "pictures": str(len(pictures)),
@@ -78,9 +80,26 @@ def train_upsamplers(
         "validation_psnr": json.dumps(reached),
     }
     save_weights(weights_path, networks.state_dict(), header)
+    record(weights_path)
     for kind, value in reached.items():
         print(f"{kind}: {value:.2f} dB on {len(held_out)} held-out pictures", flush=True)
     return reached
+
+
+def record(weights_path: Path) -> None:
+    """Write checksum and header of the file into the ``metrics.json`` beside it."""
+    path = weights_path.with_name("metrics.json")
+    report = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    header = read_header(weights_path)
+    report["upsamplers"] = {
+        "sha256": sha256(weights_path),
+        "bytes": weights_path.stat().st_size,
+        "pictures": int(header["pictures"]),
+        "seed": int(header["seed"]),
+        "steps": int(header["steps"]),
+        "validation_psnr": json.loads(header["validation_psnr"]),
+    }
+    path.write_text(json.dumps(report, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def _step(

@@ -50,6 +50,7 @@ class InverseSection:
     def build(self) -> None:
         """Lay the section out."""
         named = self.translations.named
+        self.seen = build_seen()
         named(gr.Markdown(elem_classes="lab-text"), value="lab.inverse.numbers.text")
         kernels = list(deconvolving.ARRAYS)
         self.kernel = named(
@@ -75,7 +76,6 @@ class InverseSection:
                 gr.Slider(0, 10, value=2.5, step=0.5, min_width=200, elem_id="inverse-noise"),
                 label="lab.inverse.noise",
             )
-        self.seen = build_seen()
         self.status = gr.HTML(elem_id="inverse-status")
         self.given = gr.HTML(elem_id="inverse-given")
         named(gr.Markdown(elem_classes="lab-text"), value="lab.inverse.iterations.text")
