@@ -58,7 +58,7 @@ class _Axes:
             - (value - low) / (high - low or 1) * (self.height - _TOP - _BOTTOM)
         )
 
-    def frame(self, x_label: str, y_label: str) -> str:
+    def frame(self, x_label: str, y_label: str, *, whole: bool = False) -> str:
         bottom = self.height - _BOTTOM
         parts = [
             f'<text class="title" x="{_LEFT - 6}" y="13">{safe(y_label)}</text>',
@@ -66,6 +66,8 @@ class _Axes:
             f'text-anchor="end">{safe(x_label)}</text>',
         ]
         for tick in ticks(*self.y_range):
+            if whole and tick != round(tick):
+                continue
             y = self.y(tick)
             parts.append(
                 f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
@@ -150,7 +152,7 @@ def line_chart(
 def bar_chart(
     values: Sequence[float], *, x_label: str, y_label: str, name: str, height: int = 170
 ) -> str:
-    """Draw one bar for each value, from zero up; each tells its value to the pointer."""
+    """Draw one bar for each count, from zero up; each tells its count to the pointer."""
     axes = _Axes((0, len(values)), (0, max(values)), height=height)
     bottom = height - _BOTTOM
     bars = "".join(
@@ -159,7 +161,9 @@ def bar_chart(
         f"<title>{n}: {_number(value)}</title></rect>"
         for n, value in enumerate(values)
     )
-    return _sheet(f'{axes.frame(x_label, y_label)}<g class="s0">{bars}</g>', height, name)
+    return _sheet(
+        f'{axes.frame(x_label, y_label, whole=True)}<g class="s0">{bars}</g>', height, name
+    )
 
 
 def score_map(
