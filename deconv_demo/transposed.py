@@ -6,6 +6,7 @@ The settings have the names and the meaning of ``torch.nn.ConvTranspose2d``.
 """
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -153,3 +154,140 @@ def overlap_ratio(
     if inside.min() == 0:
         return math.inf
     return float((inside.max() / inside.min()) ** dimensions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contribution:
+    """One product of a transposed convolution: what an input cell adds to an output cell.
+
+    Attributes:
+        input, kernel, output: Row and column of the three cells, counted from 0.
+        product: Value of the input cell times value of the kernel cell.
+    """
+
+    input: tuple[int, int]
+    kernel: tuple[int, int]
+    output: tuple[int, int]
+    product: float
+
+
+def links(
+    input_size: int, kernel_size: int, *, stride: int = 1, dilation: int = 1, **settings: int
+) -> list[tuple[int, int, int]]:
+    """Return every ``(input, kernel, output)`` cell that go together along one axis.
+
+    Args:
+        input_size, kernel_size, stride, dilation: As in ``output_size``.
+        settings: ``padding`` and ``output_padding`` of ``output_size``.
+
+    Raises:
+        ValueError: PyTorch refuses these settings too.
+
+    >>> links(2, 3, stride=2, padding=1)  # the first kernel cell of the first stamp is cut away
+    [(0, 1, 0), (0, 2, 1), (1, 0, 1), (1, 1, 2)]
+    """
+    side = output_size(input_size, kernel_size, stride=stride, dilation=dilation, **settings)
+    placed = (
+        (cell, part, cell * stride + part * dilation - settings.get("padding", 0))
+        for cell in range(input_size)
+        for part in range(kernel_size)
+    )
+    return [link for link in placed if 0 <= link[2] < side]
+
+
+def contributions(x: np.ndarray, weight: np.ndarray, **settings: int) -> list[Contribution]:
+    """Return every product that is added to an output cell, in the order of painting.
+
+    The partners of one cell are those in whose ``input``, ``kernel`` or ``output`` it stands.
+
+    Args:
+        x: ``(H, W)``.
+        weight: ``(kernel height, kernel width)``.
+        settings: Those of ``output_size``.
+
+    >>> found = contributions(np.array([[2.0, 5.0]]), np.array([[1.0, 10.0]]))
+    >>> [(one.input, one.kernel, one.product) for one in found if one.output == (0, 1)]
+    [((0, 0), (0, 1), 20.0), ((0, 1), (0, 0), 5.0)]
+    """
+    rows, columns = (links(x.shape[axis], weight.shape[axis], **settings) for axis in range(2))
+    found = [
+        Contribution(
+            input=(i, j),
+            kernel=(m, n),
+            output=(row, column),
+            product=float(x[i, j] * weight[m, n]),
+        )
+        for i, m, row in rows
+        for j, n, column in columns
+    ]
+    return sorted(found, key=lambda one: (one.input, one.kernel))
+
+
+def scatter(x: np.ndarray, weight: np.ndarray, **settings: int) -> np.ndarray:
+    """Compute by painting: every input cell stamps a scaled kernel, and overlaps add up.
+
+    Args:
+        x: ``(C, H, W)``.
+        weight: ``(C, C_out, kernel height, kernel width)``, PyTorch's layout.
+        settings: Those of ``output_size``.
+
+    Returns:
+        ``(C_out, H_out, W_out)`` float64.
+
+    Raises:
+        ValueError: PyTorch refuses these shapes or settings too.
+
+    >>> scatter(np.array([[[1.0, 10.0]]]), np.ones((1, 1, 1, 3)), stride=2)[0].tolist()
+    [[1.0, 1.0, 11.0, 10.0, 10.0]]
+    """
+    stride, dilation = settings.get("stride", 1), settings.get("dilation", 1)
+    padding = settings.get("padding", 0)
+    shape = _output_shape(x, weight, settings)
+    spans = [(side - 1) * dilation + 1 for side in weight.shape[2:]]
+    sides = [
+        max((n - 1) * stride + span, padding + side)
+        for n, span, side in zip(x.shape[1:], spans, shape[1:], strict=True)
+    ]
+    canvas = np.zeros((shape[0], *sides))
+    for i in range(x.shape[1]):
+        for j in range(x.shape[2]):
+            stamp = np.tensordot(x[:, i, j], weight, axes=1)  # (C_out, rows, columns)
+            top, left = i * stride, j * stride
+            rows = slice(top, top + spans[0], dilation)
+            columns = slice(left, left + spans[1], dilation)
+            canvas[:, rows, columns] += stamp
+    return canvas[:, padding : padding + shape[1], padding : padding + shape[2]]
+
+
+def gather(x: np.ndarray, weight: np.ndarray, **settings: int) -> np.ndarray:
+    """Compute by collecting: every output cell looks up which input cells reach it.
+
+    Arguments, result and errors as in ``scatter``.
+
+    >>> gather(np.array([[[1.0, 10.0]]]), np.ones((1, 1, 1, 3)), stride=2)[0].tolist()
+    [[1.0, 1.0, 11.0, 10.0, 10.0]]
+    """
+    stride, dilation = settings.get("stride", 1), settings.get("dilation", 1)
+    padding = settings.get("padding", 0)
+    output = np.zeros(_output_shape(x, weight, settings))
+    for row, column, m, n in np.ndindex(*output.shape[1:], *weight.shape[2:]):
+        (i, above), (j, left) = (
+            divmod(place + padding - part * dilation, stride)
+            for place, part in ((row, m), (column, n))
+        )
+        if above == left == 0 and 0 <= i < x.shape[1] and 0 <= j < x.shape[2]:
+            output[:, row, column] += x[:, i, j] @ weight[:, :, m, n]
+    return output
+
+
+def _output_shape(
+    x: np.ndarray, weight: np.ndarray, settings: dict[str, int]
+) -> tuple[int, int, int]:
+    if x.ndim != 3 or weight.ndim != 4 or len(x) != len(weight):
+        raise ValueError(
+            f"x is (C, H, W) and weight (C, C_out, height, width), got {x.shape}, {weight.shape}"
+        )
+    height, width = (
+        output_size(x.shape[axis], weight.shape[axis + 1], **settings) for axis in (1, 2)
+    )
+    return weight.shape[1], height, width

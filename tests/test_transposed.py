@@ -8,7 +8,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from deconv_demo.transposed import output_size, overlap_map, overlap_ratio
+from deconv_demo.transposed import (
+    contributions,
+    gather,
+    output_size,
+    overlap_map,
+    overlap_ratio,
+    scatter,
+)
 
 # Valid and invalid settings alike: sides, kernel, stride, padding, output padding, dilation.
 GRID = list(
@@ -116,3 +123,83 @@ def test_overlap_of_nothing_is_refused():
         overlap_map(3, layers=0)
     with pytest.raises(ValueError, match="stride must be at least 1, got 0"):
         overlap_ratio(3, 0)
+
+
+@pytest.mark.parametrize("way", [scatter, gather])
+def test_scatter_and_gather_are_what_torch_computes(way):
+    generator = torch.Generator().manual_seed(0)
+    compared = 0
+    for side, kernel, *values in GRID:
+        settings = dict(zip(NAMES, values, strict=True))
+        x = torch.randn(2, side, side + 1, generator=generator, dtype=torch.float64)
+        weight = torch.randn(2, 3, kernel, 2, generator=generator, dtype=torch.float64)
+        expected = torch_output(x, weight, settings)
+        if expected is None:
+            with pytest.raises(ValueError, match="at least|below|nothing is left"):
+                way(x.numpy(), weight.numpy(), **settings)
+            continue
+        found = way(x.numpy(), weight.numpy(), **settings)
+        np.testing.assert_allclose(found, expected.numpy(), rtol=0, atol=1e-12)
+        compared += 1
+    assert compared >= 200
+
+
+def test_shapes_that_do_not_fit_are_named():
+    with pytest.raises(ValueError, match=r"got \(1, 2, 2\), \(3, 1, 2, 2\)"):
+        scatter(np.ones((1, 2, 2)), np.ones((3, 1, 2, 2)))
+
+
+def test_transposed_convolution_is_the_adjoint():
+    generator = np.random.default_rng(0)
+    weight = generator.normal(size=(3, 2, 4, 4))
+    x, y = generator.normal(size=(2, 9, 9)), generator.normal(size=(3, 4, 4))
+    convolved = F.conv2d(torch.tensor(x[None]), torch.tensor(weight), stride=2, padding=1)[0]
+    there = (convolved.numpy() * y).sum()
+    back = (scatter(y, weight, stride=2, padding=1, output_padding=1) * x).sum()
+    assert there == pytest.approx(back, rel=1e-13)
+
+
+def test_arrays_of_the_articles():
+    x = np.arange(1.0, 10).reshape(1, 3, 3)
+    weight = np.array([[[[1.0, 0, -1]] * 3]])
+    expected = [
+        [1, 2, 2, -2, -3],
+        [5, 7, 4, -7, -9],
+        [12, 15, 6, -15, -18],
+        [11, 13, 4, -13, -15],
+        [7, 8, 2, -8, -9],
+    ]
+    assert scatter(x, weight)[0].tolist() == gather(x, weight)[0].tolist() == expected
+    pooled = F.avg_pool2d(torch.tensor(expected)[None].float(), 2)[0]
+    assert pooled.tolist() == [[3.75, -0.75], [12.75, -4.5]]
+    y = np.array([[[94.0, 154, 106], [186, 285, 186], [106, 154, 94]]])
+    product = [[1743, 3072, 2681], [4266, 6825, 5524], [4629, 7038, 5447]]
+    assert scatter(y, x[None], padding=1)[0].tolist() == product
+
+
+def test_sizes_of_the_articles():
+    published = {"stride": 2, "padding": 1}
+    assert output_size(32, 3, **published) == 63
+    assert output_size(32, 3, output_padding=1, **published) == 64
+    assert output_size(32, 4, **published) == 64
+    assert output_size(output_size(64, 3, **published), 3, **published) == 253
+    # Two poolings take 32 to 8, and a stride of 1 leaves it there.
+    assert output_size(8, 5, padding=2) == 8
+    assert output_size(output_size(8, 4, **published), 4, **published) == 32
+
+
+def test_contributions_are_all_that_is_added():
+    x, weight = np.arange(1.0, 7).reshape(2, 3), np.arange(4.0).reshape(2, 2) - 1
+    settings = {"stride": 2, "padding": 1, "output_padding": 1, "dilation": 3}
+    found = contributions(x, weight, **settings)
+    expected = scatter(x[None], weight[None, None], **settings)[0]
+    total = np.zeros_like(expected)
+    for one in found:
+        total[one.output] += one.product
+        assert one.product == x[one.input] * weight[one.kernel]
+    assert np.array_equal(total, expected)
+    # In the order of painting: all of one input cell, then of the next.
+    assert [one.input for one in found] == sorted(one.input for one in found)
+    # With all of the border kept, every input cell meets every kernel cell once.
+    whole = contributions(x, weight, stride=2, dilation=3)
+    assert len({(one.input, one.kernel) for one in whole}) == len(whole) == x.size * weight.size
