@@ -26,11 +26,11 @@ def overlap_html(kernel_size: int, stride: int, layers: int, language: str) -> s
         y_label=text(language, "lab.overlap.axis.count"),
         name=text(language, "lab.overlap.line"),
     )
-    note = "lab.overlap.cut" if counts.cut else "lab.overlap.whole"
+    note = text(language, "lab.overlap.cut")
     left = (
         f'{_ratios(counts, language)}<p class="lab-fine">'
         f"{safe(text(language, _verdict(counts, kernel_size, stride)))}</p>{chart}"
-        f'<p class="lab-fine">{safe(text(language, note))}</p>'
+        f'<p class="lab-fine">{safe(note)}</p>'
     )
     square = np.multiply.outer(counts.line, counts.line)
     pixels = colourise(square, signed=False, limit=float(square.max()))

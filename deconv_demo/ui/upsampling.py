@@ -45,13 +45,11 @@ class Overlap:
     """How often the cells of an output are painted.
 
     Attributes:
-        line: Counts along one axis, the middle of a long one.
-        cut: Whether ``line`` is only the middle.
+        line: Counts along one axis, away from the border.
         ratio_1d, ratio_2d: Largest over smallest count inside.
     """
 
     line: np.ndarray
-    cut: bool
     ratio_1d: float
     ratio_2d: float
 
@@ -68,18 +66,18 @@ class Upsampled:
 
 def overlap(kernel_size: int, stride: int, layers: int) -> Overlap:
     """Count contributions of ``layers`` transposed convolutions that follow each other."""
-    times = stride**layers
+    # As many input cells beside those that are drawn as the border of the last layer reaches.
+    border = layers * (kernel_size // stride + 2)
     line = overlap_map(
         kernel_size,
         stride,
         layers=layers,
-        input_size=max(3, math.ceil(_DRAWN_CELLS / times)),
+        input_size=math.ceil(_DRAWN_CELLS / stride**layers) + 2 * border,
         dimensions=1,
     )
-    start = max(0, len(line) - _DRAWN_CELLS) // 2
+    start = (len(line) - _DRAWN_CELLS) // 2
     return Overlap(
         line=line[start : start + _DRAWN_CELLS],
-        cut=len(line) > _DRAWN_CELLS,
         ratio_1d=overlap_ratio(kernel_size, stride, layers=layers, dimensions=1),
         ratio_2d=overlap_ratio(kernel_size, stride, layers=layers),
     )
