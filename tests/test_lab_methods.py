@@ -130,6 +130,12 @@ def test_an_uneven_overlap_is_heard_at_sample_rate_over_stride(stride):
     assert even.tone_db < -90
 
 
+def test_a_triangle_of_two_strides_interpolates():
+    triangle = dimensions.window(16, "triangle")
+    assert torch.equal(triangle, triangle.flip(0))
+    torch.testing.assert_close(triangle[:8] + triangle[8:], torch.full((8,), 2.0).double())
+
+
 def test_a_triangle_takes_the_rasp_away():
     def loudest_image(shape):
         heard = dimensions.sound(16, 8, shape)

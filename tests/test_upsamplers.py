@@ -97,7 +97,8 @@ def test_shipped_weights_are_checked_small_and_told_how_they_were_made():
     assert json.loads(header["networks"])["widths"] == WIDTHS
     assert header["steps"] == str(entry["steps"])
     assert header["seed"] == str(entry["seed"])
-    assert entry["validation_psnr"].keys() == WIDTHS.keys()
+    assert entry["validation"] == json.loads(header["validation"])
+    assert entry["validation"].keys() == WIDTHS.keys()
 
 
 def test_shipped_networks_enlarge_photographs(photos):

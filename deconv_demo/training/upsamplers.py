@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from deconv_demo.checkerboard import checkerboard_db
 from deconv_demo.degradations import quantise
 from deconv_demo.metrics import psnr
 from deconv_demo.tasks import TASKS, Recipe
@@ -28,7 +29,7 @@ STEPS_BETWEEN_LINES = 200
 
 def train_upsamplers(
     *, data: list[Path], steps: int, seed: int, weights_path: Path
-) -> dict[str, float]:
+) -> dict[str, dict[str, float]]:
     """Train all six from scratch on the same batches, and write them to one file.
 
     The first pictures of ``data`` are held out. The last weights are the ones kept, for all
@@ -42,7 +43,8 @@ def train_upsamplers(
             beside it.
 
     Returns:
-        Mean PSNR on the held-out pictures of each kind.
+        What ``judge`` says of each kind on the held-out pictures, with ``grid_db_before``: the
+        grid before the first step.
 
     Raises:
         DataError: No photographs.
@@ -68,7 +70,10 @@ def train_upsamplers(
         if (step + 1) % STEPS_BETWEEN_LINES == 0:
             line = " · ".join(f"{kind} {loss:.4f}" for kind, loss in losses.items())
             print(f"step {step + 1} of {steps} · {line}", flush=True)
-    reached = {kind: round(_judge(network, held_out), 3) for kind, network in networks.items()}
+    reached = {kind: judge(network, held_out) for kind, network in networks.items()}
+    at_start = build_upsamplers(seed)
+    for kind, entry in reached.items():
+        entry["grid_db_before"] = judge(at_start[kind], held_out)["grid_db"]
     header = {
         "networks": json.dumps({"class": "SmallUpsampler", "widths": WIDTHS}),
         "recipe": json.dumps(_USED | {"optimiser": "Adam", "loss": "L1", "schedule": "cosine"}),
@@ -77,12 +82,12 @@ def train_upsamplers(
         "pictures": str(len(pictures)),
         "seconds": str(round(time.monotonic() - started)),
         "hardware": f"{platform.machine()}, {torch.get_num_threads()} threads",
-        "validation_psnr": json.dumps(reached),
+        "validation": json.dumps(reached),
     }
     save_weights(weights_path, networks.state_dict(), header)
     record(weights_path)
-    for kind, value in reached.items():
-        print(f"{kind}: {value:.2f} dB on {len(held_out)} held-out pictures", flush=True)
+    for kind, entry in reached.items():
+        print(f"{kind} on {len(held_out)} held-out pictures: {json.dumps(entry)}", flush=True)
     return reached
 
 
@@ -97,7 +102,7 @@ def record(weights_path: Path) -> None:
         "pictures": int(header["pictures"]),
         "seed": int(header["seed"]),
         "steps": int(header["steps"]),
-        "validation_psnr": json.loads(header["validation_psnr"]),
+        "validation": json.loads(header["validation"]),
     }
     path.write_text(json.dumps(report, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
@@ -119,12 +124,19 @@ def _step(
 
 
 @torch.inference_mode()
-def _judge(network: nn.Module, pictures: list[np.ndarray]) -> float:
-    """Mean PSNR in RGB, of 8-bit pictures."""
-    values = []
+def judge(network: nn.Module, pictures: list[np.ndarray]) -> dict[str, float]:
+    """Halve pictures and double them again.
+
+    Returns:
+        ``psnr``, the mean in RGB of 8-bit pictures, and ``grid_db``, the mean reading of the
+        checkerboard meter.
+    """
+    values, grids = [], []
     for pixels in pictures:
         height, width = (side - side % SCALE for side in pixels.shape[:2])
         clean = to_image(pixels[:height, :width])
         small, _ = TASKS["upscale_x2"].degrade(clean, torch.Generator())
-        values.append(psnr(quantise(network(small)), clean))
-    return float(np.mean(values))
+        enlarged = network(small)
+        values.append(psnr(quantise(enlarged), clean))
+        grids.append(checkerboard_db(enlarged[0], SCALE))
+    return {"psnr": round(float(np.mean(values)), 3), "grid_db": round(float(np.mean(grids)), 2)}

@@ -121,7 +121,8 @@ def nine_numbers(kernel_id: str) -> NineNumbers:
     )
 
 
-@lru_cache(maxsize=3)
+# Each holds some 25 MB of iterates.
+@lru_cache(maxsize=6)
 def trial(key: str, blur_id: str, size: float, noise: float) -> Trial:
     """Blur a picture, add noise, and run every method that has nothing to choose.
 
@@ -183,7 +184,7 @@ def closed_forms(run: Trial, regulariser: float) -> dict[str, Tensor]:
     }
 
 
-@lru_cache(maxsize=3)
+@lru_cache(maxsize=6)
 def search(key: str, blur_id: str, size: float, noise: float) -> Search:
     """Try Landweber with Tikhonov's term over a grid, and at random points beside it."""
     run = trial(key, blur_id, size, noise)

@@ -38,7 +38,7 @@ def arrays_html(kernel_id: str, language: str) -> str:
         parts += [_step("→", solving), _array("W⁻¹ Y", numbers.solved, same=True)]
         condition = text(language, "lab.inverse.condition", condition=f"{numbers.condition:.0f}")
     return (
-        f'<div><div class="lab-arrays">{"".join(parts)}</div>'
+        f'<div class="lab-nine"><div class="lab-arrays">{"".join(parts)}</div>'
         f'<p class="lab-fine">{safe(condition)}</p></div>'
     )
 

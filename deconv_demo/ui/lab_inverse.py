@@ -130,22 +130,22 @@ class InverseSection:
             self._run, given, everything, **_MODEL
         )
         for control in (self.size, self.noise):
-            control.release(self._run, given, everything, **_MODEL)
+            # Not at the end of a drag alone: the arrow keys move sliders too.
+            control.change(self._run, given, everything, trigger_mode="always_last", **_MODEL)
         self.seen.seen(self._arrive, [self.shown, *given], everything, **_MODEL)
         self.seen.seen(arrays_html, [self.kernel, self.language], self.arrays, **_INSTANT)
         view = [self.shown, self.language, *trial]
-        # Not at the end of a drag alone: the arrow keys move sliders too.
         self.iteration.change(
             self._look_at_iteration,
             [*view, self.iteration],
-            [self.courses, self.curves],
+            [self.status, self.courses, self.curves],
             trigger_mode="always_last",
             **_MODEL,
         )
         self.exponent.change(
             self._regularise,
             [*view, self.exponent],
-            self.closed,
+            [self.status, self.closed],
             trigger_mode="always_last",
             **_MODEL,
         )
@@ -191,19 +191,36 @@ class InverseSection:
     def _look_at_iteration(
         self, shown: str, language: str, blur_id: str, size: float, noise: float, iteration: int
     ) -> tuple:
-        if not shown:
-            return gr.skip(), gr.skip()
-        run = deconvolving.trial(_key_of(shown), blur_id, size, noise)
-        return courses_html(run, iteration, language), curves_html(run, iteration, language)
+        try:
+            run = _trial_of(shown, blur_id, size, noise)
+            if run is None:
+                return (gr.skip(),) * 3
+            return (
+                "",
+                courses_html(run, iteration, language),
+                curves_html(run, iteration, language),
+            )
+        except Exception as error:
+            log.exception("cannot show an iteration")
+            sentence = error_sentence(language, error)
+            return markup.status(sentence, error=True), gr.skip(), gr.skip()
 
     def _regularise(
         self, shown: str, language: str, blur_id: str, size: float, noise: float, exponent: float
-    ) -> Any:
-        if not shown:
-            return gr.skip()
-        return closed_html(
-            deconvolving.trial(_key_of(shown), blur_id, size, noise), exponent, language
-        )
+    ) -> tuple:
+        try:
+            run = _trial_of(shown, blur_id, size, noise)
+            if run is None:
+                return gr.skip(), gr.skip()
+            return "", closed_html(run, exponent, language)
+        except Exception as error:
+            log.exception("cannot regularise")
+            return markup.status(error_sentence(language, error), error=True), gr.skip()
+
+
+def _trial_of(shown: str, blur_id: str, size: float, noise: float) -> deconvolving.Trial | None:
+    """Return the trial that is shown, from memory if it was not long ago; None before the first."""
+    return deconvolving.trial(_key_of(shown), blur_id, size, noise) if shown else None
 
 
 def _size_of(blur_id: str) -> dict:

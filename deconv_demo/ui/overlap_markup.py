@@ -12,7 +12,7 @@ from deconv_demo.ui.markup import safe
 from deconv_demo.ui.texts import text
 from deconv_demo.ui.upsampling import Overlap, Upsampled, overlap, paint_at_random, race
 
-_MAP_SIDE = 384
+_MAP_SIDE, _SQUARE_CELLS = 384, 32
 # Enlarged until a grid of two pixels can be seen.
 _DETAIL_SIDE = 64
 
@@ -32,9 +32,11 @@ def overlap_html(kernel_size: int, stride: int, layers: int, language: str) -> s
         f"{safe(text(language, _verdict(counts, kernel_size, stride)))}</p>{chart}"
         f'<p class="lab-fine">{safe(note)}</p>'
     )
-    square = np.multiply.outer(counts.line, counts.line)
+    # Fewer cells than along the line, as long as they show whole periods: each can be seen then.
+    line = counts.line if stride**layers > _SQUARE_CELLS // 2 else counts.line[:_SQUARE_CELLS]
+    square = np.multiply.outer(line, line)
     pixels = colourise(square, signed=False, limit=float(square.max()))
-    times = max(1, _MAP_SIDE // len(counts.line))
+    times = max(1, _MAP_SIDE // len(line))
     detail = text(language, "lab.overlap.square.detail", low=square.min(), high=square.max())
     drawn = figure(
         data_url(pixels.repeat(times, axis=0).repeat(times, axis=1)),
