@@ -86,6 +86,13 @@ def test_the_search_scores_what_the_iteration_gives(trial):
     assert 0 <= found.grid.max() - max(found.draw_scores) < 0.5
 
 
+def test_wavelets_beat_the_best_gaussian_filter_where_there_is_noise():
+    for noise in (5, 10):
+        scores = {name: score for name, (_, score) in deconvolving.noise_alone("", noise).items()}
+        assert scores["cycle_spun"] > scores["gaussian"] + 0.1 > scores["noisy"] + 0.2
+    assert math.isinf(deconvolving.noise_alone("", 0)["noisy"][1])
+
+
 def test_counts_of_the_published_networks():
     for kernel_size, stride, layers in upsampling.NETWORKS.values():
         counts = upsampling.overlap(kernel_size, stride, layers)

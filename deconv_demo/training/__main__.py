@@ -37,7 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--limit", type=int, help="judge on the first so many pictures")
     upsamplers = commands.add_parser("upsamplers", help="train the six upsamplers of the lab")
     upsamplers.add_argument("--data", type=Path, nargs="+", required=True, metavar="FOLDER_OR_TAR")
-    upsamplers.add_argument("--steps", type=int, default=3000)
+    upsamplers.add_argument("--steps", type=int, default=8000)
     upsamplers.add_argument("--seed", type=int, default=0)
     upsamplers.add_argument("--weights", type=Path, default=WEIGHTS_DIR / "upsamplers.safetensors")
     card = commands.add_parser("card", help="write the model card from the measured numbers")

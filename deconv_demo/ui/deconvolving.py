@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Generator, Tensor
 
 from deconv_demo import images
+from deconv_demo.baselines import cycle_spun_wavelet, gaussian_filter
 from deconv_demo.degradations import add_gaussian_noise
 from deconv_demo.enhancement import enhance
 from deconv_demo.iterative import (
@@ -36,6 +37,7 @@ THRESHOLD_SHARE, LEAST_NOISE = 0.3, 0.3 / 255
 REGULARISERS = logarithmic_grid(1e-4, 1.0, 13)
 STOPS = logarithmic_grid(1, 1000, 13)
 DRAWS = 25
+GAUSSIAN_RADII = (0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 
 ARRAYS = {
     "counting": [[1, 2, 3], [4, 5, 6], [7, 8, 9]],
@@ -198,3 +200,20 @@ def search(key: str, blur_id: str, size: float, noise: float) -> Search:
     ranges = ((REGULARISERS[0], REGULARISERS[-1]), (STOPS[0], STOPS[-1]))
     draws = random_points(DRAWS, *ranges, Generator().manual_seed(0))
     return Search(grid=grid, draws=draws, draw_scores=[score(*draw) for draw in draws])
+
+
+@lru_cache(maxsize=6)
+def noise_alone(key: str, noise: float) -> dict[str, tuple[Tensor, float]]:
+    """Add noise of ``noise`` of 255 and no blur; return what two filters leave, and PSNR of each.
+
+    The Gaussian filter gets the radius that suits the picture best, with the truth in hand.
+    """
+    clean, sigma = lab_image(key)[None], noise / 255
+    noisy = add_gaussian_noise(clean, sigma, Generator().manual_seed(0))
+    smoothed = [gaussian_filter(noisy, radius) for radius in GAUSSIAN_RADII]
+    images_by_name = {
+        "noisy": noisy,
+        "gaussian": max(smoothed, key=lambda image: psnr(image, clean)),
+        "cycle_spun": cycle_spun_wavelet(noisy, max(sigma, LEAST_NOISE)),
+    }
+    return {name: (image[0], psnr(image, clean)) for name, image in images_by_name.items()}

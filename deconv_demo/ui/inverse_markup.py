@@ -189,5 +189,13 @@ def search_html(found: Search, language: str) -> str:
     return f'<div class="lab-columns"><div>{chart}</div><div>{table}</div></div>'
 
 
+def alone_html(results: dict[str, tuple[Tensor, float]], language: str) -> str:
+    """Return a picture with noise and no blur, and what two filters leave of it."""
+    return figures(
+        figure(image_url(image), text(language, f"lab.inverse.alone.{name}"), _db(score))
+        for name, (image, score) in results.items()
+    )
+
+
 def _db(value: float) -> str:
-    return f"{value:.2f} dB"
+    return "∞ dB" if math.isinf(value) else f"{value:.2f} dB"

@@ -9,6 +9,7 @@ import gradio as gr
 from deconv_demo.known_answer import BLUR_SIZES, BLURS
 from deconv_demo.ui import deconvolving, markup
 from deconv_demo.ui.inverse_markup import (
+    alone_html,
     arrays_html,
     closed_html,
     courses_html,
@@ -99,6 +100,8 @@ class InverseSection:
         self.closed = gr.HTML(elem_id="inverse-closed")
         named(gr.Markdown(elem_classes="lab-text"), value="lab.inverse.search.text")
         self.search = gr.HTML(elem_id="inverse-search")
+        named(gr.Markdown(elem_classes="lab-text"), value="lab.inverse.alone.text")
+        self.alone = gr.HTML(elem_id="inverse-alone")
         # What is shown, so that coming back to the same picture costs nothing.
         self.shown = gr.State("")
 
@@ -123,6 +126,7 @@ class InverseSection:
             self.curves,
             self.closed,
             self.search,
+            self.alone,
             self.shown,
         ]
         self.kernel.change(arrays_html, [self.kernel, self.language], self.arrays, **_INSTANT)
@@ -154,7 +158,7 @@ class InverseSection:
         self, shown: str, workspace: Workspace, language: str, *controls: Any
     ) -> Iterator[tuple]:
         if shown == _mark(workspace, language):
-            yield (gr.skip(),) * 7
+            yield (gr.skip(),) * 8
         else:
             yield from self._run(workspace, language, *controls)
 
@@ -169,7 +173,7 @@ class InverseSection:
         exponent: float,
     ) -> Iterator[tuple]:
         working = markup.status(text(language, "lab.inverse.working"))
-        yield working, *(gr.skip(),) * 6
+        yield working, *(gr.skip(),) * 7
         # A size that belongs to another blur may arrive in the moment that the blur changes.
         low, high, _ = BLUR_SIZES[blur_id]
         case = (picture_key(workspace), blur_id, min(max(size, low), high), noise)
@@ -182,11 +186,15 @@ class InverseSection:
                 closed_html(run, exponent, language),
             )
             mark = _mark(workspace, language)
-            yield working, *pictures, gr.skip(), mark
-            yield "", *(gr.skip(),) * 4, search_html(deconvolving.search(*case), language), mark
+            yield working, *pictures, gr.skip(), gr.skip(), mark
+            rest = (
+                search_html(deconvolving.search(*case), language),
+                alone_html(deconvolving.noise_alone(case[0], noise), language),
+            )
+            yield "", *(gr.skip(),) * 4, *rest, mark
         except Exception as error:
             log.exception("cannot deconvolve")
-            yield markup.status(error_sentence(language, error), error=True), *("",) * 5, ""
+            yield markup.status(error_sentence(language, error), error=True), *("",) * 7
 
     def _look_at_iteration(
         self, shown: str, language: str, blur_id: str, size: float, noise: float, iteration: int
