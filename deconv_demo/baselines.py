@@ -31,6 +31,43 @@ def wavelet_denoise(degraded: Tensor, sigma: Tensor | None) -> Tensor:
     return stacked.to(degraded.dtype).clamp(0, 1)
 
 
+def cycle_spun_wavelet(degraded: Tensor, sigma: float, *, shifts: int = 3) -> Tensor:
+    """Soft-threshold wavelet coefficients at many shifts of the picture, and average.
+
+    Sparse coding in its oldest form (Donoho 1995); the shifts (Coifman and Donoho 1995) take away
+    the marks that one fixed grid of wavelets leaves.
+
+    Args:
+        degraded: ``(B, C, H, W)`` in ``[0, 1]``.
+        sigma: Standard deviation of the noise on ``[0, 1]``.
+        shifts: Largest shift along each axis; 0 for a single transform.
+    """
+    from skimage.restoration import cycle_spin, denoise_wavelet
+
+    options = {"sigma": sigma, "mode": "soft", "channel_axis": -1, "rescale_sigma": True}
+    restored = [
+        cycle_spin(
+            image.permute(1, 2, 0).numpy(),
+            denoise_wavelet,
+            max_shifts=(shifts, shifts),
+            func_kw=options,
+            channel_axis=-1,
+            workers=1,
+        )
+        for image in degraded
+    ]
+    stacked = torch.stack([torch.from_numpy(image).permute(2, 0, 1) for image in restored])
+    return stacked.to(degraded.dtype).clamp(0, 1)
+
+
+def gaussian_filter(degraded: Tensor, radius: float) -> Tensor:
+    """Blur ``(B, C, H, W)`` with a Gaussian of standard deviation ``radius`` pixels."""
+    from skimage.filters import gaussian
+
+    smoothed = [gaussian(image.numpy(), radius, channel_axis=0) for image in degraded]
+    return torch.stack([torch.from_numpy(image) for image in smoothed]).to(degraded.dtype)
+
+
 def unsharp_mask(
     degraded: Tensor, _sigma: Tensor | None = None, *, radius: float = 2.0, amount: float = 1.0
 ) -> Tensor:

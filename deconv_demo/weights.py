@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from deconv_demo.tasks import TASKS
+from deconv_demo.upsamplers import build_upsamplers
 
 WEIGHTS_DIR = Path(
     os.environ.get("DECONV_LAB_WEIGHTS") or Path(__file__).resolve().parent.parent / "weights"
@@ -19,6 +20,7 @@ WEIGHTS_DIR = Path(
 # A model repository on the Hugging Face Hub to fall back on, "owner/name" or
 # "owner/name@revision"; unset, nothing is ever asked of the network.
 HUB_REPOSITORY = os.environ.get("DECONV_LAB_HUB", "")
+UPSAMPLERS_FILE = "upsamplers.safetensors"
 
 
 class WeightsError(RuntimeError):
@@ -67,16 +69,33 @@ def load_model(task_id: str) -> nn.Module:
     """
     model = TASKS[task_id].build()
     path = find_weights(task_id)
-    recorded = recorded_sha256(task_id)
-    if recorded is not None and sha256(path) != recorded:
-        raise WeightsError(
-            f"The weights file {path.name} is damaged or has been changed: its SHA-256 is not "
-            "the one in weights/metrics.json. Get the file again, or run "
-            "`python -m deconv_demo.training evaluate` if you trained it yourself."
-        )
+    _check_recorded(path, recorded_sha256(task_id))
     load_into(model, path)
     # Convolutions on a CPU are fastest with the channels of a pixel side by side.
     return model.to(memory_format=torch.channels_last).eval().requires_grad_(False)
+
+
+@lru_cache(maxsize=1)
+def load_upsamplers() -> nn.ModuleDict:
+    """Build the six upsamplers of the lab with their weights, ready for inference on the CPU.
+
+    Raises:
+        WeightsError: Their file is absent, cut, altered, or made for others.
+
+    >>> load_upsamplers()["transposed_4"](torch.zeros(1, 3, 8, 8)).shape
+    torch.Size([1, 3, 16, 16])
+    """
+    path = WEIGHTS_DIR / UPSAMPLERS_FILE
+    if not path.is_file():
+        raise WeightsError(
+            f"The weights of the upsamplers are missing: weights/{path.name} is not there. Get the "
+            "file from the project's repository, or make it with "
+            "`python -m deconv_demo.training upsamplers`."
+        )
+    networks = build_upsamplers(seed=0)
+    _check_recorded(path, _recorded("upsamplers"))
+    load_into(networks, path)
+    return networks.eval().requires_grad_(False)
 
 
 def load_into(model: nn.Module, path: Path, *, strict: bool = True) -> None:
@@ -151,8 +170,23 @@ def sha256(path: Path) -> str:
 
 def recorded_sha256(task_id: str) -> str | None:
     """Return the SHA-256 that ``weights/metrics.json`` records, None where it has no entry."""
+    return _recorded("tasks", task_id)
+
+
+def _recorded(*keys: str) -> str | None:
     try:
-        metrics = json.loads((WEIGHTS_DIR / "metrics.json").read_text(encoding="utf-8"))
-        return metrics["tasks"][task_id]["sha256"]
+        entry = json.loads((WEIGHTS_DIR / "metrics.json").read_text(encoding="utf-8"))
+        for key in keys:
+            entry = entry[key]
+        return entry["sha256"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _check_recorded(path: Path, recorded: str | None) -> None:
+    if recorded is not None and sha256(path) != recorded:
+        raise WeightsError(
+            f"The weights file {path.name} is damaged or has been changed: its SHA-256 is not "
+            "the one in weights/metrics.json. Get the file again, or run "
+            "`python -m deconv_demo.training evaluate` if you trained it yourself."
+        )

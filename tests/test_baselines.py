@@ -7,7 +7,13 @@ import skimage.restoration
 import torch
 from torch import Generator
 
-from deconv_demo.baselines import bicubic, unsharp_mask, wavelet_denoise
+from deconv_demo.baselines import (
+    bicubic,
+    cycle_spun_wavelet,
+    gaussian_filter,
+    unsharp_mask,
+    wavelet_denoise,
+)
 from deconv_demo.degradations import add_gaussian_noise, blur, gaussian_kernel
 from deconv_demo.metrics import psnr
 
@@ -89,3 +95,18 @@ def test_baselines_stay_in_range():
     ):
         assert 0 <= restored.min() < 0.01
         assert 0.99 < restored.max() <= 1
+
+
+@pytest.mark.slow
+def test_cycle_spun_wavelets_beat_a_gaussian_filter_and_a_single_transform(noisy):
+    degraded, clean = noisy
+    spun = psnr(cycle_spun_wavelet(degraded, 25 / 255), clean)
+    filters = [psnr(gaussian_filter(degraded, radius), clean) for radius in (0.6, 0.8, 1.0, 1.4)]
+    assert spun > max(filters) + 0.1
+    assert spun > psnr(cycle_spun_wavelet(degraded, 25 / 255, shifts=0), clean) + 0.3
+
+
+def test_the_gaussian_filter_is_scipys(noisy):
+    degraded, _ = noisy
+    expected = scipy.ndimage.gaussian_filter(degraded[0].numpy(), (0, 1.2, 1.2), mode="nearest")
+    np.testing.assert_allclose(gaussian_filter(degraded, 1.2)[0].numpy(), expected, atol=1e-5)

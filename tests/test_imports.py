@@ -25,6 +25,7 @@ ARROWS = {
     "enhancement": {"tasks", "weights"},
     "known_answer": {"tasks", "weights", "enhancement"},
     "classroom": {"tasks", "weights"},
+    "equivalents": set(),
 }
 LEAVES = {name for name in MODULES if "." not in name and name not in ARROWS} | {
     "images",

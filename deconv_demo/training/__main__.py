@@ -44,6 +44,11 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--limit", type=int, help="judge on the first so many pictures")
     benchmark = commands.add_parser("benchmark", help="seconds and memory on this machine")
     benchmark.add_argument("--rounds", type=int, default=5)
+    upsamplers = commands.add_parser("upsamplers", help="train the six upsamplers of the lab")
+    upsamplers.add_argument("--data", type=Path, nargs="+", required=True, metavar="FOLDER_OR_TAR")
+    upsamplers.add_argument("--steps", type=int, default=8000)
+    upsamplers.add_argument("--seed", type=int, default=0)
+    upsamplers.add_argument("--weights", type=Path, default=WEIGHTS_DIR / "upsamplers.safetensors")
     card = commands.add_parser("card", help="write the model card from the measured numbers")
     card.add_argument("--metrics", type=Path, default=WEIGHTS_DIR / "metrics.json")
     card.add_argument("--output", type=Path, default=WEIGHTS_DIR / "README.md")
@@ -70,6 +75,15 @@ def main(arguments: list[str] | None = None) -> int:
                 learning_rate=options.learning_rate,
                 steps=options.steps,
                 seed=options.seed,
+            )
+        elif options.command == "upsamplers":
+            from deconv_demo.training.upsamplers import train_upsamplers
+
+            train_upsamplers(
+                data=options.data,
+                steps=options.steps,
+                seed=options.seed,
+                weights_path=options.weights,
             )
         elif options.command == "card":
             from deconv_demo.training.card import write_card

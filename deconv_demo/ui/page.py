@@ -15,6 +15,7 @@ import gradio as gr  # noqa: E402
 from deconv_demo.ui.enhance_tab import EnhanceTab  # noqa: E402
 from deconv_demo.ui.example_strip import strip_value  # noqa: E402
 from deconv_demo.ui.inside_tab import InsideTab  # noqa: E402
+from deconv_demo.ui.lab_tab import LabTab  # noqa: E402
 from deconv_demo.ui.language import Translations  # noqa: E402
 from deconv_demo.ui.service import build_service  # noqa: E402
 from deconv_demo.ui.texts import LANGUAGES, preferred_language  # noqa: E402
@@ -43,15 +44,19 @@ def build_page() -> gr.Blocks:
         switch, appearance = _build_head(translations)
         enhance_tab = EnhanceTab(language, workspace, translations, shelf)
         inside_tab = InsideTab(language, workspace, translations)
+        lab_tab = LabTab(language, workspace, translations, shelf)
         with gr.Tabs(elem_id="tabs") as tabs:
             with translations.named(gr.Tab(id="enhance"), label="tab.enhance"):
                 enhance_tab.build()
             inside = translations.named(gr.Tab(id="inside"), label="tab.inside")
             with inside:
                 inside_tab.build()
+            with translations.named(gr.Tab(id="lab"), label="tab.lab"):
+                lab_tab.build()
         build_service(shelf)
 
         inside_tab.wire(inside)
+        lab_tab.wire()
         enhance_tab.look_inside.click(
             lambda: gr.Tabs(selected="inside"),
             None,
@@ -68,6 +73,7 @@ def build_page() -> gr.Blocks:
                 *translations.updates(chosen),
                 *enhance_tab.retold(current, chosen),
                 *inside_tab.retold(current, layer, common_scale, chosen),
+                *lab_tab.retold(current, chosen),
                 strip_value(chosen),
             ]
 
@@ -82,6 +88,7 @@ def build_page() -> gr.Blocks:
             *translations.components,
             *enhance_tab.told,
             *inside_tab.told,
+            *lab_tab.told,
             enhance_tab.examples,
         ]
         switch.change(
@@ -109,7 +116,7 @@ def build_page() -> gr.Blocks:
 
 def launch_options() -> dict[str, Any]:
     """Return the arguments of ``launch`` that belong to this page."""
-    sheets = ("page.css", "compare.css", "inside.css")
+    sheets = ("page.css", "compare.css", "inside.css", "stepper.css", "lab_methods.css")
     return {
         "css": "\n".join((STATIC / sheet).read_text(encoding="utf-8") for sheet in sheets),
         "head": f"<script>{(STATIC / 'page.js').read_text(encoding='utf-8')}</script>",

@@ -26,6 +26,19 @@ def text(language: str, key: str, **values: object) -> str:
     return _strings(language)[key].format(**values)
 
 
+def templates(language: str, prefix: str) -> dict[str, str]:
+    """Return all strings under ``prefix``, unfilled, for a script that fills them in itself.
+
+    >>> templates("en", "lab.stepper.")["counter"]
+    'Step {step} of {steps}'
+    """
+    return {
+        key.removeprefix(prefix): string
+        for key, string in _strings(language).items()
+        if key.startswith(prefix)
+    }
+
+
 def preferred_language(accept_language: str) -> str:
     """Choose from the browser's Accept-Language header: Chinese or, for all others, English.
 

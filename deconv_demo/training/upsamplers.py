@@ -1,0 +1,142 @@
+"""Train the six upsamplers of the lab side by side: every batch goes to each of them."""
+
+import dataclasses
+import json
+import math
+import platform
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from deconv_demo.checkerboard import checkerboard_db
+from deconv_demo.degradations import quantise
+from deconv_demo.metrics import psnr
+from deconv_demo.tasks import TASKS, Recipe
+from deconv_demo.training.data import CropSampler, centre_crop, crop_side, read_pictures, to_image
+from deconv_demo.upsamplers import SCALE, WIDTHS, build_upsamplers
+from deconv_demo.weights import read_header, save_weights, sha256
+
+RECIPE = Recipe(patch=32, batch=8, margin=4, learning_rate=2e-3)
+_USED = {name: getattr(RECIPE, name) for name in ("patch", "batch", "margin", "learning_rate")}
+VALIDATION_CROP = 256
+HELD_OUT_PICTURES = 16
+STEPS_BETWEEN_LINES = 200
+
+
+def train_upsamplers(
+    *, data: list[Path], steps: int, seed: int, weights_path: Path
+) -> dict[str, dict[str, float]]:
+    """Train all six from scratch on the same batches, and write them to one file.
+
+    The first pictures of ``data`` are held out. The last weights are the ones kept, for all
+    alike: nothing is chosen between.
+
+    Args:
+        data: Folders and tar files of clean photographs.
+        steps: Of Adam, for each network; the learning rate falls to zero along a cosine.
+        seed: Of the weights at the start, and of the crops.
+        weights_path: The safetensors file to write; its checksum goes into the ``metrics.json``
+            beside it.
+
+    Returns:
+        What ``judge`` says of each kind on the held-out pictures, with ``grid_db_before``: the
+        grid before the first step.
+
+    Raises:
+        DataError: No photographs.
+    """
+    task = dataclasses.replace(TASKS["upscale_x2"], recipe=RECIPE)
+    pictures = read_pictures(data, smallest_side=crop_side(task))
+    count = min(HELD_OUT_PICTURES, len(pictures) // 4)
+    held_out, pictures = pictures[:count] or pictures, pictures[count:]
+    held_out = [centre_crop(pixels, VALIDATION_CROP) for pixels in held_out]
+    generator = torch.Generator().manual_seed(seed)
+    sampler = CropSampler(pictures, task, generator, torch.device("cpu"))
+    networks = build_upsamplers(seed)
+    optimisers = {kind: torch.optim.Adam(net.parameters()) for kind, net in networks.items()}
+
+    started = time.monotonic()
+    for step in range(steps):
+        (small, _), clean = sampler.sample()
+        rate = RECIPE.learning_rate * (1 + math.cos(math.pi * step / steps)) / 2
+        losses = {
+            kind: _step(networks[kind], optimiser, small, clean, rate)
+            for kind, optimiser in optimisers.items()
+        }
+        if (step + 1) % STEPS_BETWEEN_LINES == 0:
+            line = " · ".join(f"{kind} {loss:.4f}" for kind, loss in losses.items())
+            print(f"step {step + 1} of {steps} · {line}", flush=True)
+    reached = {kind: judge(network, held_out) for kind, network in networks.items()}
+    at_start = build_upsamplers(seed)
+    for kind, entry in reached.items():
+        entry["grid_db_before"] = judge(at_start[kind], held_out)["grid_db"]
+    header = {
+        "networks": json.dumps({"class": "SmallUpsampler", "widths": WIDTHS}),
+        "recipe": json.dumps(_USED | {"optimiser": "Adam", "loss": "L1", "schedule": "cosine"}),
+        "steps": str(steps),
+        "seed": str(seed),
+        "pictures": str(len(pictures)),
+        "seconds": str(round(time.monotonic() - started)),
+        "hardware": f"{platform.machine()}, {torch.get_num_threads()} threads",
+        "validation": json.dumps(reached),
+    }
+    save_weights(weights_path, networks.state_dict(), header)
+    record(weights_path)
+    for kind, entry in reached.items():
+        print(f"{kind} on {len(held_out)} held-out pictures: {json.dumps(entry)}", flush=True)
+    return reached
+
+
+def record(weights_path: Path) -> None:
+    """Write checksum and header of the file into the ``metrics.json`` beside it."""
+    path = weights_path.with_name("metrics.json")
+    report = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    header = read_header(weights_path)
+    report["upsamplers"] = {
+        "sha256": sha256(weights_path),
+        "bytes": weights_path.stat().st_size,
+        "pictures": int(header["pictures"]),
+        "seed": int(header["seed"]),
+        "steps": int(header["steps"]),
+        "validation": json.loads(header["validation"]),
+    }
+    path.write_text(json.dumps(report, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _step(
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    small: torch.Tensor,
+    clean: torch.Tensor,
+    rate: float,
+) -> float:
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+    loss = F.l1_loss(network(small), clean)
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    optimiser.step()
+    return loss.item()
+
+
+@torch.inference_mode()
+def judge(network: nn.Module, pictures: list[np.ndarray]) -> dict[str, float]:
+    """Halve pictures and double them again.
+
+    Returns:
+        ``psnr``, the mean in RGB of 8-bit pictures, and ``grid_db``, the mean reading of the
+        checkerboard meter.
+    """
+    values, grids = [], []
+    for pixels in pictures:
+        height, width = (side - side % SCALE for side in pixels.shape[:2])
+        clean = to_image(pixels[:height, :width])
+        small, _ = TASKS["upscale_x2"].degrade(clean, torch.Generator())
+        enlarged = network(small)
+        values.append(psnr(quantise(enlarged), clean))
+        grids.append(checkerboard_db(enlarged[0], SCALE))
+    return {"psnr": round(float(np.mean(values)), 3), "grid_db": round(float(np.mean(grids)), 2)}

@@ -1,0 +1,171 @@
+"""Beyond two dimensions: a transposed convolution of a sound, of a block, and of a clip."""
+
+import logging
+
+import gradio as gr
+
+from deconv_demo.ui import markup
+from deconv_demo.ui.dimensions import LARGEST_KERNEL, SHAPES, SOUND_NETWORKS, STRIDES
+from deconv_demo.ui.dimensions_markup import block_html, clip_html, sound_html
+from deconv_demo.ui.lab_picture import picture_key
+from deconv_demo.ui.language import Translations
+from deconv_demo.ui.seen import build_seen
+from deconv_demo.ui.texts import error_sentence
+from deconv_demo.ui.workspace import Shelf, Workspace
+
+log = logging.getLogger(__name__)
+
+_INSTANT = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
+_QUEUED = {"show_progress": "hidden", "api_visibility": "private"}
+_FIRST_SOUND = (12, 8, "box")
+_FIRST_BLOCK = (2, 3, 2)
+
+
+class DimensionsSection:
+    """The same operator along one axis and along three.
+
+    Args:
+        language: State with the language of the visitor.
+        workspace: State with what the visitor is working on.
+        translations: Where the texts of components are registered.
+        shelf: Not used; every section takes one.
+    """
+
+    name = "lab.dimensions"
+
+    def __init__(
+        self, language: gr.State, workspace: gr.State, translations: Translations, shelf: Shelf
+    ) -> None:
+        self.language, self.workspace, self.translations = language, workspace, translations
+
+    def build(self) -> None:
+        """Lay the section out."""
+        named = self.translations.named
+        self.seen = build_seen()
+        named(gr.Markdown(elem_classes="lab-text"), value="lab.dimensions.sound.text")
+        kernel_size, stride, shape = _FIRST_SOUND
+        with gr.Row():
+            self.preset = named(
+                gr.Dropdown(
+                    choices=list(SOUND_NETWORKS),
+                    value=None,
+                    min_width=160,
+                    elem_id="dimensions-preset",
+                ),
+                label="lab.overlap.preset",
+            )
+            self.kernel = named(
+                gr.Slider(
+                    1,
+                    LARGEST_KERNEL,
+                    value=kernel_size,
+                    step=1,
+                    min_width=200,
+                    elem_id="dimensions-kernel",
+                ),
+                label="lab.overlap.kernel",
+            )
+            self.stride = named(
+                gr.Radio(
+                    choices=list(STRIDES), value=stride, min_width=180, elem_id="dimensions-stride"
+                ),
+                label="lab.overlap.stride",
+            )
+            self.shape = named(
+                gr.Radio(value=shape, min_width=200, elem_id="dimensions-weights"),
+                label="lab.dimensions.weights",
+                choices=[(f"lab.dimensions.weights.{name}", name) for name in SHAPES],
+            )
+        self.sound = gr.HTML(elem_id="dimensions-sound")
+
+        named(gr.Markdown(elem_classes="lab-text"), value="lab.dimensions.block.text")
+        input_size, kernel_size, stride = _FIRST_BLOCK
+        with gr.Row():
+            self.block_input = named(
+                gr.Slider(1, 4, value=input_size, step=1, min_width=180, elem_id="block-input"),
+                label="lab.dimensions.input",
+            )
+            self.block_kernel = named(
+                gr.Slider(1, 4, value=kernel_size, step=1, min_width=180, elem_id="block-kernel"),
+                label="lab.overlap.kernel",
+            )
+            self.block_stride = named(
+                gr.Slider(1, 3, value=stride, step=1, min_width=180, elem_id="block-stride"),
+                label="lab.overlap.stride",
+            )
+        self.block = gr.HTML(elem_id="dimensions-block")
+        named(gr.Markdown(elem_classes="lab-text"), value="lab.dimensions.clip.text")
+        self.clip = gr.HTML(elem_id="dimensions-clip")
+        # What is shown, so that coming back to the same picture costs nothing.
+        self.shown = gr.State("")
+
+    @property
+    def told(self) -> list[gr.HTML]:
+        """The one that makes the section tell itself anew; its content depends on controls."""
+        return [self.seen]
+
+    def retold(self, workspace: Workspace, language: str) -> list:
+        """Return the content of ``told``."""
+        return [language]
+
+    def wire(self) -> None:
+        """Connect the events."""
+        hearing = [self.kernel, self.stride, self.shape]
+        building = [self.block_input, self.block_kernel, self.block_stride]
+        self.preset.input(
+            lambda name: SOUND_NETWORKS[name], self.preset, [self.kernel, self.stride], **_INSTANT
+        )
+        for control in hearing:
+            # Also after a preset has moved it.
+            control.change(
+                self._hear,
+                [*hearing, self.language],
+                [self.preset, self.sound],
+                trigger_mode="always_last",
+                **_INSTANT,
+            )
+        for control in building:
+            control.input(
+                self._build_block,
+                [*building, self.language],
+                self.block,
+                trigger_mode="always_last",
+                **_INSTANT,
+            )
+        self.seen.seen(
+            self._arrive,
+            [self.shown, self.workspace, self.language, *hearing, *building],
+            [self.sound, self.block, self.clip, self.shown],
+            **_QUEUED,
+        )
+
+    def _hear(self, kernel_size: int, stride: int, shape: str, language: str) -> tuple:
+        settings = (int(kernel_size), int(stride))
+        # A preset keeps its name as long as the controls stand as it set them.
+        preset = gr.update() if settings in SOUND_NETWORKS.values() else gr.update(value=None)
+        return preset, sound_html(*settings, shape, language)
+
+    def _build_block(self, input_size: int, kernel_size: int, stride: int, language: str) -> str:
+        return block_html(int(input_size), int(kernel_size), int(stride), language)
+
+    def _arrive(
+        self,
+        shown: str,
+        workspace: Workspace,
+        language: str,
+        kernel_size: int,
+        stride: int,
+        shape: str,
+        *block: int,
+    ) -> tuple:
+        key = picture_key(workspace)
+        mark = f"{language}:{key}"
+        if shown == mark:
+            return (gr.skip(),) * 4
+        try:
+            clip = clip_html(key, language)
+        except Exception as error:
+            log.exception("cannot make a clip")
+            clip = markup.status(error_sentence(language, error), error=True)
+        heard = sound_html(int(kernel_size), int(stride), shape, language)
+        return heard, self._build_block(*block, language), clip, mark

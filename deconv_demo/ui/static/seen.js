@@ -1,0 +1,14 @@
+// Tells the server when the visitor comes near this place, or changes the language while here:
+// what is costly is worked out then, and in that language.
+let near = false;
+const watcher = new IntersectionObserver(
+  (entries) => {
+    near = entries[entries.length - 1].isIntersecting;
+    if (near) trigger("seen");
+  },
+  { rootMargin: "900px" },
+);
+watcher.observe(element);
+watch("value", () => {
+  if (near) trigger("seen");
+});

@@ -1,0 +1,171 @@
+// The stepper: one transposed convolution with numbers, worked by hand. Gradio runs this file as the
+// body of a function of (element, trigger, props, server, upload, watch), after transposed.js and
+// stepper_boards.js. props.value holds the presets, props.texts every sentence.
+
+const root = element.querySelector(".stepper");
+const SETTINGS = ["inputSize", "kernelSize", "stride", "padding", "outputPadding", "dilation"];
+const PAUSES = { slow: 1400, normal: 700, fast: 220 }; // milliseconds between two steps
+const ICONS = {
+  first: "M6 5v14M19 6l-9 6 9 6z",
+  back: "M17 5l-10 7 10 7z",
+  play: "M7 4l13 8-13 8z",
+  pause: "M7 4h4v16H7zM14 4h4v16h-4z",
+  next: "M7 5l10 7-10 7z",
+  last: "M18 5v14M5 6l9 6-9 6z",
+};
+
+const state = {
+  settings: {},
+  base: { input: [], kernel: [] }, // arrays of the preset
+  fills: { input: "count", kernel: "ones" }, // for other sizes
+  edits: { input: new Map(), kernel: new Map() },
+  preset: null, // null once anything was changed by hand
+  reading: "paint",
+  step: Infinity,
+  idle: true, // nothing was stepped through since the numbers changed
+  speed: "normal",
+  timer: 0,
+  attention: null, // {board, cell}: where pointer or keyboard is
+};
+
+// ---- texts
+
+const told = []; // [node, key, property], told anew in another language
+const t = (key, values = {}) =>
+  (props.texts[key] ?? key).replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+const tell = (node, key, property = "textContent") => {
+  told.push([node, key, property]);
+  return node;
+};
+function retell() {
+  for (const [node, key, property] of told) {
+    if (property === "aria-label") node.setAttribute(property, t(key));
+    else node[property] = t(key);
+  }
+  for (const board of Object.values(boards)) board.forget();
+  redraw();
+}
+
+// ---- the numbers
+
+const sizeOf = (board) => state.settings[board === "input" ? "inputSize" : "kernelSize"];
+
+function valuesOf(board) {
+  const n = sizeOf(board);
+  const [base, fill, edits] = [state.base[board], FILLS[state.fills[board]], state.edits[board]];
+  return Array.from({ length: n }, (_, row) =>
+    Array.from({ length: n }, (_, column) => {
+      const written = edits.get(`${row},${column}`);
+      return written ?? (base.length === n ? base[row][column] : fill(row, column, n));
+    }),
+  );
+}
+
+function fillOf(array) {
+  const same = ([, fill]) =>
+    array.every((line, row) => line.every((v, column) => v === fill(row, column, array.length)));
+  return Object.entries(FILLS).find(same)?.[0];
+}
+
+const stepsOf = () =>
+  (state.reading === "paint" ? state.settings.inputSize : outputSize(state.settings)) ** 2;
+
+function usePreset(id) {
+  const run = props.value.presets[id];
+  Object.assign(state, { preset: id, base: { input: run.x, kernel: run.kernel } });
+  state.fills = { input: fillOf(run.x) ?? "count", kernel: fillOf(run.kernel) ?? "ones" };
+  state.edits = { input: new Map(), kernel: new Map() };
+  state.settings = {
+    inputSize: run.x.length,
+    kernelSize: run.kernel.length,
+    stride: run.stride,
+    padding: run.padding,
+    outputPadding: run.output_padding,
+    dilation: run.dilation,
+  };
+  changed();
+}
+
+function useFill(board, fill) {
+  Object.assign(state, { preset: null });
+  state.base[board] = [];
+  state.fills[board] = fill;
+  state.edits[board] = new Map();
+  changed();
+}
+
+function useSetting(name, value) {
+  if (refusal({ ...state.settings, [name]: value })) return;
+  state.settings = { ...state.settings, [name]: value };
+  state.preset = null;
+  changed();
+}
+
+function edit(board, row, column, value) {
+  if (row !== null && value !== null) {
+    state.edits[board].set(`${row},${column}`, value);
+    state.preset = null;
+    changed({ keepStep: true });
+  } else redraw();
+}
+
+// Others on the page may want to know what is worked on here.
+function changed({ keepStep = false } = {}) {
+  if (!keepStep) {
+    stop();
+    Object.assign(state, { step: Infinity, idle: true, attention: null });
+  }
+  redraw();
+  const { stride, padding, outputPadding, dilation } = state.settings;
+  const run = { x: valuesOf("input"), kernel: valuesOf("kernel"), stride, padding, dilation };
+  window.deconvLab ??= {};
+  window.deconvLab.run = { ...run, output_padding: outputPadding };
+  document.dispatchEvent(new CustomEvent("deconv-lab-run"));
+}
+
+// ---- time
+
+function stop() {
+  clearTimeout(state.timer);
+  state.timer = 0;
+}
+
+function goTo(step) {
+  const last = stepsOf();
+  Object.assign(state, { step: Math.max(0, Math.min(last, step)), idle: false, attention: null });
+  if (state.step === last) stop();
+  redraw();
+}
+
+const here = () => Math.min(state.step, stepsOf());
+
+function play() {
+  if (state.timer) {
+    stop();
+    redraw();
+    return;
+  }
+  const tick = () => {
+    // A page that was left behind, or a tab that is not looked at, plays to nobody.
+    if (!root.isConnected || root.offsetParent === null) return stop();
+    state.timer = setTimeout(tick, PAUSES[state.speed]);
+    goTo(here() + 1);
+  };
+  if (here() === stepsOf()) goTo(0);
+  state.timer = setTimeout(tick, PAUSES[state.speed] / 3);
+  redraw();
+}
+
+function attend(board, cell) {
+  if (state.timer) return; // playing: the eye follows the stamps
+  state.attention = cell ? { board, cell } : focusedCell();
+  redraw();
+}
+
+// The cell that has the keyboard comes back to attention when the pointer leaves another.
+function focusedCell() {
+  const node = document.activeElement?.closest(".stepper-cell");
+  if (!node || !root.contains(node)) return null;
+  const board = Object.keys(boards).find((name) => boards[name].root.contains(node));
+  return { board, cell: [Number(node.dataset.row), Number(node.dataset.column)] };
+}

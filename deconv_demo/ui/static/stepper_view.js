@@ -1,0 +1,237 @@
+// What the stepper shows: its nodes, built once, and redraw(), which brings them up to date.
+
+const boards = {
+  input: makeBoard("input", {
+    onAttend: (cell) => attend("input", cell),
+    onEdit: (row, column, value) => edit("input", row, column, value),
+  }),
+  kernel: makeBoard("kernel", {
+    onAttend: (cell) => attend("kernel", cell),
+    onEdit: (row, column, value) => edit("kernel", row, column, value),
+  }),
+  stamp: makeBoard("stamp"),
+  canvas: makeBoard("canvas", { onAttend: (cell) => attend("canvas", cell) }),
+};
+const ANY = { inputSize: 1, kernelSize: 1, stride: 1, padding: 0, outputPadding: 0, dilation: 1 };
+const LETTERS = { input: "x", kernel: "k", canvas: "y" };
+
+function makeButton(className, onClick, key) {
+  const button = make("button", className);
+  button.type = "button";
+  button.addEventListener("click", onClick);
+  return key ? tell(button, key) : button;
+}
+
+function makeIcon(path) {
+  const icon = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  icon.setAttribute("viewBox", "0 0 24 24");
+  icon.setAttribute("aria-hidden", "true");
+  const shape = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  shape.setAttribute("d", path);
+  icon.append(shape);
+  return icon;
+}
+
+function makeGroup(className, key) {
+  const group = make("div", className);
+  group.setAttribute("role", "group");
+  return tell(group, key, "aria-label");
+}
+
+// ---- presets, readings, settings
+
+const presetBar = makeGroup("stepper-presets", "presets");
+const presetButtons = Object.keys(props.value.presets).map((id) => {
+  const button = makeButton("stepper-chip", () => usePreset(id), `preset.${id}`);
+  button.dataset.preset = id;
+  return button;
+});
+presetBar.append(...presetButtons);
+const note = make("p", "stepper-note");
+
+const readingBar = makeGroup("stepper-switch", "readings");
+const readingButtons = ["paint", "gather"].map((reading) => {
+  const choose = () => {
+    stop();
+    Object.assign(state, { reading, step: Infinity, idle: true });
+    redraw();
+  };
+  const button = makeButton("", choose, `reading.${reading}`);
+  button.dataset.reading = reading;
+  return button;
+});
+readingBar.append(...readingButtons);
+
+// Why a value is closed, while one points at it; it takes the line of the note.
+const reason = make("p", "stepper-reason");
+reason.setAttribute("aria-live", "polite");
+let closed = null; // [name, value] pointed at
+const ask = (...asked) => {
+  closed = asked.length ? asked : null;
+  redraw();
+};
+const explain = (name, value) => {
+  const settings = { ...state.settings, [name]: value };
+  const why = refusal(settings);
+  if (!why) return "";
+  return t(`closed.${why}`, { ...settings, name: t(name), value, painted: paintedSize(settings) });
+};
+const controls = SETTINGS.map((name) => {
+  const group = makeGroup("stepper-control", name);
+  const buttons = choices(ANY, name).map(({ value }) => {
+    const button = makeButton("", () => (useSetting(name, value), ask(name, value)));
+    button.textContent = value;
+    button.dataset.setting = `${name}-${value}`;
+    for (const come of ["pointerenter", "focus"]) {
+      button.addEventListener(come, () => ask(name, value));
+    }
+    for (const go of ["pointerleave", "blur"]) button.addEventListener(go, () => ask());
+    return button;
+  });
+  const row = make("div", "stepper-values");
+  row.append(...buttons);
+  group.append(tell(make("span", "stepper-label"), name), row);
+  return { name, group, buttons };
+});
+
+// ---- transport
+
+const transport = makeGroup("stepper-transport", "transport");
+const moves = { first: () => 0, back: () => here() - 1, next: () => here() + 1, last: stepsOf };
+const [first, back, next, last] = Object.entries(moves).map(([name, target]) => {
+  const move = () => (stop(), goTo(target()));
+  const button = tell(makeButton(`stepper-icon stepper-${name}`, move), name, "aria-label");
+  tell(button, name, "title").append(makeIcon(ICONS[name]));
+  return button;
+});
+const playButton = makeButton("stepper-play", play);
+const position = tell(make("input", "stepper-position"), "position", "aria-label");
+Object.assign(position, { type: "range", min: 0, step: 1 });
+position.addEventListener("input", () => (stop(), goTo(Number(position.value))));
+const counter = make("span", "stepper-counter");
+const speed = tell(make("select", "stepper-speed"), "speed", "aria-label");
+speed.append(
+  ...Object.keys(PAUSES).map((name) => tell(Object.assign(make("option"), { value: name }), name)),
+);
+speed.value = state.speed;
+speed.addEventListener("change", () => (state.speed = speed.value));
+transport.append(first, back, playButton, next, last, position, counter, speed);
+
+// ---- boards and words
+
+function makePanel(name, board, ...more) {
+  const panel = make("section", `stepper-panel stepper-panel-${name}`);
+  const head = make("div", "stepper-head");
+  const [title, size] = [make("h3"), make("span", "stepper-size")];
+  head.append(title, size);
+  panel.append(head, board.root, ...more);
+  return { panel, title, size };
+}
+
+function makeFill(board) {
+  const select = tell(make("select", "stepper-fill"), `fill.${board}`, "aria-label");
+  const names = [...Object.keys(FILLS), "own"];
+  select.append(
+    ...names.map((name) => {
+      const option = tell(Object.assign(make("option"), { value: name }), `fill.${name}`);
+      option.hidden = name === "own";
+      return option;
+    }),
+  );
+  select.addEventListener("change", () => useFill(board, select.value));
+  return select;
+}
+
+const fills = { input: makeFill("input"), kernel: makeFill("kernel") };
+const panels = {
+  input: makePanel("input", boards.input, fills.input),
+  kernel: makePanel("kernel", boards.kernel, fills.kernel),
+  stamp: makePanel("stamp", boards.stamp),
+  canvas: makePanel("canvas", boards.canvas),
+};
+const legend = make("p", "stepper-legend");
+const legendItems = ["cut", "extra", "never"].map((mark) => {
+  const item = make("span", "stepper-key");
+  item.append(make("i", `stepper-cell ${mark}`), tell(make("span"), `legend.${mark}`));
+  return item;
+});
+legend.append(...legendItems);
+panels.canvas.panel.append(legend);
+
+const words = make("section", "stepper-words");
+words.setAttribute("aria-live", "polite");
+const [headline, sentence, sum] = [make("h3"), make("p"), make("p", "stepper-sum")];
+words.append(headline, sentence, sum);
+
+// ---- facts
+
+const facts = make("section", "stepper-facts");
+const [formula, sums, code] = [make("p", "stepper-formula"), make("p"), make("pre")];
+const copy = makeButton("stepper-copy", copyCode);
+const codeBox = make("div", "stepper-code");
+code.tabIndex = 0;
+tell(code, "code", "aria-label");
+codeBox.append(code, copy);
+facts.append(
+  tell(make("h3"), "facts.size"),
+  formula,
+  tell(make("h3"), "facts.sums"),
+  sums,
+  tell(make("h3"), "facts.code"),
+  codeBox,
+);
+
+async function copyCode() {
+  try {
+    await navigator.clipboard.writeText(code.textContent);
+  } catch {
+    // No clipboard without HTTPS; a selection can be copied everywhere.
+    getSelection().selectAllChildren(code);
+    document.execCommand("copy");
+  }
+  copy.textContent = t("copied");
+  setTimeout(() => (copy.textContent = t("copy")), 1500);
+}
+
+// ---- the whole
+
+const bar = make("div", "stepper-bar");
+bar.append(readingBar, transport);
+const settingsBox = make("div", "stepper-settings");
+settingsBox.append(...controls.map(({ group }) => group));
+settingsBox.append(reason);
+const product = make("div", "stepper-product");
+const [times, equals] = ["×", "="].map((sign) => make("span", "stepper-sign", sign));
+product.append(panels.input.panel, times, panels.kernel.panel, equals, panels.stamp.panel);
+const left = make("div", "stepper-left");
+left.append(product, words);
+const stage = make("div", "stepper-stage");
+stage.append(left, panels.canvas.panel);
+root.append(presetBar, note, settingsBox, bar, stage, facts);
+
+root.addEventListener("keydown", (event) => {
+  const own = event.target.closest("button, select, pre");
+  if (event.key !== " " || own) return;
+  event.preventDefault();
+  play();
+});
+root.addEventListener("keyup", (event) => {
+  if (event.key === " " && event.target.closest(".stepper-cell")) event.preventDefault();
+});
+
+const SIGNS = 84; // CSS pixels that the signs between the boards take
+const COMFORTABLE = 27; // CSS pixels of a cell, below which the input gets a row of its own
+
+function fit() {
+  const width = product.clientWidth;
+  if (!width || !state.settings.stride) return; // an unopened tab; the observer calls again
+  const { inputSize, kernelSize } = state.settings;
+  const side = (width - SIGNS) / (inputSize + 2 * kernelSize);
+  const wrapped = side < COMFORTABLE && width < 520;
+  product.dataset.wrapped = wrapped;
+  const half = (width - SIGNS / 2) / 2;
+  boards.input.fit(wrapped ? width : side * inputSize + 2);
+  for (const name of ["kernel", "stamp"]) boards[name].fit(wrapped ? half : side * kernelSize + 2);
+  boards.canvas.fit(panels.canvas.panel.clientWidth);
+}
+new ResizeObserver(fit).observe(root);

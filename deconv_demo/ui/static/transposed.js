@@ -1,0 +1,158 @@
+// The arithmetic of a transposed convolution: numbers alone, no node is touched.
+//
+// Settings are {inputSize, kernelSize, stride, padding, outputPadding, dilation}, the same along both
+// axes. Arrays are rows of numbers. The *canvas* is all that is painted before padding cuts: the
+// output is its window of outputSize(settings) cells from `padding` on. Input cell i paints kernel
+// cell k on canvas cell i * stride + k * dilation.
+
+const RANGES = {
+  inputSize: [2, 8],
+  kernelSize: [1, 5],
+  stride: [1, 4],
+  padding: [0, 6],
+  outputPadding: [0, 3],
+  dilation: [1, 3],
+};
+
+// What a new array holds: of cell (row, column) in an array of n rows.
+const FILLS = {
+  count: (row, column, n) => row * n + column + 1,
+  ones: () => 1,
+  single: (row, column, n) => Number(row === n >> 1 && column === n >> 1),
+  edge: (row, column, n) => Math.sign((n - 1) / 2 - column),
+  smooth: (row, column, n) => tent(row, n) * tent(column, n),
+};
+
+// Bilinear enlargement by ceil(n / 2): weights that fall linearly from the middle.
+function tent(place, n) {
+  const factor = Math.ceil(n / 2);
+  return 1 - Math.abs(place - (n - 1) / 2) / factor;
+}
+
+function paintedSize({ inputSize, kernelSize, stride, dilation }) {
+  return (inputSize - 1) * stride + (kernelSize - 1) * dilation + 1;
+}
+
+function outputSize(settings) {
+  return paintedSize(settings) - 2 * settings.padding + settings.outputPadding;
+}
+
+// Output padding may reach beyond all that is painted.
+function canvasSize(settings) {
+  return Math.max(paintedSize(settings), settings.padding + outputSize(settings));
+}
+
+// Why PyTorch refuses the settings: "range", "outputPadding", "empty", or null where it does not.
+function refusal(settings) {
+  const { padding, outputPadding, stride, dilation } = settings;
+  const counts = [settings.inputSize, settings.kernelSize, stride, dilation];
+  if (counts.some((count) => !(count >= 1)) || !(padding >= 0) || !(outputPadding >= 0)) {
+    return "range";
+  }
+  if (outputPadding >= stride && outputPadding >= dilation) return "outputPadding";
+  return outputSize(settings) < 1 ? "empty" : null;
+}
+
+// Every value a control has, each with why it is closed while the other settings stay.
+function choices(settings, name) {
+  const [lowest, highest] = RANGES[name];
+  return Array.from({ length: highest - lowest + 1 }, (_, index) => {
+    const value = lowest + index;
+    return { value, refusal: refusal({ ...settings, [name]: value }) };
+  });
+}
+
+function zeros(side) {
+  return Array.from({ length: side }, () => new Array(side).fill(0));
+}
+
+// All partners of one cell: {input, kernel, canvas} as [row, column], in the order of painting.
+// board: "input", "kernel" or "canvas".
+function contributionsOf(board, [row, column], settings) {
+  const rows = partnersAlong(board, row, settings);
+  const columns = partnersAlong(board, column, settings);
+  return rows.flatMap((down) =>
+    columns.map((across) => ({
+      input: [down.input, across.input],
+      kernel: [down.kernel, across.kernel],
+      canvas: [down.canvas, across.canvas],
+    })),
+  );
+}
+
+function partnersAlong(board, place, { inputSize, kernelSize, stride, dilation }) {
+  const found = [];
+  for (let input = 0; input < inputSize; input += 1) {
+    for (let kernel = 0; kernel < kernelSize; kernel += 1) {
+      const link = { input, kernel, canvas: input * stride + kernel * dilation };
+      if (link[board] === place) found.push(link);
+    }
+  }
+  return found;
+}
+
+// The canvas after the first `steps` input cells, in reading order, have painted.
+function paint(x, kernel, settings, steps = Infinity) {
+  const { inputSize, kernelSize, stride, dilation } = settings;
+  const canvas = zeros(canvasSize(settings));
+  const last = Math.min(steps, inputSize * inputSize);
+  for (let step = 0; step < last; step += 1) {
+    const [i, j] = [Math.floor(step / inputSize), step % inputSize];
+    for (let m = 0; m < kernelSize; m += 1) {
+      for (let n = 0; n < kernelSize; n += 1) {
+        canvas[i * stride + m * dilation][j * stride + n * dilation] += x[i][j] * kernel[m][n];
+      }
+    }
+  }
+  return canvas;
+}
+
+// The output, collected cell by cell: its first `steps` cells in reading order, null for the others.
+function gather(x, kernel, settings, steps = Infinity) {
+  const { inputSize, kernelSize, stride, padding, dilation } = settings;
+  const side = outputSize(settings);
+  return Array.from({ length: side }, (_, row) =>
+    Array.from({ length: side }, (_, column) => {
+      if (row * side + column >= steps) return null;
+      let sum = 0;
+      for (let m = 0; m < kernelSize; m += 1) {
+        const i = (row + padding - m * dilation) / stride;
+        if (!Number.isInteger(i) || i < 0 || i >= inputSize) continue;
+        for (let n = 0; n < kernelSize; n += 1) {
+          const j = (column + padding - n * dilation) / stride;
+          if (!Number.isInteger(j) || j < 0 || j >= inputSize) continue;
+          sum += x[i][j] * kernel[m][n];
+        }
+      }
+      return sum;
+    }),
+  );
+}
+
+function cropped(canvas, settings) {
+  const [first, side] = [settings.padding, outputSize(settings)];
+  return canvas.slice(first, first + side).map((row) => row.slice(first, first + side));
+}
+
+function total(array) {
+  return array.flat().reduce((sum, value) => sum + value, 0);
+}
+
+// At most `digits` significant ones, no trailing zeros, and the minus sign of mathematics.
+function shown(value, digits = 4) {
+  const rounded = Number(value.toPrecision(digits));
+  const string = Math.abs(rounded) < 1e-9 ? "0" : String(rounded);
+  return string.replace("-", "\u2212");
+}
+
+function pythonCode(x, kernel, settings) {
+  const list = (array) => `[${array.map((row) => `[${row.join(", ")}]`).join(", ")}]`;
+  const call = [`stride=${settings.stride}`, `padding=${settings.padding}`];
+  call.push(`output_padding=${settings.outputPadding}`, `dilation=${settings.dilation}`);
+  return [
+    "import torch",
+    `x = torch.tensor([[${list(x)}]], dtype=torch.float32)`,
+    `k = torch.tensor([[${list(kernel)}]], dtype=torch.float32)`,
+    `y = torch.nn.functional.conv_transpose2d(x, k, ${call.join(", ")})`,
+  ].join("\n");
+}

@@ -1,0 +1,338 @@
+"""The stepper in a browser: its numbers are PyTorch's, and it can be worked by keyboard."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from deconv_demo.transposed import contributions, output_size
+from deconv_demo.ui import lab_stepper
+from deconv_demo.ui.lab_presets import PRESETS, Run, as_json, read_run
+from deconv_demo.ui.texts import templates
+
+STATIC = Path(lab_stepper.__file__).parent / "static"
+SCRIPT = (STATIC / "transposed.js").read_text(encoding="utf-8")
+CELLS = """() => [...document.querySelectorAll(".stepper-canvas .stepper-cell:not(.cut)")]
+    .map((cell) => cell.textContent)"""
+
+
+def torch_output(run):
+    x, kernel = (torch.tensor(rows, dtype=torch.float64) for rows in (run.x, run.kernel))
+    return F.conv_transpose2d(x[None, None], kernel[None, None], **run.settings)[0, 0].numpy()
+
+
+def number(text):
+    return float(text.replace("\u2212", "-"))
+
+
+def random_runs(count):
+    generator = np.random.default_rng(0)
+    found = []
+    while len(found) < count:
+        x = generator.normal(size=[generator.integers(2, 9)] * 2).round(3)
+        kernel = generator.normal(size=[generator.integers(1, 6)] * 2).round(3)
+        names = {"stride": (1, 5), "padding": (0, 7), "output_padding": (0, 4), "dilation": (1, 4)}
+        settings = {name: int(generator.integers(*ends)) for name, ends in names.items()}
+        try:
+            run = Run(x=tuple(map(tuple, x)), kernel=tuple(map(tuple, kernel)), **settings)
+        except ValueError:
+            continue
+        found.append(run)
+    return found
+
+
+def as_script(run):
+    settings = {
+        "inputSize": len(run.x),
+        "kernelSize": len(run.kernel),
+        "stride": run.stride,
+        "padding": run.padding,
+        "outputPadding": run.output_padding,
+        "dilation": run.dilation,
+    }
+    return {"x": run.x, "kernel": run.kernel, "settings": settings}
+
+
+@pytest.fixture(scope="module")
+def script(browser):
+    """Run a JavaScript expression on an argument beside the arithmetic of the page."""
+    page = browser.new_page()
+
+    def run(expression, argument):
+        return page.evaluate(f"(given) => {{ {SCRIPT}\n return {expression}; }}", argument)
+
+    yield run
+    page.close()
+
+
+@pytest.mark.browser
+def test_the_script_computes_what_torch_computes(script):
+    runs = [*PRESETS.values(), *random_runs(50)]
+    assert len({tuple(run.settings.values()) for run in runs}) > 40
+    answers = script(
+        """given.map(({ x, kernel, settings }) => [
+            outputSize(settings),
+            cropped(paint(x, kernel, settings), settings),
+            gather(x, kernel, settings),
+            refusal(settings),
+        ])""",
+        [as_script(run) for run in runs],
+    )
+    for run, (side, painted, gathered, refused) in zip(runs, answers, strict=True):
+        expected = torch_output(run)
+        assert refused is None
+        assert side == len(expected)
+        np.testing.assert_allclose(painted, expected, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(gathered, expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.browser
+def test_the_script_refuses_what_python_refuses(script):
+    names = ("inputSize", "kernelSize", "stride", "padding", "outputPadding", "dilation")
+    grid = np.stack(
+        np.meshgrid([2, 3], [1, 3], [0, 1, 2], [-1, 0, 1, 4], [-1, 0, 1, 2], [0, 1, 3]), -1
+    ).reshape(-1, 6)
+    given = [dict(zip(names, map(int, values), strict=True)) for values in grid]
+    refusals = script("given.map(refusal)", given)
+    for settings, refused in zip(given, refusals, strict=True):
+        side, kernel, stride, padding, output_padding, dilation = settings.values()
+        wanted = {"stride": stride, "padding": padding, "dilation": dilation}
+        try:
+            output_size(side, kernel, output_padding=output_padding, **wanted)
+        except ValueError:
+            assert refused is not None, settings
+        else:
+            assert refused is None, settings
+    assert set(refusals) == {None, "range", "outputPadding", "empty"}
+
+
+@pytest.mark.browser
+def test_partners_and_every_step_are_those_of_python(script):
+    run = random_runs(1)[0]
+    x, kernel = np.array(run.x), np.array(run.kernel)
+    expected = contributions(x, kernel, **run.settings)
+    side, steps = len(torch_output(run)), x.size // 2
+    partners, part, gathered = script(
+        """[
+            given.cells.map((cell) => contributionsOf("canvas", cell, given.settings)),
+            cropped(paint(given.x, given.kernel, given.settings, given.steps), given.settings),
+            gather(given.x, given.kernel, given.settings, given.steps),
+        ]""",
+        {
+            **as_script(run),
+            "cells": [[y + run.padding, z + run.padding] for y in range(side) for z in range(side)],
+            "steps": steps,
+        },
+    )
+    for place, found in zip(np.ndindex(side, side), partners, strict=True):
+        pairs = {(tuple(one["input"]), tuple(one["kernel"])) for one in found}
+        assert pairs == {(one.input, one.kernel) for one in expected if one.output == place}
+    painted = np.zeros((side, side))
+    for one in expected:
+        if np.ravel_multi_index(one.input, x.shape) < steps:
+            painted[one.output] += one.product
+    np.testing.assert_allclose(part, painted, rtol=0, atol=1e-12)
+    assert [value is not None for row in gathered for value in row].index(False) == steps
+
+
+@pytest.fixture
+def stepper(visit):
+    """The stepper, open in a visitor's page."""
+    visitor = visit(wait=False)
+    visitor.open_tab("lab")
+    visitor.page.wait_for_selector(".stepper-board .stepper-cell")
+    return visitor.page
+
+
+def shown_run(page):
+    return read_run(page.evaluate("window.deconvLab.run"))
+
+
+def assert_shows(page, run):
+    texts = page.evaluate(CELLS)
+    expected = torch_output(run)
+    np.testing.assert_allclose(
+        [number(text) for text in texts], expected.ravel(), rtol=6e-4, atol=1e-9
+    )
+
+
+@pytest.mark.browser
+def test_every_preset_shows_the_numbers_of_torch_and_its_code_gives_them(stepper):
+    for name, run in PRESETS.items():
+        stepper.click(f"[data-preset={name}]")
+        assert shown_run(stepper) == read_run(as_json(run))
+        assert_shows(stepper, run)
+        scope = {}
+        exec(stepper.inner_text(".stepper-code pre"), scope)
+        np.testing.assert_allclose(scope["y"][0, 0].numpy(), torch_output(run), rtol=1e-5)
+        assert stepper.inner_text(".stepper-formula b").endswith(f"= {len(torch_output(run))}")
+    stepper.click("[data-preset=back]")
+    assert stepper.evaluate(CELLS)[:3] == ["1743", "3072", "2681"]
+    # Both readings end with the same numbers.
+    stepper.click("[data-reading=gather]")
+    assert_shows(stepper, PRESETS["back"])
+
+
+@pytest.mark.browser
+def test_no_click_reaches_settings_that_torch_refuses(stepper):
+    buttons = stepper.locator(".stepper-values button")
+    count, generator = buttons.count(), np.random.default_rng(1)
+    assert count == 7 + 5 + 4 + 7 + 4 + 3
+    closed = 0
+    for index in generator.integers(0, count, 80):
+        before = shown_run(stepper)
+        button = buttons.nth(int(index))
+        refused = button.get_attribute("aria-disabled") == "true"
+        reason = button.evaluate("button => (button.click(), button.title)")
+        after = shown_run(stepper)
+        assert torch_output(after).size == len(stepper.evaluate(CELLS))
+        assert bool(reason) == refused
+        assert (not refused) or after == before
+        closed += refused
+    assert closed >= 10
+    # Of all that is offered, exactly what PyTorch accepts is open.
+    run = shown_run(stepper)
+    for value in range(4):
+        settings = {**run.settings, "output_padding": value}
+        try:
+            F.conv_transpose2d(
+                torch.ones(1, 1, *[len(run.x)] * 2),
+                torch.ones(1, 1, *[len(run.kernel)] * 2),
+                **settings,
+            )
+        except RuntimeError:
+            accepted = False
+        else:
+            accepted = True
+        button = stepper.locator(f"[data-setting=outputPadding-{value}]")
+        assert (button.get_attribute("aria-disabled") == "false") == accepted
+
+
+@pytest.mark.browser
+def test_it_is_worked_by_keyboard_alone(stepper):
+    stepper.focus(".stepper-position")
+    stepper.keyboard.press("Home")
+    assert stepper.inner_text(".stepper-counter") == "Step 0 of 9"
+    assert set(stepper.evaluate(CELLS)) == {"0"}
+    stepper.keyboard.press("ArrowRight")
+    stepper.keyboard.press("ArrowRight")
+    assert stepper.inner_text(".stepper-counter") == "Step 2 of 9"
+    assert [number(text) for text in stepper.evaluate(CELLS)[:7]] == [1, 1, 3, 2, 2, 0, 0]
+    stepper.keyboard.press("End")
+    assert_shows(stepper, PRESETS["ones"])
+
+    # From cell to cell, and a number written in one.
+    stepper.focus(".stepper-input .stepper-cell")
+    for key in ("ArrowDown", "ArrowRight", "End", "Home", "ArrowRight"):
+        stepper.keyboard.press(key)
+    focused = "document.activeElement.ariaLabel"
+    assert stepper.evaluate(focused) == "Input x[1, 1]: 5"
+    assert stepper.locator(".stepper-canvas .lit").count() == 9
+    assert stepper.inner_text(".stepper-sum").endswith("= 45")
+    stepper.keyboard.type("-2.5")
+    run = shown_run(stepper)
+    assert run.x[1] == (4, -2.5, 6)
+    assert_shows(stepper, run)
+    stepper.keyboard.type("x")  # no number: the last one stays
+    stepper.keyboard.press("Control+End")
+    assert stepper.evaluate(focused) == "Input x[2, 2]: 9"
+    assert stepper.locator(".stepper-input .stepper-cell").nth(4).input_value() == "\u22122.5"
+
+    # An output cell and the sum behind it: four stamps overlap at y[2, 2].
+    stepper.focus(".stepper-canvas .stepper-cell")
+    for key in ("ArrowDown", "ArrowRight") * 2:
+        stepper.keyboard.press(key)
+    assert stepper.evaluate(focused) == "Output y[2, 2]: 4.5"
+    assert stepper.locator(".stepper-input .lit").count() == 4
+    assert stepper.inner_text(".stepper-sum") == ("1 × 1 + 2 × 1 + 4 × 1 + (\u22122.5) × 1 = 4.5")
+
+    # Space plays from the start, to the end, by itself.
+    stepper.select_option(".stepper-speed", "fast")
+    stepper.focus(".stepper-canvas .stepper-cell")
+    stepper.keyboard.press(" ")
+    stepper.wait_for_selector(".stepper-play:has-text('Pause')")
+    stepper.wait_for_selector(".stepper-counter:has-text('Step 1 of 9')")
+    stepper.wait_for_selector(".stepper-counter:has-text('Step 9 of 9')")
+    stepper.wait_for_selector(".stepper-play:has-text('Play')")
+    assert_shows(stepper, run)
+
+
+@pytest.mark.browser
+def test_another_language_keeps_what_the_visitor_made(stepper):
+    stepper.click("[data-setting=padding-1]")
+    stepper.fill(".stepper-kernel .stepper-cell >> nth=0", "7")
+    stepper.focus(".stepper-position")
+    stepper.keyboard.press("ArrowLeft")
+    run, cells = shown_run(stepper), stepper.evaluate(CELLS)
+    assert run.kernel[0][0] == 7
+    assert run.padding == 1
+    english = stepper.inner_text(".stepper")
+    stepper.check("#language input[value=zh-CN]")
+    stepper.wait_for_selector(".stepper-play:has-text('播放')")
+    assert shown_run(stepper) == run
+    assert stepper.evaluate(CELLS) == cells
+    assert stepper.inner_text(".stepper-counter") == "第 8 步，共 9 步"
+    label = stepper.get_attribute(".stepper-input .stepper-cell", "aria-label")
+    assert label == "输入 x[0, 0]: 1"
+    # Every sentence changed: what is left in Latin letters are names of code.
+    left = set(re.findall(r"[A-Za-z]{3,}", stepper.inner_text(".stepper")))
+    code = set(re.findall(r"[A-Za-z]+", stepper.inner_text(".stepper-code pre")))
+    assert left <= code
+    stepper.check("#language input[value=en]")
+    stepper.wait_for_selector(".stepper-play:has-text('Play')")
+    assert stepper.inner_text(".stepper") == english
+
+
+@pytest.mark.browser
+def test_no_cell_is_without_a_name_and_nothing_scrolls_sideways_on_a_phone(visit):
+    visitor = visit(wait=False, viewport={"width": 390, "height": 844}, has_touch=True)
+    page = visitor.page
+    visitor.open_tab("lab")
+    page.wait_for_selector(".stepper-board .stepper-cell")
+    for setting in ("inputSize-8", "kernelSize-5", "stride-4", "dilation-3"):
+        page.click(f"[data-setting={setting}]")
+    assert len(page.evaluate(CELLS)) == 41 * 41
+    assert not page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
+    nameless = """[...document.querySelectorAll(".stepper :is(button, input, select, [tabindex])")]
+        .filter((node) => !node.ariaLabel && !node.textContent.trim()).length"""
+    assert page.evaluate(nameless) == 0
+
+
+def test_a_run_is_read_with_care():
+    assert read_run(as_json(PRESETS["gaps"])) == PRESETS["gaps"]
+    good = as_json(PRESETS["ones"])
+    for wrong in (
+        None,
+        [],
+        {},
+        {**good, "x": [[1]]},
+        {**good, "x": [[1, 2], [3]]},
+        {**good, "x": "12"},
+        {**good, "kernel": []},
+        {**good, "kernel": [[1] * 6] * 6},
+        {**good, "kernel": [[float("nan")]]},
+        {**good, "x": [[1, 2], [3, 10**400]]},
+        {**good, "x": [[1, 2], [3, {}]]},
+        {**good, "output_padding": 2},
+        {**good, "padding": 10**30},
+        {**good, "stride": None},
+        {**good, "stride": "two"},
+    ):
+        with pytest.raises(ValueError, match="."):
+            read_run(wrong)
+
+
+def test_every_sentence_of_the_stepper_is_used_by_its_script():
+    code = "".join((STATIC / name).read_text(encoding="utf-8") for name in lab_stepper._SCRIPTS)
+    built = {"closed", "preset", "note", "reading", "board", "fill", "legend", "about"}
+    built |= {"paint", "gather"}
+    for key in templates("en", "lab.stepper."):
+        family = key.split(".")[0]
+        assert family in built or re.search(rf"\b{re.escape(key)}\b", code), key
+    assert {key.removeprefix("note.") for key in templates("en", "lab.stepper.note.")} == {
+        *PRESETS,
+        "own",
+    }
