@@ -4,6 +4,7 @@ from typing import Any
 
 import gradio as gr
 
+from deconv_demo.ui.lab_names import NamesSection
 from deconv_demo.ui.lab_stepper import StepperSection
 from deconv_demo.ui.language import Translations
 from deconv_demo.ui.workspace import Shelf, Workspace
@@ -11,6 +12,7 @@ from deconv_demo.ui.workspace import Shelf, Workspace
 # A section is one line here: the id of its tab, and its class.
 SECTIONS = {
     "stepper": StepperSection,
+    "names": NamesSection,
 }
 
 
