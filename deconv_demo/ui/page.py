@@ -116,7 +116,14 @@ def build_page() -> gr.Blocks:
 
 def launch_options() -> dict[str, Any]:
     """Return the arguments of ``launch`` that belong to this page."""
-    sheets = ("page.css", "compare.css", "inside.css", "stepper.css", "lab_methods.css")
+    sheets = (
+        "page.css",
+        "compare.css",
+        "inside.css",
+        "stepper.css",
+        "names.css",
+        "lab_methods.css",
+    )
     return {
         "css": "\n".join((STATIC / sheet).read_text(encoding="utf-8") for sheet in sheets),
         "head": f"<script>{(STATIC / 'page.js').read_text(encoding='utf-8')}</script>",

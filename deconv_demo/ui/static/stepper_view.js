@@ -179,7 +179,22 @@ facts.append(
   sums,
   tell(make("h3"), "facts.code"),
   codeBox,
+  tell(make("h3"), "facts.sources"),
+  makeSources(),
 );
+
+function makeSources() {
+  const line = make("p");
+  const sources = {
+    "Dumoulin & Visin 2016": "https://arxiv.org/abs/1603.07285",
+    "Odena et al. 2016": "https://distill.pub/2016/deconv-checkerboard/",
+  };
+  for (const [name, href] of Object.entries(sources)) {
+    const link = Object.assign(make("a", "", name), { href, target: "_blank", rel: "noopener noreferrer" });
+    line.append(line.childNodes.length ? " · " : "", link);
+  }
+  return line;
+}
 
 async function copyCode() {
   try {
