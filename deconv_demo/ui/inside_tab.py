@@ -6,9 +6,11 @@ from pathlib import Path
 import gradio as gr
 
 from deconv_demo.ui import inspecting, markup
+from deconv_demo.ui.inside_context import InsideContext
+from deconv_demo.ui.inside_sections import SECTIONS
 from deconv_demo.ui.language import Translations
 from deconv_demo.ui.texts import error_sentence, text
-from deconv_demo.ui.workspace import Workspace
+from deconv_demo.ui.workspace import Shelf, Workspace
 
 log = logging.getLogger(__name__)
 
@@ -28,12 +30,17 @@ class InsideTab:
         language: State with the language of the visitor.
         workspace: State with what the visitor is working on.
         translations: Where the texts of components are registered.
+        shelf: Where files are written.
 
     Call ``build`` inside ``gr.Blocks``, then ``wire``.
     """
 
-    def __init__(self, language: gr.State, workspace: gr.State, translations: Translations) -> None:
-        self.language, self.workspace, self.translations = language, workspace, translations
+    def __init__(
+        self, language: gr.State, workspace: gr.State, translations: Translations, shelf: Shelf
+    ) -> None:
+        self.language, self.workspace = language, workspace
+        self.translations, self.shelf = translations, shelf
+        self.sections: list = []
 
     def build(self) -> None:
         """Lay the tab out."""
@@ -51,10 +58,28 @@ class InsideTab:
             self.next = named(
                 gr.Button(scale=0, min_width=120, elem_id="next-layer"), value="inside.next"
             )
-            self.common_scale = named(
-                gr.Checkbox(value=False, scale=0, min_width=240), label="inside.scale"
-            )
+        self.corner = gr.State(None)
         self.note = gr.HTML(value=markup.status(text("en", "inside.none")), elem_id="inside-note")
+        context = InsideContext(
+            language=self.language,
+            workspace=self.workspace,
+            layer=self.layer,
+            corner=self.corner,
+            shelf=self.shelf,
+        )
+        with gr.Tabs(elem_id="inside-tabs"):
+            with named(gr.Tab(id="maps"), label="inside.tab.maps"):
+                self._build_maps()
+            for section_id, section_class in SECTIONS.items():
+                section = section_class(context, self.translations)
+                with named(gr.Tab(id=section_id), label=section.name):
+                    section.build()
+                self.sections.append(section)
+
+    def _build_maps(self) -> None:
+        self.common_scale = self.translations.named(
+            gr.Checkbox(value=False, scale=0, min_width=240), label="inside.scale"
+        )
         self.atlas = gr.HTML(
             value=None,
             enlarged=None,
@@ -64,17 +89,25 @@ class InsideTab:
         )
 
     @property
-    def told(self) -> list[gr.HTML]:
+    def told(self) -> list:
         """Components whose content is told anew in another language by ``retold``."""
-        return [self.note, self.atlas]
+        return [self.note, self.atlas, *(one for section in self.sections for one in section.told)]
+
+    @property
+    def view(self) -> list:
+        """What ``retold`` needs to know beside workspace and language."""
+        return [self.layer, self.common_scale]
 
     def retold(
-        self, workspace: Workspace, layer: str | None, common_scale: bool, language: str
+        self, workspace: Workspace, language: str, layer: str | None, common_scale: bool
     ) -> list:
         """Return the content of ``told`` in another language."""
         if layer is None:  # not opened yet
-            return [markup.status(text(language, "inside.none")), None]
-        return list(self._show(workspace, layer, common_scale, language)[1:])
+            own = [markup.status(text(language, "inside.none")), None]
+        else:
+            own = list(self._show(workspace, layer, common_scale, language)[1:])
+        sections = [section.retold(workspace, language) for section in self.sections]
+        return [*own, *(value for told in sections for value in told)]
 
     def wire(self, tab: gr.Tab) -> None:
         """Connect the events."""
@@ -88,6 +121,8 @@ class InsideTab:
         self.atlas.pick(
             self._enlarge, [self.workspace, self.layer, self.language], self.atlas, **_QUIET
         )
+        for section in self.sections:
+            section.wire()
 
     def _step_back(self, *view) -> tuple:
         return self._show(*view, step=-1)

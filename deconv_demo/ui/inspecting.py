@@ -54,12 +54,49 @@ def _layers(task_id: str, width: int, height: int) -> tuple[LayerFacts, ...]:
     return tuple(list_layers(model, image, *sigma))
 
 
-def crop_of(workspace: Workspace) -> Image.Image:
-    """Return the middle of the picture that the network was given, at most 256 a side."""
+def crop_of(workspace: Workspace, corner: tuple[int, int] | None = None) -> Image.Image:
+    """Return the part of the given picture that is looked at, at most 256 a side.
+
+    Args:
+        workspace: With a result.
+        corner: Left and top of the part; moved into the picture where it would reach beyond.
+            None takes the middle.
+    """
     picture = images.open_picture(workspace.given)
-    sides = [min(side, LARGEST_CROP) for side in picture.size]
-    left, top = ((whole - cut) // 2 for whole, cut in zip(picture.size, sides, strict=True))
-    return picture.crop((left, top, left + sides[0], top + sides[1]))
+    return picture.crop(crop_box(picture.size, corner))
+
+
+def crop_box(
+    size: tuple[int, int], corner: tuple[int, int] | None = None
+) -> tuple[int, int, int, int]:
+    """Return left, top, right and bottom of the crop of a picture of ``size``.
+
+    >>> crop_box((400, 100)), crop_box((400, 100), (390, -5))
+    ((72, 0, 328, 100), (144, 0, 400, 100))
+    """
+    sides = [min(side, LARGEST_CROP) for side in size]
+    if corner is None:
+        corner = tuple((whole - cut) // 2 for whole, cut in zip(size, sides, strict=True))
+    left, top = (
+        min(max(int(start), 0), whole - cut)
+        for start, whole, cut in zip(corner, size, sides, strict=True)
+    )
+    return left, top, left + sides[0], top + sides[1]
+
+
+def run_inputs(workspace: Workspace, corner: tuple[int, int] | None = None) -> list[Tensor]:
+    """Return what the network takes for the crop: the image and, where it is told, sigma.
+
+    Returns:
+        ``(1, 3, h, w)`` in channels-last order and, for a network with a noise-level map,
+        ``(1,)``. Both float32, though a run of the whole picture may use bfloat16: what is
+        looked at should not be rounded.
+    """
+    image = images.to_image(crop_of(workspace, corner))
+    image = image.contiguous(memory_format=torch.channels_last)
+    if not load_model(workspace.task_id).noise_level_map:
+        return [image]
+    return [image, torch.tensor([workspace.facts["sigma"]])]
 
 
 def view_layer(workspace: Workspace, layer_name: str) -> LayerView:
@@ -72,16 +109,13 @@ def view_layer(workspace: Workspace, layer_name: str) -> LayerView:
     if facts is None:
         raise ValueError(f"{workspace.task_id} has no layer {layer_name!r}")
     crop = crop_of(workspace)
-    return LayerView(facts=facts, maps=_maps(workspace, crop, layer_name), crop=crop.size)
+    return LayerView(facts=facts, maps=_maps(workspace, layer_name), crop=crop.size)
 
 
-def _maps(workspace: Workspace, crop: Image.Image, layer_name: str) -> Tensor:
+def _maps(workspace: Workspace, layer_name: str) -> Tensor:
     model = load_model(workspace.task_id)
-    image = images.to_image(crop).contiguous(memory_format=torch.channels_last)
-    sigma = [torch.tensor([workspace.facts["sigma"]])] if model.noise_level_map else []
-    # float32, though a run may use bfloat16: what is looked at should not be rounded.
     with torch.inference_mode(), record_feature_maps(model, [layer_name]) as maps:
-        model(image, *sigma)
+        model(*run_inputs(workspace))
     return maps[layer_name][0]
 
 

@@ -42,7 +42,7 @@ def build_page() -> gr.Blocks:
 
         switch, appearance = _build_head(translations)
         enhance_tab = EnhanceTab(language, workspace, translations, shelf)
-        inside_tab = InsideTab(language, workspace, translations)
+        inside_tab = InsideTab(language, workspace, translations, shelf)
         with gr.Tabs(elem_id="tabs") as tabs:
             with translations.named(gr.Tab(id="enhance"), label="tab.enhance"):
                 enhance_tab.build()
@@ -61,13 +61,13 @@ def build_page() -> gr.Blocks:
             api_visibility="private",
         )
 
-        def speak(chosen: str, current: Workspace, layer: str, common_scale: bool) -> list[Any]:
+        def speak(chosen: str, current: Workspace, *inside_view: Any) -> list[Any]:
             return [
                 chosen,
                 chosen,
                 *translations.updates(chosen),
                 *enhance_tab.retold(current, chosen),
-                *inside_tab.retold(current, layer, common_scale, chosen),
+                *inside_tab.retold(current, chosen, *inside_view),
                 strip_value(chosen),
             ]
 
@@ -86,7 +86,7 @@ def build_page() -> gr.Blocks:
         ]
         switch.change(
             speak,
-            [switch, workspace, inside_tab.layer, inside_tab.common_scale],
+            [switch, workspace, *inside_tab.view],
             speaking,
             show_progress="hidden",
             queue=False,
