@@ -1,0 +1,114 @@
+"""The checkerboard meter: how much a map repeats with the stride of what made it."""
+
+import math
+
+import torch
+from torch import Tensor
+
+# What the meter reads where a picture has no grid in it, and the most it can read, in decibels.
+NEUTRAL_DB = 0.0
+CEILING_DB = 60.0
+
+# Side of the squares whose spectra are averaged, in periods. Short enough that a grid whose
+# strength follows the picture stays in step within one, long enough that natural spectra,
+# which fall with frequency, are nearly straight between the neighbours of a line.
+_PERIODS, _FEWEST_PERIODS = 16, 8
+# A Hann window spreads a line over the next bin; neighbours start behind it.
+_NEAREST, _FARTHEST = 2, 7
+_DEEPEST_DENT = math.log(4)
+
+
+def checkerboard_db(values: Tensor, stride: int) -> float:
+    """Measure the energy of a spectrum at multiples of ``1 / stride`` against its neighbourhood.
+
+    A transposed convolution whose output pixels get unequal numbers of contributions leaves a
+    grid of period ``stride`` (Odena, Dumoulin and Olah 2016, "Deconvolution and Checkerboard
+    Artifacts"). It stands in the power spectrum as lines at the frequencies
+    ``(i / stride, j / stride)`` cycles a pixel, ``i`` and ``j`` not both zero. The spectrum is
+    averaged over half-overlapping squares of ``16 * stride`` pixels (Welch 1967), each without
+    its mean and under a Hann window, so that neither brightness nor borders leak, and over all
+    channels. What a line is measured against is read off the bins 2 to 7 away on both sides,
+    along its row of the spectrum or along its column, whichever gives more: the upright and
+    level edges of a photograph fill such a row, and are no grid. A straight line through the
+    logarithms is carried on to the middle where it falls, by 6 dB at most, because the
+    spectrum of a photograph has a dent at half a cycle a pixel, where it meets its own mirror
+    image.
+
+    Args:
+        values: One picture or its feature maps, ``(..., H, W)``, any range, any size: squares
+            are laid so that the last one ends at the border.
+        stride: Period of the grid in pixels of ``values``, at least 2.
+
+    Returns:
+        Mean over the lines of line / neighbourhood, in decibels. ``NEUTRAL_DB`` for white noise
+        (to a decibel, on a picture of 128 x 128 and more) and for constant values, within 2 or 3
+        for photographs; more for a grid, at most ``CEILING_DB``; less where a filter has cut
+        these very frequencies out. ``math.nan`` where a side is shorter than
+        ``8 * stride``: too few periods to tell.
+
+    Raises:
+        ValueError: ``stride`` is below 2: there is no grid of period 1.
+
+    >>> noise = torch.randn(3, 128, 128, generator=torch.Generator().manual_seed(0))
+    >>> grid = noise.clone()
+    >>> grid[:, ::2, ::2] += 1
+    >>> abs(checkerboard_db(noise, 2)) < 1 and checkerboard_db(grid, 2) > 10
+    True
+    """
+    if stride < 2:
+        raise ValueError(f"a grid has a period of at least 2 pixels, got stride {stride}")
+    height, width = values.shape[-2:]
+    periods = min(_PERIODS, height // stride, width // stride)
+    if periods < _FEWEST_PERIODS:
+        return math.nan
+    side = periods * stride
+    spectrum = _log_spectrum(values.detach().reshape(-1, height, width), side)
+    # The bin ``periods`` away may be zero frequency, which was taken out.
+    distances = torch.arange(_NEAREST, min(_FARTHEST + 1, periods - 1))
+    lines = [(row, column) for row in range(0, side, periods) for column in range(0, side, periods)]
+    ratios = [
+        math.exp(spectrum[row, column] - _around(spectrum, row, column, distances))
+        for row, column in lines[1:]
+    ]
+    return min(10 * math.log10(sum(ratios) / len(ratios)), CEILING_DB)
+
+
+def _around(spectrum: Tensor, row: int, column: int, distances: Tensor) -> float:
+    """What the logarithm would be in one place by its neighbours, upright or level."""
+    side, x = len(spectrum), distances.double()
+    # Weights that give the value at 0 of a straight line fitted to values at x.
+    weights = 1 / len(x) - x.mean() * (x - x.mean()) / (x - x.mean()).square().sum()
+    level, upright = (
+        (line[(at - distances) % side] + line[(at + distances) % side]) / 2
+        for line, at in ((spectrum[row], column), (spectrum[:, column], row))
+    )
+    # Towards a line whose foot is broad the straight line climbs: that is the grid itself. And
+    # it falls without end where a filter has its zero.
+    return max(
+        min(max((y @ weights).item(), y.mean().item() - _DEEPEST_DENT), y.mean().item())
+        for y in (level, upright)
+    )
+
+
+def _log_spectrum(planes: Tensor, side: int) -> Tensor:
+    """Logarithm of the mean power of all squares of all planes, ``(side, side)`` float64."""
+    window = torch.hann_window(side, periodic=True, device=planes.device)
+    window = window[:, None] * window
+    tops, lefts = (_starts(length, side) for length in planes.shape[-2:])
+    half = torch.zeros(side, side // 2 + 1, dtype=torch.float64, device=planes.device)
+    for plane in planes.float():  # one by one: their spectra together are many times the planes
+        squares = torch.stack(
+            [plane[top : top + side, left : left + side] for top in tops for left in lefts]
+        )
+        squares = squares - (squares * window).sum(dim=(1, 2), keepdim=True) / window.sum()
+        half += torch.fft.rfft2(squares * window).abs().square().sum(dim=0)
+    # The spectrum of real values is the same at (-row, -column).
+    backwards = -torch.arange(side) % side
+    power = torch.cat([half, half[backwards][:, 1 : (side + 1) // 2].flip(1)], dim=1).cpu()
+    # Below a part in 10^12 is rounding, and nothing else is in a flat map.
+    return (power + 1e-12 * power.sum() + torch.finfo(power.dtype).tiny).log()
+
+
+def _starts(length: int, side: int) -> list[int]:
+    starts = list(range(0, length - side + 1, side // 2))
+    return starts if starts[-1] == length - side else [*starts, length - side]
