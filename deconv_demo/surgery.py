@@ -8,10 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from deconv_demo.metrics import psnr
+from deconv_demo.network_map import OUTPUT, NetworkMap
 from deconv_demo.twins import shallow_twin
 
-# The end of a network, as ``network_map`` calls it.
-OUTPUT = "<output>"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +62,23 @@ class ChannelLoss:
     drop_db: float | None
 
 
+def list_skips(network_map: NetworkMap) -> list[Skip]:
+    """Return the skip connections of a network that are added, in the order of their targets.
+
+    >>> from deconv_demo.network_map import map_network
+    >>> from deconv_demo.networks import DeconvUNet
+    >>> network = DeconvUNet(widths=(4, 8), blocks=(1, 1))
+    >>> [skip.source for skip in list_skips(map_network(network, torch.rand(1, 3, 8, 8)))]
+    ['encoder.0.0', '<input>']
+    """
+    main = {edge.target: edge.source for edge in network_map.edges if not edge.is_skip}
+    return [
+        Skip(source=edge.source, target=edge.target, main=main[edge.target])
+        for edge in network_map.edges
+        if edge.is_skip and edge.joined_by == "add"
+    ]
+
+
 @torch.no_grad()
 def run_edited(
     model: nn.Module,
@@ -99,7 +115,7 @@ def run_edited(
     edits = _without_ones(edits)
     _check_names(model, edits)
     known = known or {}
-    kept = dict(list(known.items())[: _count_untouched(list(known), edits)])
+    kept = dict(list(known.items())[: count_untouched(list(known), edits)])
     twin, outputs = shallow_twin(model), {}
     readers = _readers(edits)
     watched = {name for skip in edits.skips for name in (skip.source, skip.main)}
@@ -223,8 +239,13 @@ def _readers(edits: Edits) -> dict[str, dict[Skip, float]]:
     return readers
 
 
-def _count_untouched(order: list[str], edits: Edits) -> int:
-    """How many of the layers, from the first one on, give what they gave without the edits."""
+def count_untouched(order: Sequence[str], edits: Edits) -> int:
+    """Return how many layers, from the first one on, give what they gave without the edits.
+
+    Args:
+        order: Layer names in the order of the data.
+        edits: The changes; a layer whose output is scaled after it was computed counts.
+    """
     counts = [len(order)]
     for edited in (*edits.channels, *edits.blocks):
         around = [n for n, name in enumerate(order) if edited.startswith(f"{name}.")]

@@ -19,7 +19,7 @@ ARROWS = {
     "__init__": {"enhancement", "tasks"},
     "__main__": {"enhancement", "weights"},
     "images": {"picture_files"},
-    "surgery": set(),
+    "surgery": {"network_map"},
     "tasks": set(),
     "weights": {"tasks"},
     "enhancement": {"tasks", "weights"},

@@ -25,6 +25,18 @@ def text(language: str, key: str, **values: object) -> str:
     return _strings(language)[key].format(**values)
 
 
+def texts_under(language: str, prefix: str) -> dict[str, str]:
+    """Return all strings whose keys start with ``prefix``, by the rest of their keys.
+
+    For what is drawn in the browser, which fills in the placeholders itself.
+
+    >>> texts_under("en", "page.theme.")["dark"]
+    'Dark'
+    """
+    strings = _strings(language).items()
+    return {key.removeprefix(prefix): text for key, text in strings if key.startswith(prefix)}
+
+
 def preferred_language(accept_language: str) -> str:
     """Choose from the browser's Accept-Language header: Chinese or, for all others, English.
 
