@@ -19,6 +19,7 @@ ARROWS = {
     "__init__": {"enhancement", "tasks"},
     "__main__": {"enhancement", "weights"},
     "images": {"picture_files"},
+    "network_map": {"layers"},
     "tasks": set(),
     "weights": {"tasks"},
     "enhancement": {"tasks", "weights"},
