@@ -12,7 +12,6 @@ from deconv_demo.network_map import OUTPUT, NetworkMap
 from deconv_demo.twins import shallow_twin
 
 
-
 @dataclass(frozen=True, kw_only=True)
 class Skip:
     """A skip connection: what the target reads is the sum of the source and of main.

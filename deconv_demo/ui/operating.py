@@ -18,6 +18,7 @@ from deconv_demo.network_map import NetworkMap, map_network
 from deconv_demo.surgery import (
     Edits,
     Skip,
+    count_untouched,
     list_skips,
     order_by_loss,
     rank_channels,
@@ -125,9 +126,7 @@ def table_value(subject: Subject, layer_name: str | None) -> dict[str, Any]:
     name = layer_name if layer_name in known else nodes[0].facts.name
     node = subject.network_map.node_of(name)
     maps = subject.activations.maps(subject.model, node, name)
-    pixels, _ = atlas(
-        maps, range(len(maps)), columns=COLUMNS, tile=TILE, common_scale=False, gap=0
-    )
+    pixels, _ = atlas(maps, range(len(maps)), columns=COLUMNS, tile=TILE, common_scale=False, gap=0)
     untouched = subject.activations.restored
     value = {
         "subject": subject.key,
@@ -230,9 +229,7 @@ def _map(task_id: str, width: int, height: int) -> NetworkMap:
     return map_network(model, torch.zeros(1, 3, height, width), *sigma)
 
 
-def _truth(
-    workspace: Workspace, box: tuple[int, int, int, int], restored: Tensor
-) -> Tensor | None:
+def _truth(workspace: Workspace, box: tuple[int, int, int, int], restored: Tensor) -> Tensor | None:
     if workspace.truth is None or not workspace.truth.exists():
         return None
     truth = images.open_picture(workspace.truth)

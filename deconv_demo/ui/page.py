@@ -52,6 +52,7 @@ def build_page() -> gr.Blocks:
         build_service(shelf)
 
         inside_tab.wire(inside)
+        page.unload(inside_tab.leave)
         enhance_tab.look_inside.click(
             lambda: gr.Tabs(selected="inside"),
             None,
@@ -61,13 +62,15 @@ def build_page() -> gr.Blocks:
             api_visibility="private",
         )
 
-        def speak(chosen: str, current: Workspace, *inside_view: Any) -> list[Any]:
+        def speak(
+            request: gr.Request, chosen: str, current: Workspace, *inside_view: Any
+        ) -> list[Any]:
             return [
                 chosen,
                 chosen,
                 *translations.updates(chosen),
                 *enhance_tab.retold(current, chosen),
-                *inside_tab.retold(current, chosen, *inside_view),
+                *inside_tab.retold(str(request.session_hash), current, chosen, *inside_view),
                 strip_value(chosen),
             ]
 
@@ -109,7 +112,7 @@ def build_page() -> gr.Blocks:
 
 def launch_options() -> dict[str, Any]:
     """Return the arguments of ``launch`` that belong to this page."""
-    sheets = ("page.css", "compare.css", "inside.css")
+    sheets = ("page.css", "compare.css", "inside.css", "inside_map.css", "inside_sections.css")
     return {
         "css": "\n".join((STATIC / sheet).read_text(encoding="utf-8") for sheet in sheets),
         "head": f"<script>{(STATIC / 'page.js').read_text(encoding='utf-8')}</script>",
