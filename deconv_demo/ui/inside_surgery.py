@@ -39,7 +39,7 @@ class SurgerySection:
         """Connect the events."""
         context = self.context
         view = [context.workspace, context.corner, context.layer]
-        wire_staleness(self.panel, context, layer=True)
+        wire_staleness(self.panel, context, "surgery", layer=True)
         self.panel.look(self._look, view, self.panel, **LATEST)
         ranking = self.panel.rank(self._rank, view, self.panel, **MODEL_QUEUE)
         # An edit is what the visitor waits for: it takes the place of a ranking.
@@ -55,11 +55,15 @@ class SurgerySection:
         """Return the content of ``told`` in another language."""
         return [gr.HTML(words=words_of(language, "surgery"))]
 
-    def _look(self, workspace: Workspace, corner, layer, request: gr.Request) -> Any:
+    def _look(
+        self, workspace: Workspace, corner, layer, request: gr.Request, event: gr.EventData
+    ) -> Any:
         if not inspecting.has_result(workspace):
             return gr.HTML(value={"none": True})
         try:
             subject = operating.subject_of(str(request.session_hash), workspace, corner)
+            if event.have == operating.state_of(subject, layer):
+                return gr.skip()
             return gr.HTML(value=operating.table_value(subject, layer))
         except Exception as error:
             log.exception("cannot prepare the surgery")

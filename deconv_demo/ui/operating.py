@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from deconv_demo import images
-from deconv_demo.atlas import atlas
+from deconv_demo.atlas import atlas_picture
 from deconv_demo.metrics import psnr
 from deconv_demo.network_map import NetworkMap, map_network
 from deconv_demo.surgery import (
@@ -26,7 +26,6 @@ from deconv_demo.surgery import (
 )
 from deconv_demo.ui import inspecting
 from deconv_demo.ui.activations import Activations, record_activations
-from deconv_demo.ui.pictures import data_url
 from deconv_demo.ui.workspace import Workspace
 from deconv_demo.weights import load_model
 
@@ -119,21 +118,29 @@ def edits_from(sent: Any, subject: Subject) -> Edits:
     )
 
 
+def state_of(subject: Subject, layer_name: str | None) -> str:
+    """Return what tells one ``table_value`` from another."""
+    return f"{subject.key} {_layer_of(subject, layer_name)}"
+
+
 def table_value(subject: Subject, layer_name: str | None) -> dict[str, Any]:
     """Return what can be switched off, and the untouched output, for the browser to draw."""
     nodes = subject.network_map.nodes
     known = {facts.name for node in nodes for facts in _all_facts(node)}
-    name = layer_name if layer_name in known else nodes[0].facts.name
+    name = _layer_of(subject, layer_name)
     node = subject.network_map.node_of(name)
     maps = subject.activations.maps(subject.model, node, name)
-    pixels, _ = atlas(maps, range(len(maps)), columns=COLUMNS, tile=TILE, common_scale=False, gap=0)
+    sheet, _ = atlas_picture(
+        maps, range(len(maps)), columns=COLUMNS, tile=TILE, common_scale=False, gap=0
+    )
     untouched = subject.activations.restored
     value = {
+        "state": state_of(subject, name),
         "subject": subject.key,
         "layer": name,
         "channels": len(maps),
         "atlas": {
-            "picture": data_url(pixels),
+            "picture": inspecting.data_url(sheet),
             "columns": COLUMNS,
             "rows": -(-len(maps) // COLUMNS),
         },
@@ -147,7 +154,7 @@ def table_value(subject: Subject, layer_name: str | None) -> dict[str, Any]:
             }
             for skip in subject.skips
         ],
-        "untouched": data_url(images.to_picture(untouched)),
+        "untouched": _url(untouched),
         "layers": len(nodes),
         "size": [subject.inputs[0].shape[-1], subject.inputs[0].shape[-2]],
     }
@@ -164,7 +171,7 @@ def operate(subject: Subject, edits: Edits) -> dict[str, Any]:
     seconds = time.perf_counter() - started
     result = {
         "subject": subject.key,
-        "picture": data_url(images.to_picture(output)),
+        "picture": _url(output),
         "psnr": _finite(psnr(output, subject.activations.restored.clamp(0, 1))),
         "seconds": seconds,
         "kept": count_untouched(list(known), edits),
@@ -240,6 +247,13 @@ def _truth(workspace: Workspace, box: tuple[int, int, int, int], restored: Tenso
     return images.to_image(truth.crop(tuple(scale * side for side in box)))
 
 
+def _layer_of(subject: Subject, layer_name: str | None) -> str:
+    """The chosen layer, or the first one of a network that has no such layer."""
+    nodes = subject.network_map.nodes
+    known = {facts.name for node in nodes for facts in _all_facts(node)}
+    return layer_name if layer_name in known else nodes[0].facts.name
+
+
 def _all_facts(node) -> tuple:
     return (*node.inner, node.facts)
 
@@ -259,6 +273,10 @@ def _factor(sent: Any) -> float:
     if not 0 <= factor <= LARGEST_FACTOR:
         raise ValueError(f"a factor must be from 0 to {LARGEST_FACTOR}, got {factor}")
     return factor
+
+
+def _url(image: Tensor) -> str:
+    return inspecting.data_url(images.to_uint8(image))
 
 
 def _finite(number: float) -> float | None:

@@ -43,21 +43,23 @@ def words_of(language: str, section: str) -> dict[str, str]:
     return {"language": language, **texts_under(language, f"inside.{section}.")}
 
 
-def wire_staleness(panel: gr.HTML, context: InsideContext, *, layer: bool) -> None:
+def wire_staleness(panel: gr.HTML, context: InsideContext, section: str, *, layer: bool) -> None:
     """Tell the panel when what it shows is out of date; it asks for more once it is seen.
 
     Args:
         panel: Of the section.
         context: What the sections share.
+        section: Its name in text keys.
         layer: Whether it shows the chosen layer.
     """
-    watched = [context.workspace, context.corner, *([context.layer] if layer else [])]
-    for component in watched:
-        component.change(_other, None, panel, queue=False, **QUIET)
 
+    def other(language: str) -> gr.HTML:
+        # Properties that reach a panel before it was ever drawn take the place of all others.
+        return gr.HTML(stale=secrets.token_hex(4), words=words_of(language, section))
 
-def _other() -> dict[str, Any]:
-    return gr.update(stale=secrets.token_hex(4))
+    # Another picture comes while the tab is out of sight, and the panel asks when it is seen.
+    for component in [context.corner, *([context.layer] if layer else [])]:
+        component.change(other, context.language, panel, queue=False, **QUIET)
 
 
 def problem(error: Exception) -> dict[str, Any]:

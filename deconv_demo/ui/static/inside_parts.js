@@ -108,12 +108,15 @@ const isMissing = (root) => {
   root.replaceChildren(make("p", value && value.problem ? "panel-problem" : "panel-hint", sentence));
   return true;
 };
-// What is shown is asked for when it is looked at, not before.
+// What is shown is asked for when it is looked at, not before; whenever the panel comes into
+// sight, because the picture may be another one since.
 let outOfDate = true;
 const lookWhenSeen = () => {
-  if (!outOfDate || !element.getClientRects().length) return;
+  const seen = element.getClientRects().length > 0;
+  if (!seen) outOfDate = true;
+  if (!seen || !outOfDate) return;
   outOfDate = false;
-  trigger("look", {});
+  trigger("look", { have: props.value ? (props.value.state ?? null) : null });
 };
 new ResizeObserver(lookWhenSeen).observe(element);
 watch("stale", () => {

@@ -178,16 +178,15 @@ const showResult = () => {
     figure(picture(now.picture, say("edited")), say("edited")),
     figure(picture(value.untouched, say("untouched")), say("untouched")),
     difference,
+    scoreList(value, now),
   );
-  place.replaceChildren(pictures, scoreList(value, now));
+  place.replaceChildren(pictures);
   drawDifference(canvas, value, now);
 };
 
-const showRanking = () => {
-  const place = panel().querySelector(".surgery-ranking");
-  if (!place || !props.value || !props.value.layer) return;
-  const state = props.ranking;
-  const mine = state && state.layer === props.value.layer && state.subject === props.value.subject;
+// The two buttons stay the same nodes while the list under them is drawn again and again.
+const rankingPlace = () => {
+  const place = make("div", "surgery-ranking");
   const row = make("div", "surgery-actions");
   const start = button(say("rank"), "panel-button", () => {
     ranking = true;
@@ -200,20 +199,30 @@ const showRanking = () => {
     trigger("stop", {});
     showRanking();
   });
+  row.append(start, stop);
+  place.append(row, make("p", "panel-fine", say("rank.what")), make("div", "surgery-ranked"));
+  return place;
+};
+const showRanking = () => {
+  const place = panel().querySelector(".surgery-ranking");
+  if (!place) return;
+  const state = props.ranking;
+  const mine = state && state.layer === props.value.layer && state.subject === props.value.subject;
   if (mine && state.done === state.total) ranking = false;
+  const [start, stop] = place.querySelectorAll(".panel-button");
   stop.hidden = !ranking;
   start.disabled = ranking;
-  row.append(start, stop);
-  place.replaceChildren(row, make("p", "panel-fine", say("rank.what")));
-  if (!mine) {
-    if (ranking && ranked === props.value.layer) place.append(make("p", "panel-fine", say("rank.wait")));
-    return;
-  }
+  const list = place.querySelector(".surgery-ranked");
+  if (mine) list.replaceChildren(...losses(state));
+  else if (ranking && ranked === props.value.layer)
+    list.replaceChildren(make("p", "panel-fine", say("rank.wait")));
+  else list.replaceChildren();
+};
+const losses = (state) => {
   const bar = make("progress");
   Object.assign(bar, { max: state.total, value: state.done });
   bar.setAttribute("aria-label", say("rank"));
   const done = say(state.done === state.total ? "rank.done" : "rank.progress", state);
-  place.append(bar, make("p", "panel-fine", done));
   const worst = Math.max(...state.losses.map((loss) => loss.loss), 1e-9);
   const list = make("ol", "surgery-losses");
   for (const loss of state.losses.slice(0, 12)) {
@@ -232,7 +241,7 @@ const showRanking = () => {
     list.append(item);
   }
   const unit = state.truth ? say("rank.drop") : say("rank.psnr");
-  place.append(make("p", "panel-fine", unit), list);
+  return [bar, make("p", "panel-fine", done), make("p", "panel-fine", unit), list];
 };
 
 const draw = () => {
@@ -285,7 +294,7 @@ const draw = () => {
   result.setAttribute("aria-live", "polite");
   const [width, height] = value.size;
   const where = say("where", { width, height });
-  outcome.append(result, make("p", "panel-fine", where), make("div", "surgery-ranking"));
+  outcome.append(result, make("p", "panel-fine", where), rankingPlace());
   const columns = make("div", "surgery-columns");
   columns.append(table, outcome);
   root.replaceChildren(head, columns);
