@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.overrides import TorchFunctionMode
 
+from deconv_demo.layers import Trace
 from deconv_demo.twins import shallow_twin
 
 _RELUS = {F.relu, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_}
@@ -75,6 +77,44 @@ def effective_reach(model: nn.Module, inputs: Sequence[Tensor], *, row: int, col
         if change is None:  # nothing of the picture reaches the output
             change = torch.zeros_like(restored)
         return change[0].abs().mean(dim=0).clone()
+
+
+def reach_window(
+    model: nn.Module, layer_name: str, *inputs: Tensor, row: int, column: int
+) -> tuple[range, range] | None:
+    """Return the rows and columns of a layer's output that one input pixel can touch.
+
+    The reverse of ``layers.receptive_window``, and as exact: all output pixels whose window
+    holds the input pixel.
+
+    Args:
+        model: Any network of convolutions.
+        layer_name: A layer that ``list_layers`` names.
+        inputs: What its forward pass takes, only the shapes of which matter.
+        row, column: The pixel of the input.
+
+    Returns:
+        Rows and columns inside the output, empty where nothing is touched; None where a
+        window is not known.
+
+    Raises:
+        ValueError: The model has no such layer, or did not call it.
+
+    >>> reach_window(nn.Sequential(nn.ConvTranspose2d(3, 8, 4, stride=2, padding=1)), "0",
+    ...              torch.zeros(1, 3, 5, 5), row=2, column=0)
+    (range(3, 7), range(0, 3))
+    """
+    trace = Trace(model, inputs)
+    if layer_name not in trace.outputs:
+        raise ValueError(f"no feature map is made at a layer {layer_name!r} of this network")
+    sides = []
+    for axis, position in enumerate((row, column)):
+        count = trace.outputs[layer_name][0][2 + axis]
+        if (window := trace.window(layer_name, np.arange(count), axis)) is None:
+            return None
+        (touched,) = np.nonzero((window[0] <= position) & (position <= window[1]))
+        sides.append(range(int(touched[0]), int(touched[-1]) + 1) if len(touched) else range(0))
+    return sides[0], sides[1]
 
 
 def project_unit(

@@ -10,7 +10,7 @@ from torch import nn
 
 from deconv_demo.layers import receptive_window
 from deconv_demo.networks import DeconvUNet, DeconvUpscaler
-from deconv_demo.receptive import effective_field, effective_reach, project_unit
+from deconv_demo.receptive import effective_field, effective_reach, project_unit, reach_window
 from deconv_demo.weights import load_model
 
 NETWORKS = {
@@ -70,6 +70,18 @@ def test_reach_is_the_reverse_of_the_field(name):
     ):
         seen = effective_field(model, inputs, row=y, column=x)[row, column] > 0
         assert (reach[y, x] > 0) == seen
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_window_of_reach_is_the_support_of_what_changes(name):
+    model, inputs = build(name)
+    side = inputs[0].shape[-1]
+    for row, column in ((side // 2, side // 2 + 1), (0, side - 1)):
+        reach = effective_reach(model, inputs, row=row, column=column)
+        window = reach_window(model, "tail", *inputs, row=row, column=column)
+        assert window is not None
+        for (first, last), expected in zip(hull(reach), window, strict=True):
+            assert (first, last) == (expected[0], expected[-1])
 
 
 def plain_network():

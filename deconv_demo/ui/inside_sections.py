@@ -1,5 +1,6 @@
 """The sections of the Look inside tab that stand beside the feature maps, by id of their tab."""
 
+from deconv_demo.ui.inside_pixel import PixelSection
 from deconv_demo.ui.inside_surgery import SurgerySection
 
 # A section is a class that takes ``(context, translations)``. It has ``name`` (key of the label
@@ -7,4 +8,5 @@ from deconv_demo.ui.inside_surgery import SurgerySection
 # another language) and ``retold(workspace, language)`` (that content, in the same order).
 SECTIONS: dict[str, type] = {
     "surgery": SurgerySection,
+    "pixel": PixelSection,
 }
