@@ -37,11 +37,13 @@ class Edits:
         skips: Skip connection to the factor of what it carries.
         blocks: Name of a residual block to the factor of its residual branch: what the block
             adds to its input, biases included. 0 lets the input through as it is.
+        layers: Layer name to what is called in its place, with what the layer was given.
     """
 
     channels: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
     skips: Mapping[Skip, float] = field(default_factory=dict)
     blocks: Mapping[str, float] = field(default_factory=dict)
+    layers: Mapping[str, Callable[[Tensor], Tensor]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,13 +120,13 @@ def run_edited(
     twin, outputs = shallow_twin(model), {}
     readers = _readers(edits)
     watched = {name for skip in edits.skips for name in (skip.source, skip.main)}
-    names = {*kept, *readers, *edits.channels, *edits.blocks, *watched}
+    names = {*kept, *readers, *edits.channels, *edits.blocks, *edits.layers, *watched}
     for name, layer in twin.named_modules():
         if name not in names:
             continue
         layer.forward = _Operated(
             name=name,
-            forward=layer.forward,
+            forward=edits.layers.get(name, layer.forward),
             kept=_safe_to_hand_out(model, kept.get(name)),
             skips=readers.get(name, {}),
             block=edits.blocks.get(name),
@@ -137,6 +139,44 @@ def run_edited(
         passed_by = restored - correction[..., : restored.shape[-2], : restored.shape[-1]]
         restored = restored + (factor - 1) * passed_by
     return restored
+
+
+def layer_input(
+    model: nn.Module,
+    inputs: Sequence[Tensor],
+    layer_name: str,
+    known: Mapping[str, Tensor] | None = None,
+) -> Tensor:
+    """Return what a layer is given, ``(1, C, h, w)``, with nothing behind it computed.
+
+    Args:
+        model, inputs, known: As for ``run_edited``.
+        layer_name: The layer.
+
+    Raises:
+        ValueError: The model has no such layer, or did not call it.
+
+    >>> pair = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(8, 3, 3))
+    >>> layer_input(pair, [torch.rand(1, 3, 9, 9)], "1").shape
+    torch.Size([1, 8, 7, 7])
+    """
+
+    def stop(given: Tensor) -> Tensor:
+        raise _Reached(given)
+
+    try:
+        run_edited(model, inputs, Edits(layers={layer_name: stop}), known)
+    except _Reached as reached:
+        return reached.given
+    raise ValueError(f"the layer {layer_name!r} is not called")
+
+
+class _Reached(Exception):
+    """The layer is about to be computed: nothing behind it is needed."""
+
+    def __init__(self, given: Tensor) -> None:
+        super().__init__()
+        self.given = given
 
 
 def rank_channels(
@@ -228,7 +268,7 @@ def _without_ones(edits: Edits) -> Edits:
     }
     skips = {skip: factor for skip, factor in edits.skips.items() if factor != 1}
     blocks = {block: factor for block, factor in edits.blocks.items() if factor != 1}
-    return Edits(channels=channels, skips=skips, blocks=blocks)
+    return Edits(channels=channels, skips=skips, blocks=blocks, layers=edits.layers)
 
 
 def _readers(edits: Edits) -> dict[str, dict[Skip, float]]:
@@ -255,7 +295,8 @@ def count_untouched(order: Sequence[str], edits: Edits) -> int:
             counts.append(around[0])
         else:
             counts.append(inside[-1] + 1 if inside else 0)
-    for target in _readers(edits):
+    # These are run anew, so that they are given what those before them gave.
+    for target in (*_readers(edits), *edits.layers):
         if target != OUTPUT:
             counts.append(order.index(target) if target in order else 0)
     return min(counts)
@@ -268,9 +309,10 @@ def _safe_to_hand_out(model: nn.Module, tensor: Tensor | None) -> Tensor | None:
 
 
 def _check_names(model: nn.Module, edits: Edits) -> None:
-    skips = [(skip.main, *({skip.target} - {OUTPUT})) for skip in edits.skips]
-    sources = [skip.source for skip in edits.skips if skip.target != OUTPUT]
-    _layers(model, [*edits.channels, *edits.blocks, *sources, *(n for ns in skips for n in ns)])
+    names = [*edits.channels, *edits.blocks, *edits.layers]
+    for skip in edits.skips:
+        names += [skip.main] if skip.target == OUTPUT else [skip.main, skip.source, skip.target]
+    _layers(model, names)
 
 
 def _layers(model: nn.Module, names: Sequence[str]) -> dict[str, nn.Module]:

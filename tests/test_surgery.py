@@ -11,8 +11,18 @@ from torch import nn
 from deconv_demo.inspection import record_feature_maps
 from deconv_demo.layers import list_layers
 from deconv_demo.metrics import psnr
+from deconv_demo.network_map import map_network
 from deconv_demo.networks import DeconvUNet, DeconvUpscaler, bicubic_upscale
-from deconv_demo.surgery import OUTPUT, Edits, Skip, order_by_loss, rank_channels, run_edited
+from deconv_demo.surgery import (
+    OUTPUT,
+    Edits,
+    Skip,
+    layer_input,
+    list_skips,
+    order_by_loss,
+    rank_channels,
+    run_edited,
+)
 from deconv_demo.tasks import TASKS
 from deconv_demo.weights import load_model
 
@@ -252,6 +262,42 @@ def test_nothing_is_left_on_the_shared_network(photos):
         assert "forward" not in vars(module)
     assert all(torch.equal(model.state_dict()[name], weights[name]) for name in weights)
     assert not any(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_a_layer_in_place_of_another_is_given_the_same(photos):
+    model, inputs = load_model("upscale_x4"), inputs_of("upscale_x4", photos)
+    known, given, hooked = known_of(model, inputs), [], []
+    twin = copy.deepcopy(model)
+    twin.tail.register_forward_pre_hook(lambda _module, values: hooked.append(values[0]))
+    with torch.no_grad():
+        plain = twin(*inputs)
+
+    def instead(features):
+        given.append(features)
+        return model.tail(features) * 2
+
+    doubled = run_edited(model, inputs, Edits(layers={"tail": instead}), known)
+    expected = 2 * plain - bicubic_upscale(inputs[0], 4)
+    assert (doubled - expected).abs().max() < TOLERANCE
+    torch.testing.assert_close(given[0], hooked[0], atol=TOLERANCE, rtol=0)
+    for cached in (known, {}):
+        read = layer_input(model, inputs, "tail", cached)
+        torch.testing.assert_close(read, hooked[0], atol=TOLERANCE, rtol=0)
+
+
+@pytest.mark.parametrize("task_id", TASKS)
+def test_skip_connections_are_found_in_the_network(task_id, photos):
+    model, inputs = load_model(task_id), inputs_of(task_id, photos)
+    skips = list_skips(map_network(model, *inputs))
+    assert skips[-1] == IMAGE_SKIP
+    if task_id.startswith("upscale"):
+        reader = "up.0" if task_id == "upscale_x4" else "tail"
+        assert skips[:-1] == [Skip(source="head", target=reader, main="merge")]
+    else:
+        assert skips[:-1] == [
+            Skip(source=f"encoder.{n}.1", target=f"decoder.{n}.0", main=f"up.{n}")
+            for n in (2, 1, 0)
+        ]
 
 
 def test_ranking_measures_each_channel_and_finds_the_one_that_matters(photos):

@@ -1,5 +1,6 @@
 """The sections of the Look inside tab that stand beside the feature maps, by id of their tab."""
 
+from deconv_demo.ui.inside_lens import LensSection
 from deconv_demo.ui.inside_pixel import PixelSection
 from deconv_demo.ui.inside_surgery import SurgerySection
 
@@ -9,4 +10,5 @@ from deconv_demo.ui.inside_surgery import SurgerySection
 SECTIONS: dict[str, type] = {
     "surgery": SurgerySection,
     "pixel": PixelSection,
+    "lens": LensSection,
 }

@@ -177,7 +177,8 @@ def projection_value(
         project_unit(model, inputs, layer_name, **unit, deconvnet=way) for way in (True, False)
     )
     rows, columns = (
-        _patch(side, length) for side, length in zip(window, inputs[0].shape[-2:], strict=True)
+        _patch(side, length)
+        for side, length in zip(_felt(deconvnet, gradient), inputs[0].shape[-2:], strict=True)
     )
     return {
         "layer": layer_name,
@@ -238,6 +239,18 @@ def _heat(values: Tensor, image: Tensor) -> str:
 def _signed_url(values: Tensor) -> str:
     limit = float(values.abs().max()) or 1.0
     return _url((values / limit / 2 + 0.5).unsqueeze(0))
+
+
+def _felt(*projections: Tensor) -> Window:
+    """Rows and columns in which a projection is at least a fiftieth of its strongest value."""
+    strong = sum(
+        (projection.abs() > projection.abs().max() / 50).any(dim=0) for projection in projections
+    )
+    sides = [strong.any(dim=1 - axis).nonzero().flatten() for axis in (0, 1)]
+    rows, columns = (
+        range(int(side[0]), int(side[-1]) + 1) if len(side) else range(1) for side in sides
+    )
+    return rows, columns
 
 
 def _patch(side: range, length: int) -> slice:

@@ -116,7 +116,8 @@ const lookWhenSeen = () => {
   if (!seen) outOfDate = true;
   if (!seen || !outOfDate) return;
   outOfDate = false;
-  trigger("look", { have: props.value ? (props.value.state ?? null) : null });
+  const more = typeof lookWith === "function" ? lookWith() : {};
+  trigger("look", { have: props.value ? (props.value.state ?? null) : null, ...more });
 };
 new ResizeObserver(lookWhenSeen).observe(element);
 watch("stale", () => {
