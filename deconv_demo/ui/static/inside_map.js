@@ -1,5 +1,5 @@
 // Draws the network from props.value: a column a node in the order of the data, a row a size,
-// skip connections as arcs above. props.chosen is the layer that is looked at; a click, the arrow
+// skip connections as arcs above. props.chosen.layer is the one that is looked at; a click, the arrow
 // keys and the slider choose another one ("pick").
 const SVG = "http://www.w3.org/2000/svg";
 const make = (tag, className, text) => {
@@ -15,10 +15,11 @@ const draw = (tag, attributes) => {
 };
 // Sizes in pixels of the page; columns grow with the room there is.
 const LABELS = 78;
-const ROW = 60;
+const ROW = 58;
 const ABOVE = 18;
 const LANE = 12;
 const NARROWEST = 33;
+const BY_FINGER = 50;
 const WIDEST = 84;
 let spriteAddress = null;
 let buttons = [];
@@ -108,8 +109,9 @@ const lay = () => {
   }
   const count = value.nodes.length + 2;
   const room = (root.clientWidth || 1100) - LABELS - 4;
-  const pitch = Math.min(WIDEST, Math.max(NARROWEST, room / count));
-  const size = Math.min(46, Math.round(pitch * 0.8));
+  // Where not all columns fit they are scrolled, and may as well be large enough for a finger.
+  const pitch = room / count < NARROWEST ? BY_FINGER : Math.min(WIDEST, room / count);
+  const size = Math.min(44, Math.round(pitch * 0.8));
   const width = Math.round(LABELS + pitch * count);
   const row = (index) => {
     if (index === 0) return value.ends[0].row;
@@ -224,12 +226,12 @@ const lay = () => {
     legend.append(item);
   }
   root.replaceChildren(scroller, slider, legend);
-  mark(props.chosen ?? chosen);
+  mark(chosen ?? props.chosen?.layer);
 };
 
 lay();
 watch("value", lay);
-watch("chosen", () => mark(props.chosen));
+watch("chosen", () => mark(props.chosen.layer));
 // A tab that is not open has no width; and a window may change its own.
 let drawnWidth = 0;
 new ResizeObserver(() => {
