@@ -22,6 +22,8 @@ from deconv_demo.ui.workspace import Shelf, Workspace
 
 log = logging.getLogger(__name__)
 
+INSTANT = {**QUIET, "queue": False}
+
 _STATIC = Path(__file__).parent / "static"
 LATEST = {**QUIET, "trigger_mode": "always_last"}
 
@@ -153,7 +155,10 @@ class InsideTab:
         view = [self.workspace, self.language, *self.view]
         shown = [self.network, self.layer, self.card, self.maps.atlas, self.missed]
         everything = self._everything
-        tab.select(self._open, view, everything, **MODEL_QUEUE)
+        tab.select(self._wait, view, self.note, **INSTANT).then(
+            self._open, view, everything, **MODEL_QUEUE
+        )
+        self.crop.place(self._wait_for_place, self.language, self.note, **INSTANT)
         self.crop.place(self._place, view, everything, trigger_mode="always_last", **MODEL_QUEUE)
         # What had to make room for others is run again.
         self.missed.change(self._open, view, everything, **MODEL_QUEUE)
@@ -172,6 +177,19 @@ class InsideTab:
     def leave(request: gr.Request) -> None:
         """Drop what was kept for a visitor who has closed the page."""
         inspecting.STORE.forget(_visitor(request))
+
+    def _wait(self, request: gr.Request, *values: Any) -> Any:
+        """Say what is waited for, before its turn has come."""
+        view = _View(*values)
+        corner = view.corner if view.seen == str(view.workspace.given) else None
+        has_result = inspecting.has_result(view.workspace)
+        if has_result and not inspecting.is_kept(_visitor(request), view.workspace, corner):
+            return self._wait_for_place(view.language)
+        return gr.skip()
+
+    @staticmethod
+    def _wait_for_place(language: str) -> str:
+        return markup.status(text(language, "inside.running"))
 
     def _open(self, request: gr.Request, *values: Any) -> tuple:
         return self._all(_visitor(request), _View(*values))
