@@ -189,6 +189,13 @@ def test_map_slider_list_and_parts_choose_the_same_layer(visit, monkeypatch):
     wait_for_maps(page, nodes[0])
     assert page.evaluate(chosen) == nodes[0]
 
+    # Played from the last but one, it arrives at the last and stands still.
+    pick(page, nodes[-2])
+    page.click(".network-play")
+    wait_for_maps(page, nodes[-1])
+    page.wait_for_selector(".network-play[aria-pressed=false]")
+    pick(page, nodes[0])
+
     maps = page.locator(".inside-map")
     maps.first.focus()
     page.keyboard.press("ArrowRight")
@@ -238,6 +245,13 @@ def test_the_crop_is_placed_by_a_click_and_taken_along(visit, tmp_path):
     with np.load(tmp_path / "layer.npz") as archive:
         assert archive.files == ["down.1"]
         maps = archive["down.1"]
+    with page.expect_download() as waiting:
+        page.click("[data-take=all]")
+    waiting.value.save_as(tmp_path / "all.npz")
+    nodes = page.locator(".network-node").evaluate_all("all => all.map(one => one.dataset.layer)")
+    with np.load(tmp_path / "all.npz") as archive:
+        assert archive.files == nodes
+        np.testing.assert_array_equal(archive["down.1"], maps.astype(np.float16))
     with Image.open(given) as picture:
         pixels = np.array(picture.convert("RGB"))[top : top + 256, 256:512]
     code = page.inner_text(".inside-take pre")
