@@ -15,6 +15,8 @@ from PIL import Image
 
 from deconv_demo.atlas import colourise
 from deconv_demo.layers import list_layers
+from deconv_demo.ui import inspecting
+from deconv_demo.ui.activations import ActivationStore
 from deconv_demo.weights import load_model
 
 pytestmark = pytest.mark.browser
@@ -150,7 +152,7 @@ def test_layers_and_maps_of_the_run(visit, tmp_path):
     assert listed(page) == names_of("upscale_x4", height=48, width=64)
 
 
-def test_map_slider_list_and_parts_choose_the_same_layer(visit):
+def test_map_slider_list_and_parts_choose_the_same_layer(visit, monkeypatch):
     visitor = visit()
     page = visitor.page
     page.click("#look-inside")
@@ -158,6 +160,12 @@ def test_map_slider_list_and_parts_choose_the_same_layer(visit):
     nodes = page.locator(".network-node").evaluate_all("all => all.map(one => one.dataset.layer)")
     chosen = "() => document.querySelector('.network-node[aria-pressed=true]').dataset.layer"
     slider = "() => Number(document.querySelector('.network-slider').value)"
+    assert page.locator(".network path.skip").count() == 4
+    upward = page.locator(".network-node[data-kind=up]")
+    assert [node.get_attribute("data-layer") for node in upward.all()] == ["up.2", "up.1", "up.0"]
+    title = upward.first.get_attribute("title")
+    for fact in ("128 × 64 × 64", "98,304 parameters", "101 M multiply-adds", "194 × 194 pixels"):
+        assert fact in title
 
     name = next(name for name in nodes if name.startswith("up"))
     page.click("#layer input")
@@ -181,12 +189,25 @@ def test_map_slider_list_and_parts_choose_the_same_layer(visit):
     wait_for_maps(page, nodes[0])
     assert page.evaluate(chosen) == nodes[0]
 
+    # Played from the last but one, it arrives at the last and stands still.
+    pick(page, nodes[-2])
+    page.click(".network-play")
+    wait_for_maps(page, nodes[-1])
+    page.wait_for_selector(".network-play[aria-pressed=false]")
+    pick(page, nodes[0])
+
     maps = page.locator(".inside-map")
     maps.first.focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
     page.wait_for_selector("img.inside-enlarged")
     assert maps.nth(1).get_attribute("aria-pressed") == "true"
+
+    # What had to make room for others is run again; what was large stays so.
+    monkeypatch.setattr(inspecting, "STORE", ActivationStore())
+    page.check("#maps-order input[value=index]")
+    page.wait_for_function("() => document.querySelector('.inside-map').dataset.channel === '0'")
+    page.wait_for_selector("img.inside-enlarged")
 
     # Another language: the same layer, the same map.
     title = page.inner_text(".inside-title")
@@ -198,7 +219,8 @@ def test_map_slider_list_and_parts_choose_the_same_layer(visit):
         assert re.search(r"[\u4e00-\u9fff]", page.inner_text(selector)), selector
 
 
-def test_the_crop_is_placed_by_a_click_and_taken_along(visit, tmp_path, upload_folder):
+@pytest.mark.slow
+def test_the_crop_is_placed_by_a_click_and_taken_along(visit, tmp_path):
     visitor = visit()
     page = visitor.page
     page.click("#look-inside")
@@ -223,6 +245,13 @@ def test_the_crop_is_placed_by_a_click_and_taken_along(visit, tmp_path, upload_f
     with np.load(tmp_path / "layer.npz") as archive:
         assert archive.files == ["down.1"]
         maps = archive["down.1"]
+    with page.expect_download() as waiting:
+        page.click("[data-take=all]")
+    waiting.value.save_as(tmp_path / "all.npz")
+    nodes = page.locator(".network-node").evaluate_all("all => all.map(one => one.dataset.layer)")
+    with np.load(tmp_path / "all.npz") as archive:
+        assert archive.files == nodes
+        np.testing.assert_array_equal(archive["down.1"], maps.astype(np.float16))
     with Image.open(given) as picture:
         pixels = np.array(picture.convert("RGB"))[top : top + 256, 256:512]
     code = page.inner_text(".inside-take pre")

@@ -7,7 +7,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from deconv_demo.atlas import atlas_picture, colourise, limit_of
-from deconv_demo.inspection import describe_map, is_signed, order_by_energy
+from deconv_demo.inspection import order_by_energy
 from deconv_demo.ui import inspecting
 from deconv_demo.ui.inspecting import LayerView
 from deconv_demo.ui.texts import text
@@ -42,8 +42,10 @@ def grid_value(view: LayerView, options: GridOptions, language: str) -> dict[str
     picture, limits = atlas_picture(
         maps, order, columns=COLUMNS, tile=TILE, common_scale=common, gap=0
     )
-    signed = is_signed(maps)
-    ranges = _ranges(maps)
+    measured = _measured(maps)
+    lowest = min(numbers["low"] for numbers in measured)
+    highest = max(numbers["high"] for numbers in measured)
+    signed = lowest < 0
     return {
         "layer": view.facts.name,
         "picture": inspecting.data_url(picture),
@@ -53,7 +55,7 @@ def grid_value(view: LayerView, options: GridOptions, language: str) -> dict[str
         "maps": [
             {
                 "channel": channel,
-                "title": text(language, "inside.map.range", channel=channel, **ranges[channel]),
+                "title": _title(channel, measured[channel], language),
             }
             for channel in order
         ],
@@ -66,7 +68,7 @@ def grid_value(view: LayerView, options: GridOptions, language: str) -> dict[str
             width=view.facts.width,
             height=view.facts.height,
         ),
-        "range": text(language, "inside.range", low=_number(maps.min()), high=_number(maps.max())),
+        "range": text(language, "inside.range", low=_number(lowest), high=_number(highest)),
         "label": text(language, "inside.grid.label", layer=view.facts.name),
         "choose": text(language, "inside.choose"),
     }
@@ -82,9 +84,9 @@ def enlarged_value(
     """
     if not 0 <= channel < len(view.maps):
         raise ValueError(f"{view.facts.name} has {len(view.maps)} channels, not {channel}")
-    feature_map, signed = view.maps[channel], is_signed(view.maps)
+    feature_map, signed = view.maps[channel], bool(view.maps.numpy().min() < 0)
     limit = limit_of(view.maps if options.scale == "common" else feature_map)
-    numbers = describe_map(feature_map)
+    (numbers,) = _measured(feature_map[None])
     return {
         "channel": channel,
         "picture": inspecting.data_url(colourise(feature_map, signed=signed, limit=limit)),
@@ -96,9 +98,9 @@ def enlarged_value(
             "high": _number(limit),
         },
         "facts": [
-            [text(language, "inside.fact.low"), _number(numbers["min"])],
+            [text(language, "inside.fact.low"), _number(numbers["low"])],
             [text(language, "inside.fact.mean"), _number(numbers["mean"])],
-            [text(language, "inside.fact.high"), _number(numbers["max"])],
+            [text(language, "inside.fact.high"), _number(numbers["high"])],
             [text(language, "inside.fact.dead"), f"{100 * numbers['dead']:.1f} %"],
         ],
         "histogram": _histogram(feature_map, language),
@@ -132,6 +134,7 @@ def _kernels(view: LayerView, model: nn.Module, channel: int, language: str) -> 
         columns=min(KERNEL_COLUMNS if few else 2 * KERNEL_COLUMNS, len(kernels)),
         tile=KERNEL_TILE if few else KERNEL_TILE // 2,
         common_scale=True,
+        gap=4,
     )
     return {
         "picture": inspecting.data_url(picture),
@@ -162,6 +165,14 @@ def _histogram(feature_map: Tensor, language: str) -> dict[str, Any]:
     }
 
 
+def _title(channel: int, numbers: dict[str, float], language: str) -> str:
+    low, mean, high = (_number(numbers[name]) for name in ("low", "mean", "high"))
+    dead = f"{100 * numbers['dead']:.0f}"
+    return text(
+        language, "inside.map.range", channel=channel, low=low, mean=mean, high=high, dead=dead
+    )
+
+
 def _legend(limits: list[float], language: str, *, common: bool, signed: bool) -> dict[str, str]:
     if common:
         low, high = _number(-limits[0] if signed else 0), _number(limits[0])
@@ -178,20 +189,18 @@ def _legend(limits: list[float], language: str, *, common: bool, signed: bool) -
     return {"low": low, "middle": "0" if signed else "", "high": high, "note": note}
 
 
-def _ranges(maps: Tensor) -> list[dict[str, str]]:
-    flat = maps.flatten(1)
-    columns = {
-        "low": flat.amin(1).tolist(),
-        "high": flat.amax(1).tolist(),
-        "mean": flat.mean(1).tolist(),
-    }
-    dead = (100 * (flat == 0).float().mean(1)).tolist()
+def _measured(maps: Tensor) -> list[dict[str, float]]:
+    """Lowest, mean and highest value of each map, and its share of pixels that are zero."""
+    # By NumPy: PyTorch would call all cores together for each of these small sums.
+    values = maps.flatten(1).numpy()
     return [
         {
-            **{name: _number(values[channel]) for name, values in columns.items()},
-            "dead": f"{dead[channel]:.0f}",
+            "low": one.min().item(),
+            "mean": one.mean(dtype=np.float64).item(),
+            "high": one.max().item(),
+            "dead": 1 - np.count_nonzero(one) / one.size,
         }
-        for channel in range(len(maps))
+        for one in values
     ]
 
 

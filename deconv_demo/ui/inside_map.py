@@ -72,6 +72,7 @@ def map_value(
             language, "inside.map.label", task=text(language, f"task.short.{workspace.task_id}")
         ),
         "slider": text(language, "inside.map.slider"),
+        "play": text(language, "inside.map.play"),
     }
 
 

@@ -1,13 +1,13 @@
 """The feature maps of the chosen layer: all of them, one of them large, and to take along."""
 
 import logging
+import secrets
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from deconv_demo.ui import inspecting
-from deconv_demo.ui.activations import Activations
 from deconv_demo.ui.inside_context import InsideContext
 from deconv_demo.ui.inside_grid import ORDERS, SCALES, GridOptions, enlarged_value, grid_value
 from deconv_demo.ui.inside_take import take_value, write_activations
@@ -22,6 +22,7 @@ _STATIC = Path(__file__).parent / "static"
 _SCRIPTS = ("inside.js", "inside_take.js")
 # No network is run for what is kept, so this need not wait for those who run one.
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
+MODEL_QUEUE = {**QUIET, "concurrency_id": "model", "concurrency_limit": 1}
 
 
 class MapsSection:
@@ -30,12 +31,16 @@ class MapsSection:
     Args:
         context: What is chosen for all sections.
         translations: Where the texts of components are registered.
+        missed: State that changes when what is asked for is no longer kept, so that the picture
+            is run again.
     """
 
     name = "inside.tab.maps"
 
-    def __init__(self, context: InsideContext, translations: Translations) -> None:
-        self.context, self.translations = context, translations
+    def __init__(
+        self, context: InsideContext, translations: Translations, missed: gr.State
+    ) -> None:
+        self.context, self.translations, self.missed = context, translations, missed
 
     def build(self) -> None:
         """Lay the section out."""
@@ -85,59 +90,56 @@ class MapsSection:
         self.atlas.pick(
             self._enlarge,
             [*chosen, *self.options, self.context.language],
-            self.atlas,
+            [self.atlas, self.missed],
             trigger_mode="always_last",
             **QUIET,
         )
-        self.atlas.take(self._take, chosen, self.atlas, **QUIET)
+        self.atlas.take(self._take, chosen, self.atlas, **MODEL_QUEUE)
 
     def _enlarge(
         self,
+        request: gr.Request,
+        event: gr.EventData,
         workspace: Workspace,
         layer: str,
         corner: tuple[int, int] | None,
         scale: str,
         order: str,
         language: str,
-        event: gr.EventData,
-        request: gr.Request,
-    ) -> Any:
+    ) -> tuple:
         try:
-            view, _ = self._look(request, workspace, layer, corner)
-            return gr.HTML(
-                enlarged=enlarged_value(
-                    view,
-                    load_model(workspace.task_id),
-                    int(event.channel),
-                    GridOptions(scale=scale, order=order),
-                    language,
-                )
+            visitor = str(request.session_hash)
+            activations = inspecting.kept_activations(visitor, workspace, corner)
+            if activations is None:
+                return gr.skip(), secrets.token_hex(4)
+            enlarged = enlarged_value(
+                inspecting.view_layer(workspace, layer, activations, corner),
+                load_model(workspace.task_id),
+                int(event.channel),
+                GridOptions(scale=scale, order=order),
+                language,
             )
+            # The page tells by the ticket which of its questions this answers.
+            return gr.HTML(enlarged={**enlarged, "ticket": int(event.ticket)}), gr.skip()
         except Exception:
             log.exception("cannot enlarge a map of %r", layer)
-            return gr.skip()
+            return gr.skip(), gr.skip()
 
     def _take(
         self,
+        request: gr.Request,
+        event: gr.EventData,
         workspace: Workspace,
         layer: str,
         corner: tuple[int, int] | None,
-        event: gr.EventData,
-        request: gr.Request,
     ) -> Any:
         try:
-            view, activations = self._look(request, workspace, layer, corner)
+            visitor = str(request.session_hash)
+            activations = inspecting.activations_of(visitor, workspace, corner)
+            view = inspecting.view_layer(workspace, layer, activations, corner)
             everything = activations if event.which == "all" else None
             path = write_activations(workspace, view, everything, self.context.shelf)
             return gr.HTML(file={"address": url_of(path), "name": path.name})
         except Exception:
             log.exception("cannot write activations of %r", layer)
             return gr.skip()
-
-    @staticmethod
-    def _look(
-        request: gr.Request, workspace: Workspace, layer: str, corner: tuple[int, int] | None
-    ) -> tuple[LayerView, Activations]:
-        visitor = str(request.session_hash)
-        activations = inspecting.activations_of(visitor, workspace, corner)
-        return inspecting.view_layer(workspace, layer, activations, corner), activations

@@ -14,7 +14,7 @@ from deconv_demo.ui import inspecting, markup
 from deconv_demo.ui.activations import Activations
 from deconv_demo.ui.inside_context import InsideContext
 from deconv_demo.ui.inside_map import card_value, crop_value, map_value
-from deconv_demo.ui.inside_maps import QUIET, MapsSection
+from deconv_demo.ui.inside_maps import MODEL_QUEUE, QUIET, MapsSection
 from deconv_demo.ui.inside_sections import SECTIONS
 from deconv_demo.ui.language import Translations
 from deconv_demo.ui.texts import error_sentence, text
@@ -22,8 +22,9 @@ from deconv_demo.ui.workspace import Shelf, Workspace
 
 log = logging.getLogger(__name__)
 
+INSTANT = {**QUIET, "queue": False}
+
 _STATIC = Path(__file__).parent / "static"
-MODEL_QUEUE = {**QUIET, "concurrency_id": "model", "concurrency_limit": 1}
 LATEST = {**QUIET, "trigger_mode": "always_last"}
 
 
@@ -95,7 +96,7 @@ class InsideTab:
             corner=self.corner,
             shelf=self.shelf,
         )
-        self.maps = MapsSection(context, self.translations)
+        self.maps = MapsSection(context, self.translations, self.missed)
         with gr.Tabs(elem_id="inside-tabs"):
             with named(gr.Tab(id="maps"), label=self.maps.name):
                 self.maps.build()
@@ -124,7 +125,7 @@ class InsideTab:
     def told(self) -> list:
         """Components whose content is told anew in another language by ``retold``."""
         sections = [component for section in self.sections for component in section.told]
-        return [*self._everything, *sections]
+        return [self.missed, *self._everything, *sections]
 
     @property
     def view(self) -> list:
@@ -138,21 +139,26 @@ class InsideTab:
             visitor: Name of the session.
             *values: Of workspace, language and the components of ``view``.
         """
-        view = _View(*values)
+        view, unchanged, missed = _View(*values), gr.skip(), gr.skip()
         if view.seen is None:  # not opened yet
             note = markup.status(text(view.language, "inside.none"))
-            own = [*((gr.skip(),) * 3), note, *((gr.skip(),) * 4)]
-        else:
+            own = [*((unchanged,) * 3), note, *((unchanged,) * 4)]
+        elif inspecting.is_kept(visitor, view.workspace, view.corner):
             own = list(self._all(visitor, view))
+        else:
+            own, missed = [unchanged] * 8, secrets.token_hex(4)
         sections = [section.retold(view.workspace, view.language) for section in self.sections]
-        return [*own, *(value for told in sections for value in told)]
+        return [missed, *own, *(value for told in sections for value in told)]
 
     def wire(self, tab: gr.Tab) -> None:
         """Connect the events."""
         view = [self.workspace, self.language, *self.view]
         shown = [self.network, self.layer, self.card, self.maps.atlas, self.missed]
         everything = self._everything
-        tab.select(self._open, view, everything, **MODEL_QUEUE)
+        tab.select(self._wait, view, self.note, **INSTANT).then(
+            self._open, view, everything, **MODEL_QUEUE
+        )
+        self.crop.place(self._wait_for_place, self.language, self.note, **INSTANT)
         self.crop.place(self._place, view, everything, trigger_mode="always_last", **MODEL_QUEUE)
         # What had to make room for others is run again.
         self.missed.change(self._open, view, everything, **MODEL_QUEUE)
@@ -171,6 +177,19 @@ class InsideTab:
     def leave(request: gr.Request) -> None:
         """Drop what was kept for a visitor who has closed the page."""
         inspecting.STORE.forget(_visitor(request))
+
+    def _wait(self, request: gr.Request, *values: Any) -> Any:
+        """Say what is waited for, before its turn has come."""
+        view = _View(*values)
+        corner = view.corner if view.seen == str(view.workspace.given) else None
+        has_result = inspecting.has_result(view.workspace)
+        if has_result and not inspecting.is_kept(_visitor(request), view.workspace, corner):
+            return self._wait_for_place(view.language)
+        return gr.skip()
+
+    @staticmethod
+    def _wait_for_place(language: str) -> str:
+        return markup.status(text(language, "inside.running"))
 
     def _open(self, request: gr.Request, *values: Any) -> tuple:
         return self._all(_visitor(request), _View(*values))
@@ -216,7 +235,7 @@ class InsideTab:
                 view.corner,
                 gr.Dropdown(choices=_choices(layers), value=view.layer),
                 _note(view),
-                gr.HTML(value=drawing, chosen=view.layer),
+                gr.HTML(value=drawing, chosen=_mark(view.layer)),
                 crop_value(workspace, view.corner, language),
                 card_value(workspace, view.layer, language),
                 self._maps(activations, view),
@@ -229,8 +248,8 @@ class InsideTab:
     def _one(self, visitor: str, view: _View, *, step: int = 0) -> tuple:
         """Show a layer of what was run: on the map, in the list, its card, its maps."""
         unchanged = (gr.skip(),) * 5
-        if not inspecting.has_result(view.workspace) or view.seen != str(view.workspace.given):
-            return unchanged
+        if view.workspace.given is None or view.seen != str(view.workspace.given):
+            return unchanged  # another picture since: it is shown when the tab is opened
         try:
             names = [facts.name for facts in inspecting.layers_of(view.workspace)]
             if view.layer not in names:
@@ -242,7 +261,7 @@ class InsideTab:
             if activations is not None:
                 maps, missed = self._maps(activations, view), gr.skip()
             card = card_value(view.workspace, layer, view.language)
-            return gr.HTML(chosen=layer), gr.Dropdown(value=layer), card, maps, missed
+            return gr.HTML(chosen=_mark(layer)), gr.Dropdown(value=layer), card, maps, missed
         except Exception:
             log.exception("cannot show the layer %r", view.layer)
             return unchanged
@@ -254,6 +273,12 @@ class InsideTab:
 
 def _visitor(request: gr.Request) -> str:
     return str(request.session_hash)
+
+
+def _mark(layer: str) -> dict[str, str]:
+    # A visitor may have chosen another one on the map since this layer was marked: what is
+    # sent must differ from what was sent before, or the page would not look at it.
+    return {"layer": layer, "ticket": secrets.token_hex(4)}
 
 
 def _note(view: _View) -> str:

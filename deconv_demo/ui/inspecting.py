@@ -130,6 +130,11 @@ def kept_activations(
     return STORE.get(visitor, _key(workspace, corner))
 
 
+def is_kept(visitor: str, workspace: Workspace, corner: tuple[int, int] | None = None) -> bool:
+    """Whether all that is shown of the crop can be shown without running the network."""
+    return has_result(workspace) and kept_activations(visitor, workspace, corner) is not None
+
+
 def activations_of(
     visitor: str, workspace: Workspace, corner: tuple[int, int] | None = None
 ) -> Activations:

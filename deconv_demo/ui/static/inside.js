@@ -8,6 +8,7 @@ const make = (tag, className, text) => {
 };
 let chosen = null;
 let layer = null;
+let ticket = 0; // of the last question, so that an answer to an earlier one is known
 let atlasAddress = null;
 
 // A short address for the picture of all maps: each of the buttons would read the long one again.
@@ -93,7 +94,10 @@ const choose = (button, channel) => {
   if (panel.querySelector("img")) panel.querySelector("img").replaceWith(coarse);
   else panel.replaceChildren(coarse);
   panel.ariaBusy = "true";
-  trigger("pick", { channel });
+  // On a phone the large map stands above all the small ones.
+  if (panel.offsetTop < button.offsetTop) panel.scrollIntoView({ block: "nearest" });
+  ticket += 1;
+  trigger("pick", { channel, ticket });
 };
 
 const layGrid = (value) => {
@@ -167,5 +171,5 @@ const lay = () => {
 watch("value", lay);
 watch("enlarged", () => {
   const enlarged = props.enlarged;
-  if (enlarged && enlarged.channel === chosen) showEnlarged(enlarged);
+  if (enlarged && enlarged.ticket === ticket && chosen !== null) showEnlarged(enlarged);
 });

@@ -13,17 +13,17 @@ const lay = () => {
     root.replaceChildren();
     return;
   }
-  const head = make("p", "layer-name");
+  const head = make("div", "layer-name");
   const swatch = make("i");
   swatch.dataset.kind = value.mark;
-  head.append(swatch, make("strong", "", value.name), make("span", "", value.kind));
+  head.append(swatch, make("strong", "", value.name), make("span", "layer-kind", value.kind));
   const facts = make("dl", "layer-facts");
   for (const [name, number] of value.facts) {
     const pair = make("div");
     pair.append(make("dt", "", name), make("dd", "", number));
     facts.append(pair);
   }
-  const parts = make("p", "layer-parts");
+  const parts = make("span", "layer-parts");
   if (value.parts.length) parts.append(make("span", "", value.parts_label));
   for (const part of value.parts) {
     const button = make("button", "", part.label);
@@ -38,7 +38,8 @@ const lay = () => {
     });
     parts.append(button);
   }
-  root.replaceChildren(head, make("p", "inside-what", value.what), facts, parts);
+  head.append(parts);
+  root.replaceChildren(head, make("p", "inside-what", value.what), facts);
 };
 lay();
 watch("value", lay);

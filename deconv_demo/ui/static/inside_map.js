@@ -1,5 +1,5 @@
 // Draws the network from props.value: a column a node in the order of the data, a row a size,
-// skip connections as arcs above. props.chosen is the layer that is looked at; a click, the arrow
+// skip connections as arcs above. props.chosen.layer is the one that is looked at; a click, the arrow
 // keys and the slider choose another one ("pick").
 const SVG = "http://www.w3.org/2000/svg";
 const make = (tag, className, text) => {
@@ -15,15 +15,19 @@ const draw = (tag, attributes) => {
 };
 // Sizes in pixels of the page; columns grow with the room there is.
 const LABELS = 78;
-const ROW = 60;
+const ROW = 58;
 const ABOVE = 18;
 const LANE = 12;
 const NARROWEST = 33;
+const BY_FINGER = 50;
 const WIDEST = 84;
+const PLAY = 36;
+const STEP_SECONDS = 0.9;
 let spriteAddress = null;
 let buttons = [];
 let slider = null;
 let chosen = null;
+let playing = null;
 
 // A short address: each of the nodes would read the long one again.
 const shortAddress = (dataAddress) => {
@@ -65,6 +69,30 @@ const pick = (index, focus) => {
   trigger("pick", { layer: node.name });
 };
 
+// Walks from the chosen node, or again from the first, to the last; anything else stops it.
+const stop = () => {
+  clearInterval(playing);
+  playing = null;
+  const button = element.querySelector(".network-play");
+  if (!button) return;
+  button.setAttribute("aria-pressed", "false");
+  button.textContent = "▶";
+};
+const play = (button) => {
+  if (playing !== null) return stop();
+  const last = buttons.length - 1;
+  if (nodeOf(chosen) === last) pick(0, false);
+  button.setAttribute("aria-pressed", "true");
+  button.textContent = "❚❚";
+  playing = setInterval(() => {
+    const here = nodeOf(chosen);
+    // Hidden behind another tab it would walk unseen.
+    if (!element.isConnected || !button.offsetParent) return stop();
+    if (here < last) pick(here + 1, false);
+    if (here + 1 >= last) stop();
+  }, STEP_SECONDS * 1000);
+};
+
 // The wire between two nodes that follow each other, and the arc of a skip connection.
 const wire = (from, to, size) => {
   const gap = size / 2 + 3;
@@ -100,6 +128,7 @@ const lay = () => {
   const root = element.querySelector(".network");
   if (!root) return;
   const value = props.value;
+  stop();
   buttons = [];
   slider = null;
   if (!value || !value.nodes) {
@@ -108,8 +137,9 @@ const lay = () => {
   }
   const count = value.nodes.length + 2;
   const room = (root.clientWidth || 1100) - LABELS - 4;
-  const pitch = Math.min(WIDEST, Math.max(NARROWEST, room / count));
-  const size = Math.min(46, Math.round(pitch * 0.8));
+  // Where not all columns fit they are scrolled, and may as well be large enough for a finger.
+  const pitch = room / count < NARROWEST ? BY_FINGER : Math.min(WIDEST, room / count);
+  const size = Math.min(44, Math.round(pitch * 0.8));
   const width = Math.round(LABELS + pitch * count);
   const row = (index) => {
     if (index === 0) return value.ends[0].row;
@@ -175,7 +205,10 @@ const lay = () => {
     button.title = node.title;
     button.setAttribute("aria-label", node.title);
     button.append(make("span", "channels", String(node.channels)));
-    button.addEventListener("click", () => pick(index, true));
+    button.addEventListener("click", () => {
+      stop();
+      pick(index, true);
+    });
     put(button, index + 1);
     return button;
   });
@@ -194,6 +227,7 @@ const lay = () => {
     }[event.key];
     if (here < 0 || to === undefined) return;
     event.preventDefault();
+    stop();
     pick(Math.min(Math.max(to, 0), last), true);
   });
   const scroller = make("div", "network-scroll");
@@ -204,12 +238,24 @@ const lay = () => {
   slider.min = 0;
   slider.max = buttons.length - 1;
   slider.setAttribute("aria-label", value.slider);
-  slider.addEventListener("input", () => pick(Number(slider.value), false));
+  slider.addEventListener("input", () => {
+    stop();
+    pick(Number(slider.value), false);
+  });
   if (width <= root.clientWidth) {
     // The thumb, 20 pixels wide, stands below the node it chooses.
-    slider.style.marginLeft = `${places[1].x - 10}px`;
-    slider.style.width = `${places[count - 2].x - places[1].x + 20}px`;
+    slider.style.marginLeft = `${places[1].x - 10 - PLAY}px`;
+    slider.style.flex = `0 0 ${places[count - 2].x - places[1].x + 20}px`;
   }
+  const starter = make("button", "network-play", "▶");
+  starter.type = "button";
+  starter.title = value.play;
+  starter.setAttribute("aria-label", value.play);
+  starter.setAttribute("aria-pressed", "false");
+  starter.style.flexBasis = `${PLAY}px`;
+  starter.addEventListener("click", () => play(starter));
+  const walk = make("div", "network-walk");
+  walk.append(starter, slider);
   const legend = make("p", "network-legend");
   for (const [kind, label] of value.legend) {
     const item = make("span");
@@ -223,13 +269,13 @@ const lay = () => {
     item.append(make("i", "skip"), value.skip);
     legend.append(item);
   }
-  root.replaceChildren(scroller, slider, legend);
-  mark(props.chosen ?? chosen);
+  root.replaceChildren(scroller, walk, legend);
+  mark(chosen ?? props.chosen?.layer);
 };
 
 lay();
 watch("value", lay);
-watch("chosen", () => mark(props.chosen));
+watch("chosen", () => mark(props.chosen.layer));
 // A tab that is not open has no width; and a window may change its own.
 let drawnWidth = 0;
 new ResizeObserver(() => {
