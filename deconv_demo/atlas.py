@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 # Colours as (position, red, green, blue). Zero of a signed map is a grey without hue, and
@@ -27,14 +28,16 @@ _UNSIGNED_STOPS = (
     (0.798, 190, 199, 118),
     (1.000, 253, 247, 208),
 )
-_UNSIGNED_COLOURS, _SIGNED_COLOURS = 256, 511  # the latter odd: one colour is exactly zero
+# Odd, so that one colour is exactly zero; with the background they fill the palette of a PNG.
+_COLOURS = 255
 
 # Between maps and around those that are not square: darker than zero of a signed map, lighter
 # than zero of an unsigned one.
 BACKGROUND = (112, 114, 118)
 
-# The strongest half percent of a map is clipped: one bright pixel would darken all others.
-_LIMIT_QUANTILE = 0.995
+# The strongest half percent of a map is clipped: one bright pixel would darken all others. Of a
+# map with more than so many pixels every second row and column is asked.
+_LIMIT_QUANTILE, _MANY_PIXELS = 0.995, 128 * 128
 
 
 def colourise(feature_map: Tensor | np.ndarray, *, signed: bool, limit: float) -> np.ndarray:
@@ -55,14 +58,28 @@ def colourise(feature_map: Tensor | np.ndarray, *, signed: bool, limit: float) -
     >>> colourise(np.zeros((1, 1)), signed=True, limit=1.0).tolist()
     [[[240, 240, 240]]]
     """
+    return palette(signed=signed)[_steps(feature_map, signed=signed, limit=limit)]
+
+
+def palette(*, signed: bool) -> np.ndarray:
+    """Return the colours of a map from its lowest to its highest value, then the background.
+
+    Returns:
+        ``(256, 3)``, uint8 RGB; of a signed map, entry 127 is zero.
+    """
+    return _SIGNED if signed else _UNSIGNED
+
+
+def _steps(feature_map: Tensor | np.ndarray, *, signed: bool, limit: float) -> np.ndarray:
+    """Which entry of the palette each value has, uint8."""
     if not 0 <= limit < math.inf:
         raise ValueError(f"limit must be zero or a positive number, got {limit}")
     share = np.nan_to_num(np.asarray(feature_map, dtype=np.float32), posinf=limit, neginf=-limit)
     share = share / np.float32(limit) if limit > 0 else np.zeros_like(share)
     if signed:
-        steps = _SIGNED_COLOURS // 2
-        return _SIGNED[np.rint(share.clip(-1, 1) * steps).astype(np.int16) + steps]
-    return _UNSIGNED[np.rint(share.clip(0, 1) * (_UNSIGNED_COLOURS - 1)).astype(np.uint8)]
+        zero = _COLOURS // 2
+        return (np.rint(share.clip(-1, 1) * zero) + zero).astype(np.uint8)
+    return np.rint(share.clip(0, 1) * (_COLOURS - 1)).astype(np.uint8)
 
 
 def atlas(
@@ -74,6 +91,33 @@ def atlas(
     common_scale: bool,
     gap: int = 2,
 ) -> tuple[np.ndarray, list[float]]:
+    """Draw feature maps side by side, row by row, as pixels.
+
+    See ``atlas_picture``, which takes the same arguments and draws the same as a picture with a
+    palette, a third of the data.
+
+    Returns:
+        Pixels, ``(rows * tile + (rows - 1) * gap, columns * tile + (columns - 1) * gap, 3)``,
+        uint8 RGB, and the limit of each map drawn, in the order drawn.
+
+    >>> atlas(torch.rand(5, 8, 8), range(5), columns=3, tile=16, common_scale=False)[0].shape
+    (34, 52, 3)
+    """
+    picture, limits = atlas_picture(
+        maps, order, columns=columns, tile=tile, common_scale=common_scale, gap=gap
+    )
+    return np.asarray(picture.convert("RGB")), limits
+
+
+def atlas_picture(
+    maps: Tensor,
+    order: Sequence[int],
+    *,
+    columns: int,
+    tile: int,
+    common_scale: bool,
+    gap: int = 2,
+) -> tuple[Image.Image, list[float]]:
     """Draw feature maps side by side, row by row.
 
     A map is enlarged by repeating its pixels and made smaller by averaging areas, before it is
@@ -90,14 +134,14 @@ def atlas(
         gap: Pixels between two tiles.
 
     Returns:
-        Pixels, ``(rows * tile + (rows - 1) * gap, columns * tile + (columns - 1) * gap, 3)``,
-        uint8 RGB, and the limit of each map drawn, in the order drawn.
+        Picture of mode ``P``, ``columns * tile + (columns - 1) * gap`` wide and likewise high,
+        and the limit of each map drawn, in the order drawn.
 
     Raises:
         ValueError: ``maps`` is not ``(C, h, w)``, or nothing is to be drawn.
 
-    >>> atlas(torch.rand(5, 8, 8), range(5), columns=3, tile=16, common_scale=False)[0].shape
-    (34, 52, 3)
+    >>> atlas_picture(torch.rand(5, 8, 8), range(5), columns=3, tile=16, common_scale=False)[0].size
+    (52, 34)
     """
     if maps.dim() != 3 or not len(order):
         raise ValueError(
@@ -105,22 +149,21 @@ def atlas(
             f"{len(order)} channels"
         )
     signed = bool((maps < 0).any())
-    shown = maps[list(order)]
-    limits = [_limit(maps)] * len(order) if common_scale else [_limit(values) for values in shown]
+    shown = maps[list(order)].float()
+    limits = [limit_of(maps)] * len(order) if common_scale else [limit_of(one) for one in shown]
     height, width = fitted_size(maps.shape[1], maps.shape[2], tile)
-    resized = _resize_axis(_resize_axis(shown.float(), -2, height), -1, width)
+    resized = _resize(shown, height, width).numpy()
 
     rows = math.ceil(len(order) / columns)
     pitch = tile + gap
-    pixels = np.empty((rows * pitch - gap, columns * pitch - gap, 3), dtype=np.uint8)
-    pixels[:] = BACKGROUND
+    steps = np.full((rows * pitch - gap, columns * pitch - gap), _COLOURS, dtype=np.uint8)
     for index, (values, limit) in enumerate(zip(resized, limits, strict=True)):
         top = index // columns * pitch + (tile - height) // 2
         left = index % columns * pitch + (tile - width) // 2
-        pixels[top : top + height, left : left + width] = colourise(
-            values, signed=signed, limit=limit
-        )
-    return pixels, limits
+        steps[top : top + height, left : left + width] = _steps(values, signed=signed, limit=limit)
+    picture = Image.fromarray(steps, mode="P")
+    picture.putpalette(palette(signed=signed).tobytes())
+    return picture, limits
 
 
 def tile_at(x: int, y: int, *, columns: int, tile: int, count: int, gap: int = 2) -> int | None:
@@ -146,31 +189,51 @@ def fitted_size(height: int, width: int, tile: int) -> tuple[int, int]:
     return max(1, round(height * tile / longer)), max(1, round(width * tile / longer))
 
 
-def _limit(values: Tensor) -> float:
-    magnitudes = values.abs().float().numpy()
+def limit_of(values: Tensor) -> float:
+    """Return the value that takes the last colour: of one map, or of all maps of a layer.
+
+    Args:
+        values: ``(..., h, w)``.
+
+    >>> round(limit_of(torch.tensor([[0.0, -3.0]])), 3)
+    2.985
+    """
+    many = values.shape[-2] * values.shape[-1] > _MANY_PIXELS
+    magnitudes = (values[..., ::2, ::2] if many else values).abs().float().numpy()
     limit = float(np.quantile(magnitudes, _LIMIT_QUANTILE))
-    return limit if limit > 0 else float(magnitudes.max())  # all but a few pixels are zero
+    return limit if limit > 0 else values.abs().max().item()  # all but a few pixels are zero
 
 
-def _resize_axis(maps: Tensor, axis: int, size: int) -> Tensor:
-    """Nearest neighbour where an axis grows, exact area average where it shrinks."""
-    before = maps.shape[axis]
-    if size >= before:
-        nearest = (torch.arange(size) * 2 + 1) * before // (2 * size)  # from pixel centres
-        return maps.index_select(axis, nearest)
-    # Share of each old pixel in each new one: the overlap of two intervals.
+def _resize(maps: Tensor, height: int, width: int) -> Tensor:
+    """Nearest neighbour where a side grows, exact area average where it shrinks."""
+    before = maps.shape[-2:]
+    if width < before[1]:
+        maps = maps @ _shares(before[1], width).T.to(maps)
+    elif width > before[1]:
+        maps = maps.index_select(-1, _nearest(before[1], width))
+    if height < before[0]:
+        return _shares(before[0], height).to(maps) @ maps
+    return maps.index_select(-2, _nearest(before[0], height)) if height > before[0] else maps
+
+
+def _nearest(before: int, size: int) -> Tensor:
+    return (torch.arange(size) * 2 + 1) * before // (2 * size)  # from pixel centres
+
+
+def _shares(before: int, size: int) -> Tensor:
+    """Share of each old pixel in each new one, ``(size, before)``: the overlap of intervals."""
     edges = torch.arange(size + 1, dtype=torch.float64) * before / size
     cells = torch.arange(before, dtype=torch.float64)
     overlap = torch.minimum(edges[1:, None], cells + 1) - torch.maximum(edges[:-1, None], cells)
-    weights = (overlap.clamp(min=0) * size / before).to(maps)
-    return torch.movedim(torch.movedim(maps, axis, -1) @ weights.T, -1, axis)
+    return overlap.clamp(min=0) * size / before
 
 
-def _interpolate(stops: Sequence[tuple[float, int, int, int]], count: int) -> np.ndarray:
+def _palette(stops: Sequence[tuple[float, int, int, int]]) -> np.ndarray:
     positions, *channels = zip(*stops, strict=True)
-    at = np.linspace(positions[0], positions[-1], count)
-    return np.stack([np.rint(np.interp(at, positions, c)) for c in channels], -1).astype(np.uint8)
+    at = np.linspace(positions[0], positions[-1], _COLOURS)
+    colours = np.stack([np.rint(np.interp(at, positions, c)) for c in channels], -1)
+    return np.concatenate([colours, [BACKGROUND]]).astype(np.uint8)
 
 
-_SIGNED = _interpolate(_SIGNED_STOPS, _SIGNED_COLOURS)
-_UNSIGNED = _interpolate(_UNSIGNED_STOPS, _UNSIGNED_COLOURS)
+_SIGNED = _palette(_SIGNED_STOPS)
+_UNSIGNED = _palette(_UNSIGNED_STOPS)

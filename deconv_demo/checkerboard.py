@@ -62,7 +62,7 @@ def checkerboard_db(values: Tensor, stride: int) -> float:
     if periods < _FEWEST_PERIODS:
         return math.nan
     side = periods * stride
-    spectrum = _log_spectrum(values.detach().reshape(-1, height, width), side)
+    spectrum = log_spectrum(values, side)
     # The bin ``periods`` away may be zero frequency, which was taken out.
     distances = torch.arange(_NEAREST, min(_FARTHEST + 1, periods - 1))
     lines = [(row, column) for row in range(0, side, periods) for column in range(0, side, periods)]
@@ -90,8 +90,21 @@ def _around(spectrum: Tensor, row: int, column: int, distances: Tensor) -> float
     )
 
 
-def _log_spectrum(planes: Tensor, side: int) -> Tensor:
-    """Logarithm of the mean power of all squares of all planes, ``(side, side)`` float64."""
+def log_spectrum(values: Tensor, side: int) -> Tensor:
+    """Return the natural logarithm of the mean power spectrum that the meter reads.
+
+    Args:
+        values: ``(..., H, W)``.
+        side: Of the squares whose spectra are averaged, at most ``min(H, W)``.
+
+    Returns:
+        ``(side, side)`` float64, zero frequency at ``[0, 0]``; bin ``k`` of an axis is the
+        frequency ``k / side`` cycles a pixel.
+
+    >>> log_spectrum(torch.rand(3, 70, 64), 32).shape
+    torch.Size([32, 32])
+    """
+    planes = values.detach().reshape(-1, *values.shape[-2:])
     window = torch.hann_window(side, periodic=True, device=planes.device)
     window = window[:, None] * window
     tops, lefts = (_starts(length, side) for length in planes.shape[-2:])

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 # Adding and removing hooks is not atomic in PyTorch: all ids come from one counter.
-_HOOKS = threading.Lock()
+HOOKS = threading.Lock()
 
 
 @contextmanager
@@ -53,12 +53,12 @@ def record_feature_maps(
         return hook
 
     layers = _find_layers(model, layer_names)
-    with _HOOKS:
+    with HOOKS:
         handles = [layer.register_forward_hook(hook_for(name)) for name, layer in layers.items()]
     try:
         yield maps
     finally:
-        with _HOOKS:
+        with HOOKS:
             for handle in handles:
                 handle.remove()
 

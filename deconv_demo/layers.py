@@ -70,7 +70,7 @@ def list_layers(model: nn.Module, *inputs: Tensor) -> list[LayerFacts]:
     >>> [(layer.kind, layer.width) for layer in list_layers(pair, torch.zeros(1, 3, 10, 10))]
     [('conv', 10), ('transposed_conv', 20)]
     """
-    trace = _Trace(model, inputs)
+    trace = Trace(model, inputs)
     return [trace.facts(name) for name in trace.outputs if trace.kind(name)]
 
 
@@ -99,7 +99,7 @@ def receptive_window(
     ...                  row=0, column=4)
     (range(0, 3), range(4, 7))
     """
-    trace = _Trace(model, inputs)
+    trace = Trace(model, inputs)
     if layer_name not in trace.outputs:
         raise ValueError(f"no feature map is made at a layer {layer_name!r} of this network")
     sides = [
@@ -112,11 +112,20 @@ def receptive_window(
     return rows, columns
 
 
-class _Trace:
+class Trace:
     """One pass without data: shapes, counts, and the graph that autograd keeps of it.
 
     That graph tells which operation read which, branches and skip connections included, for
     any Python code in a forward pass.
+
+    Args:
+        model: Any network of convolutions.
+        inputs: What its forward pass takes, only the shapes of which matter.
+
+    Attributes:
+        outputs: Layer name to the shape of its output and the operation that made it, in the
+            order of the data; the whole network is ``""``.
+        readers_first: Every operation behind an output, each before those it read.
     """
 
     def __init__(self, model: nn.Module, inputs: Sequence[Tensor]) -> None:
@@ -130,9 +139,10 @@ class _Trace:
         with torch.inference_mode(False), torch.enable_grad():
             # Pictures are what a field is measured on; a noise level has no place.
             twin(*(_weightless(value).requires_grad_(value.dim() == 4) for value in inputs))
-        self._readers_first = self._sort()
+        self.readers_first = self._sort()
 
     def kind(self, name: str) -> str | None:
+        """Return the ``kind`` of ``LayerFacts``, None for what is no layer of its own."""
         module = self._modules[name]
         if isinstance(module, _CONVOLUTIONS):
             return "transposed_conv" if isinstance(module, nn.ConvTranspose2d) else "conv"
@@ -140,6 +150,7 @@ class _Trace:
         return "block" if name and holds_some and not isinstance(module, nn.Sequential) else None
 
     def facts(self, name: str) -> LayerFacts:
+        """Return the facts of a layer that has a kind."""
         module, (_, channels, height, width) = self._modules[name], self.outputs[name][0]
         is_convolution = name in self._macs
         return LayerFacts(
@@ -161,7 +172,7 @@ class _Trace:
         """First and last input row (axis 0) or column (axis 1) behind each output position."""
         windows = {self.outputs[name][1]: (positions, positions)}
         reached = None
-        for node in self._readers_first:
+        for node in self.readers_first:
             if node not in windows:
                 continue
             first, last = windows.pop(node)

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from deconv_demo.ui import lab_names
 from deconv_demo.ui.lab_names import compare_names
 from deconv_demo.ui.lab_presets import PRESETS, Run
-from deconv_demo.ui.texts import templates
+from deconv_demo.ui.texts import texts_under
 
 WAYS = ["scatter", "zeros", "matrix", "shuffle", "gradient"]
 SCRIPTS = "".join(
@@ -70,12 +70,12 @@ def test_the_three_operators_are_those_of_scipy():
 
 def test_every_sentence_of_the_names_is_used_by_their_script():
     built = {*WAYS, "torch", "correlation", "convolution", "transposed"}
-    for key in templates("en", "lab.names."):
+    for key in texts_under("en", "lab.names."):
         assert key.split(".")[0] in built or re.search(rf"\b{re.escape(key)}\b", SCRIPTS), key
 
 
 def test_the_words_beside_a_picture_are_few():
-    for key, sentences in templates("en", "lab.names.").items():
+    for key, sentences in texts_under("en", "lab.names.").items():
         assert len(re.findall(r"[.!?](\s|$)", sentences)) <= 5, key
 
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from deconv_demo.transposed import contributions, output_size
 from deconv_demo.ui import lab_stepper
 from deconv_demo.ui.lab_presets import PRESETS, Run, as_json, read_run
-from deconv_demo.ui.texts import templates
+from deconv_demo.ui.texts import texts_under
 
 STATIC = Path(lab_stepper.__file__).parent / "static"
 SCRIPT = (STATIC / "transposed.js").read_text(encoding="utf-8")
@@ -330,10 +330,10 @@ def test_every_sentence_of_the_stepper_is_used_by_its_script():
     code = "".join((STATIC / name).read_text(encoding="utf-8") for name in lab_stepper._SCRIPTS)
     built = {"closed", "preset", "note", "reading", "board", "fill", "legend", "about"}
     built |= {"paint", "gather"}
-    for key in templates("en", "lab.stepper."):
+    for key in texts_under("en", "lab.stepper."):
         family = key.split(".")[0]
         assert family in built or re.search(rf"\b{re.escape(key)}\b", code), key
-    assert {key.removeprefix("note.") for key in templates("en", "lab.stepper.note.")} == {
+    assert {key.removeprefix("note.") for key in texts_under("en", "lab.stepper.note.")} == {
         *PRESETS,
         "own",
     }

@@ -1,143 +1,294 @@
-"""The Look inside tab: pick a layer of the network just used, see its maps on the picture."""
+"""The Look inside tab: the network just used as a map, and what a layer makes of the picture."""
 
+import dataclasses
 import logging
+import secrets
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
+from deconv_demo.layers import LayerFacts
 from deconv_demo.ui import inspecting, markup
+from deconv_demo.ui.activations import Activations
+from deconv_demo.ui.inside_context import InsideContext
+from deconv_demo.ui.inside_map import card_value, crop_value, map_value
+from deconv_demo.ui.inside_maps import MODEL_QUEUE, QUIET, MapsSection
+from deconv_demo.ui.inside_sections import SECTIONS
 from deconv_demo.ui.language import Translations
 from deconv_demo.ui.texts import error_sentence, text
-from deconv_demo.ui.workspace import Workspace
+from deconv_demo.ui.workspace import Shelf, Workspace
 
 log = logging.getLogger(__name__)
 
-_SCRIPT = Path(__file__).parent / "static" / "inside.js"
-_QUIET = {
-    "show_progress": "hidden",
-    "api_visibility": "private",
-    "concurrency_id": "model",
-    "concurrency_limit": 1,
-}
+INSTANT = {**QUIET, "queue": False}
+
+_STATIC = Path(__file__).parent / "static"
+LATEST = {**QUIET, "trigger_mode": "always_last"}
+
+
+@dataclass(frozen=True)
+class _View:
+    """The values of what events of the tab are given, in that order."""
+
+    workspace: Workspace
+    language: str
+    seen: str | None  # the file that was last looked into
+    corner: tuple[int, int] | None
+    layer: str | None
+    scale: str
+    order: str
 
 
 class InsideTab:
     """The components of the tab and what their events do.
 
+    The picture is run when the tab is opened or the crop is moved; what every layer gave is
+    kept (``inspecting.STORE``), so that walking through the layers runs nothing.
+
     Args:
         language: State with the language of the visitor.
         workspace: State with what the visitor is working on.
         translations: Where the texts of components are registered.
+        shelf: Where files are written.
 
     Call ``build`` inside ``gr.Blocks``, then ``wire``.
     """
 
-    def __init__(self, language: gr.State, workspace: gr.State, translations: Translations) -> None:
-        self.language, self.workspace, self.translations = language, workspace, translations
+    def __init__(
+        self, language: gr.State, workspace: gr.State, translations: Translations, shelf: Shelf
+    ) -> None:
+        self.language, self.workspace = language, workspace
+        self.translations, self.shelf = translations, shelf
+        self.sections: list = []
 
     def build(self) -> None:
         """Lay the tab out."""
         named = self.translations.named
-        named(gr.Markdown(), value="inside.intro")
-        with gr.Row(elem_classes="inside-bar"):
-            self.previous = named(
-                gr.Button(scale=0, min_width=120, elem_id="previous-layer"),
-                value="inside.previous",
-            )
-            self.layer = named(
-                gr.Dropdown(choices=[], scale=1, min_width=260, elem_id="layer"),
-                label="inside.layer",
-            )
-            self.next = named(
-                gr.Button(scale=0, min_width=120, elem_id="next-layer"), value="inside.next"
-            )
-            self.common_scale = named(
-                gr.Checkbox(value=False, scale=0, min_width=240), label="inside.scale"
-            )
+        self.corner, self.seen, self.missed = gr.State(None), gr.State(None), gr.State(0)
         self.note = gr.HTML(value=markup.status(text("en", "inside.none")), elem_id="inside-note")
-        self.atlas = gr.HTML(
+        self.network = self._drawn("network", "inside_map.js", elem_id="network-map", chosen=None)
+        with gr.Row(elem_classes="inside-chosen"):
+            with gr.Column(scale=0, min_width=190, elem_classes="inside-crop"):
+                self.crop = self._drawn("crop", "inside_crop.js", elem_id="inside-crop")
+            with gr.Column(scale=1, min_width=300):
+                with gr.Row(elem_classes="inside-bar"):
+                    self.previous = named(
+                        gr.Button(scale=0, min_width=110, elem_id="previous-layer"),
+                        value="inside.previous",
+                    )
+                    self.layer = named(
+                        gr.Dropdown(
+                            choices=[], scale=1, min_width=240, show_label=False, elem_id="layer"
+                        ),
+                        label="inside.layer",
+                    )
+                    self.next = named(
+                        gr.Button(scale=0, min_width=110, elem_id="next-layer"),
+                        value="inside.next",
+                    )
+                self.card = self._drawn("layer-card", "inside_card.js", elem_id="layer-card")
+        context = InsideContext(
+            language=self.language,
+            workspace=self.workspace,
+            layer=self.layer,
+            corner=self.corner,
+            shelf=self.shelf,
+        )
+        self.maps = MapsSection(context, self.translations, self.missed)
+        with gr.Tabs(elem_id="inside-tabs"):
+            with named(gr.Tab(id="maps"), label=self.maps.name):
+                self.maps.build()
+            for section_id, section_class in SECTIONS.items():
+                section = section_class(context, self.translations)
+                with named(gr.Tab(id=section_id), label=section.name):
+                    section.build()
+                self.sections.append(section)
+
+    @staticmethod
+    def _drawn(class_name: str, script: str, **settings: Any) -> gr.HTML:
+        return gr.HTML(
             value=None,
-            enlarged=None,
-            html_template='<div class="inside"></div>',
-            js_on_load=_SCRIPT.read_text(encoding="utf-8"),
-            elem_id="atlas",
+            html_template=f'<div class="{class_name}"></div>',
+            js_on_load=(_STATIC / script).read_text(encoding="utf-8"),
+            **settings,
         )
 
     @property
-    def told(self) -> list[gr.HTML]:
-        """Components whose content is told anew in another language by ``retold``."""
-        return [self.note, self.atlas]
+    def _everything(self) -> list:
+        """What ``_all`` returns the content of."""
+        pictures = [self.note, self.network, self.crop, self.card, self.maps.atlas]
+        return [self.seen, self.corner, self.layer, *pictures]
 
-    def retold(
-        self, workspace: Workspace, layer: str | None, common_scale: bool, language: str
-    ) -> list:
-        """Return the content of ``told`` in another language."""
-        if layer is None:  # not opened yet
-            return [markup.status(text(language, "inside.none")), None]
-        return list(self._show(workspace, layer, common_scale, language)[1:])
+    @property
+    def told(self) -> list:
+        """Components whose content is told anew in another language by ``retold``."""
+        sections = [component for section in self.sections for component in section.told]
+        return [self.missed, *self._everything, *sections]
+
+    @property
+    def view(self) -> list:
+        """What ``retold`` needs to know beside workspace and language."""
+        return [self.seen, self.corner, self.layer, *self.maps.options]
+
+    def retold(self, visitor: str, *values: Any) -> list:
+        """Return the content of ``told`` in another language.
+
+        Args:
+            visitor: Name of the session.
+            *values: Of workspace, language and the components of ``view``.
+        """
+        view, unchanged, missed = _View(*values), gr.skip(), gr.skip()
+        if view.seen is None:  # not opened yet
+            note = markup.status(text(view.language, "inside.none"))
+            own = [*((unchanged,) * 3), note, *((unchanged,) * 4)]
+        elif inspecting.is_kept(visitor, view.workspace, view.corner):
+            own = list(self._all(visitor, view))
+        else:
+            own, missed = [unchanged] * 8, secrets.token_hex(4)
+        sections = [section.retold(view.workspace, view.language) for section in self.sections]
+        return [missed, *own, *(value for told in sections for value in told)]
 
     def wire(self, tab: gr.Tab) -> None:
         """Connect the events."""
-        shown = [self.layer, self.note, self.atlas]
-        view = [self.workspace, self.layer, self.common_scale, self.language]
-        tab.select(self._show, view, shown, **_QUIET)
-        self.layer.input(self._show, view, shown, **_QUIET)
-        self.common_scale.input(self._show, view, shown, **_QUIET)
-        self.previous.click(self._step_back, view, shown, **_QUIET)
-        self.next.click(self._step_on, view, shown, **_QUIET)
-        self.atlas.pick(
-            self._enlarge, [self.workspace, self.layer, self.language], self.atlas, **_QUIET
+        view = [self.workspace, self.language, *self.view]
+        shown = [self.network, self.layer, self.card, self.maps.atlas, self.missed]
+        everything = self._everything
+        tab.select(self._wait, view, self.note, **INSTANT).then(
+            self._open, view, everything, **MODEL_QUEUE
         )
+        self.crop.place(self._wait_for_place, self.language, self.note, **INSTANT)
+        self.crop.place(self._place, view, everything, trigger_mode="always_last", **MODEL_QUEUE)
+        # What had to make room for others is run again.
+        self.missed.change(self._open, view, everything, **MODEL_QUEUE)
+        # The map has marked what was picked on it before anybody was asked.
+        self.network.pick(self._pick, view, shown[1:], **LATEST)
+        self.card.pick(self._pick, view, shown[1:], **LATEST)
+        self.layer.input(self._choose, view, shown, **LATEST)
+        self.previous.click(self._step_back, view, shown, **LATEST)
+        self.next.click(self._step_on, view, shown, **LATEST)
+        for option in self.maps.options:
+            option.input(self._choose, view, shown, **LATEST)
+        for section in (self.maps, *self.sections):
+            section.wire()
 
-    def _step_back(self, *view) -> tuple:
-        return self._show(*view, step=-1)
+    @staticmethod
+    def leave(request: gr.Request) -> None:
+        """Drop what was kept for a visitor who has closed the page."""
+        inspecting.STORE.forget(_visitor(request))
 
-    def _step_on(self, *view) -> tuple:
-        return self._show(*view, step=1)
+    def _wait(self, request: gr.Request, *values: Any) -> Any:
+        """Say what is waited for, before its turn has come."""
+        view = _View(*values)
+        corner = view.corner if view.seen == str(view.workspace.given) else None
+        has_result = inspecting.has_result(view.workspace)
+        if has_result and not inspecting.is_kept(_visitor(request), view.workspace, corner):
+            return self._wait_for_place(view.language)
+        return gr.skip()
 
-    def _show(
-        self,
-        workspace: Workspace,
-        layer: str | None,
-        common_scale: bool,
-        language: str,
-        step: int = 0,
-    ) -> tuple:
+    @staticmethod
+    def _wait_for_place(language: str) -> str:
+        return markup.status(text(language, "inside.running"))
+
+    def _open(self, request: gr.Request, *values: Any) -> tuple:
+        return self._all(_visitor(request), _View(*values))
+
+    def _place(self, request: gr.Request, event: gr.EventData, *values: Any) -> tuple:
+        corner = (int(event.left), int(event.top))
+        return self._all(_visitor(request), dataclasses.replace(_View(*values), corner=corner))
+
+    def _pick(self, request: gr.Request, event: gr.EventData, *values: Any) -> tuple:
+        view = dataclasses.replace(_View(*values), layer=str(event.layer))
+        return self._one(_visitor(request), view)[1:]
+
+    def _choose(self, request: gr.Request, *values: Any) -> tuple:
+        return self._one(_visitor(request), _View(*values))
+
+    def _step_back(self, request: gr.Request, *values: Any) -> tuple:
+        return self._one(_visitor(request), _View(*values), step=-1)
+
+    def _step_on(self, request: gr.Request, *values: Any) -> tuple:
+        return self._one(_visitor(request), _View(*values), step=1)
+
+    def _all(self, visitor: str, view: _View) -> tuple:
+        """Run the crop if it has to be, and return all that the tab shows."""
+        workspace, language = view.workspace, view.language
         if not inspecting.has_result(workspace):
-            return gr.skip(), markup.status(text(language, "inside.none")), None
+            note = markup.status(text(language, "inside.none"))
+            return None, None, gr.skip(), note, *((None,) * 4)
         try:
+            given = str(workspace.given)
             layers = inspecting.layers_of(workspace)
-            names = [facts.name for facts in layers]
-            # A network without the layer of that name was used since: start at its first one.
-            index = names.index(layer) if layer in names else 0
-            name = names[min(max(index + step, 0), len(names) - 1)]
-            view = inspecting.view_layer(workspace, name)
+            known = view.layer in [facts.name for facts in layers]
+            view = dataclasses.replace(
+                view,
+                # Another picture than was seen last: its middle. Another network, without the
+                # layer of that name: its first one.
+                corner=view.corner if view.seen == given else None,
+                layer=view.layer if known else layers[0].name,
+            )
+            activations = inspecting.activations_of(visitor, workspace, view.corner)
+            drawing = map_value(workspace, activations, view.corner, language)
+            return (
+                given,
+                view.corner,
+                gr.Dropdown(choices=_choices(layers), value=view.layer),
+                _note(view),
+                gr.HTML(value=drawing, chosen=_mark(view.layer)),
+                crop_value(workspace, view.corner, language),
+                card_value(workspace, view.layer, language),
+                self._maps(activations, view),
+            )
         except Exception as error:
-            log.exception("cannot show the layer %r", layer)
-            return gr.skip(), markup.status(error_sentence(language, error), error=True), None
-        width, height = view.crop
-        task = text(language, f"task.short.{workspace.task_id}")
-        note = f"{task} · {text(language, 'inside.crop', width=width, height=height)}"
-        return (
-            gr.Dropdown(choices=_choices(layers), value=name),
-            markup.status(note),
-            inspecting.atlas_value(view, language, common_scale=common_scale),
-        )
+            log.exception("cannot look inside")
+            problem = markup.status(error_sentence(language, error), error=True)
+            return gr.skip(), gr.skip(), gr.skip(), problem, *((None,) * 4)
 
-    def _enlarge(
-        self, workspace: Workspace, layer: str, language: str, event: gr.EventData
-    ) -> dict:
-        if not inspecting.has_result(workspace):
-            return gr.skip()
+    def _one(self, visitor: str, view: _View, *, step: int = 0) -> tuple:
+        """Show a layer of what was run: on the map, in the list, its card, its maps."""
+        unchanged = (gr.skip(),) * 5
+        if view.workspace.given is None or view.seen != str(view.workspace.given):
+            return unchanged  # another picture since: it is shown when the tab is opened
         try:
-            view = inspecting.view_layer(workspace, layer)
-            return gr.HTML(enlarged=inspecting.enlarged_value(view, int(event.channel), language))
+            names = [facts.name for facts in inspecting.layers_of(view.workspace)]
+            if view.layer not in names:
+                return unchanged
+            layer = names[min(max(names.index(view.layer) + step, 0), len(names) - 1)]
+            view = dataclasses.replace(view, layer=layer)
+            activations = inspecting.kept_activations(visitor, view.workspace, view.corner)
+            maps, missed = gr.skip(), secrets.token_hex(4)
+            if activations is not None:
+                maps, missed = self._maps(activations, view), gr.skip()
+            card = card_value(view.workspace, layer, view.language)
+            return gr.HTML(chosen=_mark(layer)), gr.Dropdown(value=layer), card, maps, missed
         except Exception:
-            log.exception("cannot enlarge a map of %r", layer)
-            return gr.skip()
+            log.exception("cannot show the layer %r", view.layer)
+            return unchanged
+
+    def _maps(self, activations: Activations, view: _View) -> dict[str, Any]:
+        layer = inspecting.view_layer(view.workspace, view.layer, activations, view.corner)
+        return self.maps.shown(view.workspace, layer, view.scale, view.order, view.language)
 
 
-def _choices(layers: list) -> list[tuple[str, str]]:
+def _visitor(request: gr.Request) -> str:
+    return str(request.session_hash)
+
+
+def _mark(layer: str) -> dict[str, str]:
+    # A visitor may have chosen another one on the map since this layer was marked: what is
+    # sent must differ from what was sent before, or the page would not look at it.
+    return {"layer": layer, "ticket": secrets.token_hex(4)}
+
+
+def _note(view: _View) -> str:
+    task = text(view.language, f"task.short.{view.workspace.task_id}")
+    left, top, right, bottom = inspecting.box_of(view.workspace, view.corner)
+    crop = text(view.language, "inside.crop", width=right - left, height=bottom - top)
+    return markup.status(f"{task} · {crop}")
+
+
+def _choices(layers: list[LayerFacts]) -> list[tuple[str, str]]:
     """Number the layers, and say shape and kind of each, in terms that need no translation."""
     kinds = {"transposed_conv": "ConvTranspose2d", "conv": "Conv2d", "block": "ResidualBlock"}
     return [

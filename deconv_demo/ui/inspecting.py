@@ -1,11 +1,10 @@
-"""What the Look inside tab shows: the layers of a network and their maps on a picture."""
+"""What the Look inside tab looks at: a part of a picture, a network, and what it made of it."""
 
 import base64
 import io
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,17 +12,15 @@ from PIL import Image
 from torch import Tensor
 
 from deconv_demo import images
-from deconv_demo.atlas import atlas, colourise
-from deconv_demo.inspection import describe_map, order_by_energy, record_feature_maps
-from deconv_demo.layers import LayerFacts, list_layers
-from deconv_demo.ui.texts import text
+from deconv_demo.layers import LayerFacts
+from deconv_demo.network_map import MapNode, NetworkMap, map_network
+from deconv_demo.ui.activations import Activations, ActivationStore, record_activations
 from deconv_demo.ui.workspace import Workspace
 from deconv_demo.weights import load_model
 
 LARGEST_CROP = 256
-TILE = 96
-COLUMNS = 16
-ENLARGED_SIDE = 512
+# Of all visitors; what of it belongs to whom is told apart by the name of a session.
+STORE = ActivationStore()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,38 +29,143 @@ class LayerView:
 
     Attributes:
         facts: Of the layer.
+        node: Of the network's map, the one that is or holds the layer.
         maps: ``(C, h, w)`` float32.
-        crop: Width and height of the part of the picture that was run.
+        crop: Left, top, right and bottom of the part of the picture that was run.
     """
 
     facts: LayerFacts
+    node: MapNode
     maps: Tensor
-    crop: tuple[int, int]
+    crop: tuple[int, int, int, int]
+
+
+def has_result(workspace: Workspace) -> bool:
+    """Whether there is a picture that a network was given, its file not yet cleaned away."""
+    return workspace.given is not None and Path(workspace.given).exists()
+
+
+def crop_of(workspace: Workspace, corner: tuple[int, int] | None = None) -> Image.Image:
+    """Return the part of the given picture that is looked at, at most 256 a side.
+
+    Args:
+        workspace: With a result.
+        corner: Left and top of the part; moved into the picture where it would reach beyond.
+            None takes the middle.
+    """
+    picture = images.open_picture(workspace.given)
+    return picture.crop(crop_box(picture.size, corner))
+
+
+def crop_box(
+    size: tuple[int, int], corner: tuple[int, int] | None = None
+) -> tuple[int, int, int, int]:
+    """Return left, top, right and bottom of the crop of a picture of ``size``.
+
+    >>> crop_box((400, 100)), crop_box((400, 100), (390, -5))
+    ((72, 0, 328, 100), (144, 0, 400, 100))
+    """
+    sides = [min(side, LARGEST_CROP) for side in size]
+    if corner is None:
+        corner = tuple((whole - cut) // 2 for whole, cut in zip(size, sides, strict=True))
+    left, top = (
+        min(max(int(start), 0), whole - cut)
+        for start, whole, cut in zip(corner, size, sides, strict=True)
+    )
+    return left, top, left + sides[0], top + sides[1]
+
+
+def box_of(
+    workspace: Workspace, corner: tuple[int, int] | None = None
+) -> tuple[int, int, int, int]:
+    """Return left, top, right and bottom of the crop of the given picture."""
+    return crop_box(given_size(str(workspace.given)), corner)
+
+
+@lru_cache(maxsize=256)
+def given_size(path: str) -> tuple[int, int]:
+    """Return width and height of a picture that was given, from its header alone."""
+    with Image.open(path) as picture:
+        return picture.size
+
+
+def run_inputs(workspace: Workspace, corner: tuple[int, int] | None = None) -> list[Tensor]:
+    """Return what the network takes for the crop: the image and, where it is told, sigma.
+
+    Returns:
+        ``(1, 3, h, w)`` in channels-last order and, for a network with a noise-level map,
+        ``(1,)``. Both float32, though a run of the whole picture may use bfloat16: what is
+        looked at should not be rounded.
+    """
+    image = images.to_image(crop_of(workspace, corner))
+    image = image.contiguous(memory_format=torch.channels_last)
+    if not load_model(workspace.task_id).noise_level_map:
+        return [image]
+    return [image, torch.tensor([workspace.facts["sigma"]])]
 
 
 def layers_of(workspace: Workspace) -> list[LayerFacts]:
     """Return the layers of the network last used, in the order of the data."""
-    return list(_layers(workspace.task_id, *crop_of(workspace).size))
+    nodes = map_of(workspace).nodes
+    return [facts for node in nodes for facts in (*node.inner, node.facts)]
+
+
+def map_of(workspace: Workspace) -> NetworkMap:
+    """Return nodes and edges of the network last used."""
+    left, top, right, bottom = box_of(workspace)
+    return _map(workspace.task_id, right - left, bottom - top)
 
 
 @lru_cache(maxsize=32)
-def _layers(task_id: str, width: int, height: int) -> tuple[LayerFacts, ...]:
+def _map(task_id: str, width: int, height: int) -> NetworkMap:
     model = load_model(task_id)
-    image = torch.zeros(1, 3, height, width)
     sigma = [torch.zeros(1)] if model.noise_level_map else []
-    return tuple(list_layers(model, image, *sigma))
+    return map_network(model, torch.zeros(1, 3, height, width), *sigma)
 
 
-def crop_of(workspace: Workspace) -> Image.Image:
-    """Return the middle of the picture that the network was given, at most 256 a side."""
-    picture = images.open_picture(workspace.given)
-    sides = [min(side, LARGEST_CROP) for side in picture.size]
-    left, top = ((whole - cut) // 2 for whole, cut in zip(picture.size, sides, strict=True))
-    return picture.crop((left, top, left + sides[0], top + sides[1]))
+def kept_activations(
+    visitor: str, workspace: Workspace, corner: tuple[int, int] | None = None
+) -> Activations | None:
+    """Return what was recorded of the crop, None where it has to be run (again)."""
+    return STORE.get(visitor, _key(workspace, corner))
 
 
-def view_layer(workspace: Workspace, layer_name: str) -> LayerView:
-    """Run the network on the crop and keep the maps of one layer.
+def is_kept(visitor: str, workspace: Workspace, corner: tuple[int, int] | None = None) -> bool:
+    """Whether all that is shown of the crop can be shown without running the network."""
+    return has_result(workspace) and kept_activations(visitor, workspace, corner) is not None
+
+
+def activations_of(
+    visitor: str, workspace: Workspace, corner: tuple[int, int] | None = None
+) -> Activations:
+    """Return what the network makes of the crop, run only if it is not kept.
+
+    Args:
+        visitor: Name of the session that asks.
+        workspace: With a result.
+        corner: Of the crop, see ``crop_of``.
+    """
+    kept = kept_activations(visitor, workspace, corner)
+    if kept is None:
+        model = load_model(workspace.task_id)
+        kept = record_activations(model, map_of(workspace), run_inputs(workspace, corner))
+        STORE.put(visitor, _key(workspace, corner), kept)
+    return kept
+
+
+def _key(workspace: Workspace, corner: tuple[int, int] | None) -> tuple:
+    # A file that was given is never written twice, and its path says whose it is.
+    box, sigma = box_of(workspace, corner), workspace.facts.get("sigma")
+    return workspace.task_id, str(workspace.given), box, sigma
+
+
+def view_layer(
+    workspace: Workspace,
+    layer_name: str,
+    activations: Activations,
+    corner: tuple[int, int] | None = None,
+) -> LayerView:
+    """Return one layer of what was recorded.
 
     Raises:
         ValueError: The network has no such layer.
@@ -71,107 +173,19 @@ def view_layer(workspace: Workspace, layer_name: str) -> LayerView:
     facts = next((f for f in layers_of(workspace) if f.name == layer_name), None)
     if facts is None:
         raise ValueError(f"{workspace.task_id} has no layer {layer_name!r}")
-    crop = crop_of(workspace)
-    return LayerView(facts=facts, maps=_maps(workspace, crop, layer_name), crop=crop.size)
+    node = map_of(workspace).node_of(layer_name)
+    maps = activations.maps(load_model(workspace.task_id), node, layer_name)
+    return LayerView(facts=facts, node=node, maps=maps, crop=box_of(workspace, corner))
 
 
-def _maps(workspace: Workspace, crop: Image.Image, layer_name: str) -> Tensor:
-    model = load_model(workspace.task_id)
-    image = images.to_image(crop).contiguous(memory_format=torch.channels_last)
-    sigma = [torch.tensor([workspace.facts["sigma"]])] if model.noise_level_map else []
-    # float32, though a run may use bfloat16: what is looked at should not be rounded.
-    with torch.inference_mode(), record_feature_maps(model, [layer_name]) as maps:
-        model(image, *sigma)
-    return maps[layer_name][0]
+def data_url(picture: Image.Image | np.ndarray) -> str:
+    """Return a picture as the address of a PNG that holds it, without loss or a request.
 
-
-def explain(facts: LayerFacts) -> str:
-    """Return the key of the sentence that says what a layer does."""
-    if facts.name in ("head", "tail", "merge"):
-        return f"inside.what.{facts.name}"
-    if facts.kind == "transposed_conv":
-        return "inside.what.up"
-    if facts.kind == "conv" and (facts.stride or 1) > 1:
-        return "inside.what.down"
-    return "inside.what.block" if facts.kind == "block" else "inside.what.conv"
-
-
-def atlas_value(view: LayerView, language: str, *, common_scale: bool) -> dict[str, Any]:
-    """Return what the grid of maps shows: one picture, and the numbers of each map."""
-    order = order_by_energy(view.maps)
-    pixels, _ = atlas(
-        view.maps, order, columns=COLUMNS, tile=TILE, common_scale=common_scale, gap=0
-    )
-    low, high = view.maps.min().item(), view.maps.max().item()
-    signed = low < 0
-    return {
-        "picture": data_url(pixels),
-        "columns": COLUMNS,
-        "rows": -(-len(order) // COLUMNS),
-        "maps": [
-            {
-                "channel": channel,
-                "name": text(language, "inside.map", channel=channel),
-                "title": _caption(view, channel, language),
-            }
-            for channel in order
-        ],
-        "legend": text(language, "inside.legend.signed" if signed else "inside.legend.unsigned"),
-        "signed": signed,
-        "facts": [
-            text(
-                language,
-                "inside.shape",
-                channels=view.facts.channels,
-                width=view.facts.width,
-                height=view.facts.height,
-            ),
-            text(language, "inside.range", low=f"{low:.3g}", high=f"{high:.3g}"),
-            text(language, "inside.parameters", count=f"{view.facts.parameters:,}"),
-        ],
-        "what": text(language, explain(view.facts)),
-        "choose": text(language, "inside.choose"),
-    }
-
-
-def enlarged_value(view: LayerView, channel: int, language: str) -> dict[str, Any]:
-    """Return one map at every pixel it has, and its numbers.
-
-    Raises:
-        ValueError: The layer has no such channel.
+    >>> data_url(np.zeros((1, 1, 3), np.uint8))[:22]
+    'data:image/png;base64,'
     """
-    if not 0 <= channel < len(view.maps):
-        raise ValueError(f"{view.facts.name} has {len(view.maps)} channels, not {channel}")
-    feature_map = view.maps[channel]
-    limit = torch.quantile(feature_map.abs().flatten(), 0.995).item()
-    pixels = colourise(feature_map, signed=bool((view.maps < 0).any()), limit=limit or 1.0)
-    times = max(1, ENLARGED_SIDE // max(pixels.shape[:2]))
-    return {
-        "picture": data_url(pixels.repeat(times, axis=0).repeat(times, axis=1)),
-        "caption": _caption(view, channel, language),
-    }
-
-
-def _caption(view: LayerView, channel: int, language: str) -> str:
-    numbers = describe_map(view.maps[channel])
-    return text(
-        language,
-        "inside.enlarged",
-        channel=channel,
-        low=f"{numbers['min']:.3g}",
-        high=f"{numbers['max']:.3g}",
-        mean=f"{numbers['mean']:.3g}",
-        dead=f"{100 * numbers['dead']:.0f}",
-    )
-
-
-def data_url(pixels: np.ndarray) -> str:
-    """Return pixels as a PNG that needs no request of its own."""
+    if isinstance(picture, np.ndarray):
+        picture = Image.fromarray(picture)
     encoded = io.BytesIO()
-    Image.fromarray(pixels).save(encoded, "PNG", compress_level=1)
+    picture.save(encoded, "PNG", compress_level=1)
     return "data:image/png;base64," + base64.b64encode(encoded.getvalue()).decode()
-
-
-def has_result(workspace: Workspace) -> bool:
-    """Whether there is a picture that a network was given, its file not yet cleaned away."""
-    return workspace.given is not None and Path(workspace.given).exists()

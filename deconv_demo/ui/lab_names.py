@@ -12,7 +12,7 @@ from deconv_demo import equivalents
 from deconv_demo.transposed import scatter
 from deconv_demo.ui.lab_presets import PRESETS, Run, as_json, read_run
 from deconv_demo.ui.language import Translations
-from deconv_demo.ui.texts import templates
+from deconv_demo.ui.texts import texts_under
 from deconv_demo.ui.workspace import Shelf, Workspace
 
 _STATIC = Path(__file__).parent / "static"
@@ -40,7 +40,7 @@ class NamesSection:
         """Lay the section out, with the run that the stepper opens with."""
         self.names = gr.HTML(
             value=compare_names(next(iter(PRESETS.values()))),
-            texts=templates("en", "lab.names."),
+            texts=texts_under("en", "lab.names."),
             # A constant, so that Gradio leaves alone what the script has put in.
             html_template='<div class="names"></div>',
             js_on_load="\n".join((_STATIC / name).read_text(encoding="utf-8") for name in _SCRIPTS),
@@ -66,7 +66,7 @@ class NamesSection:
 
     def retold(self, workspace: Workspace, language: str) -> list:
         """Return the content of ``told`` in another language."""
-        return [gr.HTML(texts=templates(language, "lab.names."))]
+        return [gr.HTML(texts=texts_under(language, "lab.names."))]
 
     @staticmethod
     def _compare(event: gr.EventData) -> Any:

@@ -6,7 +6,7 @@ import gradio as gr
 
 from deconv_demo.ui.lab_presets import PRESETS, as_json
 from deconv_demo.ui.language import Translations
-from deconv_demo.ui.texts import templates
+from deconv_demo.ui.texts import texts_under
 from deconv_demo.ui.workspace import Shelf, Workspace
 
 _STATIC = Path(__file__).parent / "static"
@@ -41,7 +41,7 @@ class StepperSection:
         self.stepper = gr.HTML(
             # Never sent anew: what a visitor made of it stays, in whatever language.
             value={"presets": {name: as_json(run) for name, run in PRESETS.items()}},
-            texts=templates("en", "lab.stepper."),
+            texts=texts_under("en", "lab.stepper."),
             # A constant, so that Gradio leaves alone what the script has put in.
             html_template='<div class="stepper"></div>',
             js_on_load="\n".join((_STATIC / name).read_text(encoding="utf-8") for name in _SCRIPTS),
@@ -59,4 +59,4 @@ class StepperSection:
 
     def retold(self, workspace: Workspace, language: str) -> list:
         """Return the content of ``told`` in another language."""
-        return [gr.HTML(texts=templates(language, "lab.stepper."))]
+        return [gr.HTML(texts=texts_under(language, "lab.stepper."))]

@@ -6,8 +6,8 @@ import gradio as gr
 
 from deconv_demo.ui.lab_dimensions import DimensionsSection
 from deconv_demo.ui.lab_inverse import InverseSection
-from deconv_demo.ui.lab_overlap import OverlapSection
 from deconv_demo.ui.lab_names import NamesSection
+from deconv_demo.ui.lab_overlap import OverlapSection
 from deconv_demo.ui.lab_stepper import StepperSection
 from deconv_demo.ui.language import Translations
 from deconv_demo.ui.workspace import Shelf, Workspace

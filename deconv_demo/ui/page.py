@@ -43,7 +43,7 @@ def build_page() -> gr.Blocks:
 
         switch, appearance = _build_head(translations)
         enhance_tab = EnhanceTab(language, workspace, translations, shelf)
-        inside_tab = InsideTab(language, workspace, translations)
+        inside_tab = InsideTab(language, workspace, translations, shelf)
         lab_tab = LabTab(language, workspace, translations, shelf)
         with gr.Tabs(elem_id="tabs") as tabs:
             with translations.named(gr.Tab(id="enhance"), label="tab.enhance"):
@@ -56,6 +56,7 @@ def build_page() -> gr.Blocks:
         build_service(shelf)
 
         inside_tab.wire(inside)
+        page.unload(inside_tab.leave)
         lab_tab.wire()
         enhance_tab.look_inside.click(
             lambda: gr.Tabs(selected="inside"),
@@ -66,13 +67,15 @@ def build_page() -> gr.Blocks:
             api_visibility="private",
         )
 
-        def speak(chosen: str, current: Workspace, layer: str, common_scale: bool) -> list[Any]:
+        def speak(
+            request: gr.Request, chosen: str, current: Workspace, *inside_view: Any
+        ) -> list[Any]:
             return [
                 chosen,
                 chosen,
                 *translations.updates(chosen),
                 *enhance_tab.retold(current, chosen),
-                *inside_tab.retold(current, layer, common_scale, chosen),
+                *inside_tab.retold(str(request.session_hash), current, chosen, *inside_view),
                 *lab_tab.retold(current, chosen),
                 strip_value(chosen),
             ]
@@ -93,7 +96,7 @@ def build_page() -> gr.Blocks:
         ]
         switch.change(
             speak,
-            [switch, workspace, inside_tab.layer, inside_tab.common_scale],
+            [switch, workspace, *inside_tab.view],
             speaking,
             show_progress="hidden",
             queue=False,
@@ -120,6 +123,8 @@ def launch_options() -> dict[str, Any]:
         "page.css",
         "compare.css",
         "inside.css",
+        "inside_map.css",
+        "inside_sections.css",
         "stepper.css",
         "names.css",
         "lab_methods.css",

@@ -26,17 +26,16 @@ def text(language: str, key: str, **values: object) -> str:
     return _strings(language)[key].format(**values)
 
 
-def templates(language: str, prefix: str) -> dict[str, str]:
-    """Return all strings under ``prefix``, unfilled, for a script that fills them in itself.
+def texts_under(language: str, prefix: str) -> dict[str, str]:
+    """Return all strings whose keys start with ``prefix``, by the rest of their keys.
 
-    >>> templates("en", "lab.stepper.")["counter"]
-    'Step {step} of {steps}'
+    For what is drawn in the browser, which fills in the placeholders itself.
+
+    >>> texts_under("en", "page.theme.")["dark"]
+    'Dark'
     """
-    return {
-        key.removeprefix(prefix): string
-        for key, string in _strings(language).items()
-        if key.startswith(prefix)
-    }
+    strings = _strings(language).items()
+    return {key.removeprefix(prefix): text for key, text in strings if key.startswith(prefix)}
 
 
 def preferred_language(accept_language: str) -> str:

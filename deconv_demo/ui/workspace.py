@@ -80,10 +80,15 @@ class Shelf:
 
     def put(self, picture: Image.Image, name: str) -> Path:
         """Write a picture without loss (or as the suffix of ``name`` says) and return its path."""
+        path = self.place(name)
+        images.save_picture(picture, path)
+        return path
+
+    def place(self, name: str) -> Path:
+        """Return where a file of another kind may be written, in a folder of its own."""
         folder = Path(gr.utils.get_upload_folder()) / "deconv-lab" / secrets.token_hex(16)
         folder.mkdir(parents=True)
         path = folder / name
-        images.save_picture(picture, path)
         if self._register is not None:
             self._register(str(path))
         return path

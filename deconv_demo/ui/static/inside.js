@@ -7,14 +7,79 @@ const make = (tag, className, text) => {
   return node;
 };
 let chosen = null;
+let layer = null;
+let ticket = 0; // of the last question, so that an answer to an earlier one is known
+let atlasAddress = null;
 
-const showEnlarged = (picture, caption) => {
+// A short address for the picture of all maps: each of the buttons would read the long one again.
+const shortAddress = (dataAddress) => {
+  const bytes = Uint8Array.from(atob(dataAddress.split(",")[1]), (letter) => letter.charCodeAt(0));
+  if (atlasAddress) URL.revokeObjectURL(atlasAddress);
+  atlasAddress = URL.createObjectURL(new Blob([bytes], { type: "image/png" }));
+  return atlasAddress;
+};
+
+const scaleBar = (legend, signed) => {
+  const bar = make("div", "inside-scale");
+  const ends = make("span", "inside-ends");
+  ends.append(...["low", "middle", "high"].map((name) => make("span", "", legend[name])));
+  bar.append(make("i", signed ? "signed" : "unsigned"), ends);
+  return bar;
+};
+
+const numbers = (pairs) => {
+  const list = make("dl", "inside-numbers");
+  for (const [name, number] of pairs) {
+    const pair = make("div");
+    pair.append(make("dt", "", name), make("dd", "", number));
+    list.append(pair);
+  }
+  return list;
+};
+
+const histogram = ({ heights, low, high, low_text, high_text, caption }, signed) => {
+  const figure = make("figure", "inside-histogram");
+  const bars = make("div", "bars");
+  const zero = low < 0 && high > 0 ? (-low / (high - low)) * 100 : null;
+  heights.forEach((height, index) => {
+    const bar = make("i");
+    bar.style.height = `${100 * height}%`;
+    const at = ((index + 0.5) / heights.length) * 100;
+    if (signed) bar.className = (zero === null ? low < 0 : at < zero) ? "below" : "above";
+    bars.append(bar);
+  });
+  if (zero !== null) {
+    const line = make("b");
+    line.style.left = `${zero}%`;
+    bars.append(line);
+  }
+  const ends = make("span", "inside-ends");
+  ends.append(make("span", "", low_text), make("span", "", high_text));
+  figure.append(bars, ends, make("figcaption", "", caption));
+  return figure;
+};
+
+const showEnlarged = (enlarged) => {
   const panel = element.querySelector(".inside-large");
   if (!panel) return;
-  const image = make("img");
-  image.src = picture;
-  image.alt = caption;
-  panel.replaceChildren(image, make("p", "", caption));
+  const image = make("img", "inside-enlarged");
+  image.src = enlarged.picture;
+  image.alt = enlarged.title;
+  const kernels = make("figure", "inside-kernels");
+  const picture = make("img");
+  picture.src = enlarged.kernels.picture;
+  picture.width = enlarged.kernels.width;
+  picture.alt = enlarged.kernels.caption;
+  kernels.append(picture, make("figcaption", "", enlarged.kernels.caption));
+  panel.replaceChildren(
+    image,
+    make("p", "inside-title", enlarged.title),
+    scaleBar(enlarged.legend, enlarged.signed),
+    numbers(enlarged.facts),
+    histogram(enlarged.histogram, enlarged.signed),
+    kernels,
+  );
+  panel.ariaBusy = "false";
 };
 
 const choose = (button, channel) => {
@@ -22,23 +87,24 @@ const choose = (button, channel) => {
   if (before) before.setAttribute("aria-pressed", "false");
   button.setAttribute("aria-pressed", "true");
   chosen = channel;
-  trigger("pick", { channel });
+  // What is on the page already, large and coarse, until the whole map is here.
+  const panel = element.querySelector(".inside-large");
+  const coarse = make("div", "inside-coarse inside-enlarged");
+  coarse.style.cssText = button.style.cssText;
+  if (panel.querySelector("img")) panel.querySelector("img").replaceWith(coarse);
+  else panel.replaceChildren(coarse);
+  panel.ariaBusy = "true";
+  // On a phone the large map stands above all the small ones.
+  if (panel.offsetTop < button.offsetTop) panel.scrollIntoView({ block: "nearest" });
+  ticket += 1;
+  trigger("pick", { channel, ticket });
 };
 
-const draw = () => {
-  const root = element.querySelector(".inside");
-  if (!root) return;
-  const value = props.value;
-  if (!value || !value.maps) {
-    root.replaceChildren();
-    return;
-  }
-  const facts = make("p", "inside-facts", value.facts.join(" · "));
-  const what = make("p", "inside-what", value.what);
+const layGrid = (value) => {
   const grid = make("div", "inside-grid");
-  grid.style.setProperty("--atlas", `url(${value.picture})`);
-  grid.style.setProperty("--columns", value.columns);
-  grid.style.setProperty("--rows", value.rows);
+  grid.setAttribute("role", "group");
+  grid.setAttribute("aria-label", value.label);
+  const readout = make("p", "inside-readout", value.choose);
   const buttons = value.maps.map((map, index) => {
     const button = make("button", "inside-map");
     button.type = "button";
@@ -51,6 +117,9 @@ const draw = () => {
     button.style.setProperty("--row", Math.floor(index / value.columns));
     button.append(make("span", "", String(map.channel)));
     button.addEventListener("click", () => choose(button, map.channel));
+    for (const name of ["pointerenter", "focus"]) {
+      button.addEventListener(name, () => (readout.textContent = map.title));
+    }
     return button;
   });
   grid.append(...buttons);
@@ -67,21 +136,40 @@ const draw = () => {
     buttons[here + step].tabIndex = 0;
     buttons[here + step].focus();
   });
-  const legend = make("p", "inside-legend");
-  legend.append(make("i", value.signed ? "signed" : "unsigned"), value.legend);
+  return [grid, readout];
+};
+
+const lay = () => {
+  const root = element.querySelector(".inside");
+  if (!root) return;
+  const value = props.value;
+  if (!value || !value.maps) {
+    root.replaceChildren();
+    return;
+  }
+  const again = value.layer === layer ? chosen : null;
+  [chosen, layer] = [null, value.layer];
+  const [grid, readout] = layGrid(value);
+  const columns = make("div", "inside-columns");
+  columns.style.setProperty("--atlas", `url(${shortAddress(value.picture)})`);
+  columns.style.setProperty("--columns", value.columns);
+  columns.style.setProperty("--rows", value.rows);
+  const legend = make("div", "inside-legend");
+  legend.append(scaleBar(value.legend, value.signed), make("span", "", value.legend.note));
   const large = make("div", "inside-large");
   large.setAttribute("aria-live", "polite");
   large.append(make("p", "hint", value.choose));
-  const columns = make("div", "inside-columns");
   const left = make("div");
-  left.append(grid, legend);
+  left.append(make("p", "inside-facts", `${value.count} · ${value.range}`), grid, readout, legend);
   columns.append(left, large);
-  root.replaceChildren(what, facts, columns);
-  chosen = null;
+  root.replaceChildren(columns, layTake(value));
+  // Drawn anew in another order, scale or language, or elsewhere in the picture: still enlarged.
+  const button = again === null ? null : grid.querySelector(`[data-channel="${again}"]`);
+  if (button) choose(button, again);
 };
-draw();
-watch("value", draw);
+
+watch("value", lay);
 watch("enlarged", () => {
   const enlarged = props.enlarged;
-  if (enlarged && chosen !== null) showEnlarged(enlarged.picture, enlarged.caption);
+  if (enlarged && enlarged.ticket === ticket && chosen !== null) showEnlarged(enlarged);
 });

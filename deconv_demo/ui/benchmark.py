@@ -1,0 +1,156 @@
+"""How fast the Look inside tab answers: ``python -m deconv_demo.ui.benchmark``.
+
+Serves the page on this computer, opens it in a headless Chromium on the same computer, and
+measures in the browser from a click until the picture that answers it is drawn. Needs the
+extra ``test`` (Playwright) and a Chromium; nothing of the page imports this.
+"""
+
+import argparse
+import os
+import shutil
+import statistics
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+# Both wait for the frame in which the decoded picture is on the screen.
+_CLICK = """([selector, ready]) => new Promise((done) => {
+    const start = performance.now();
+    const check = new Function("return " + ready);
+    const finish = () => requestAnimationFrame(() => setTimeout(
+        () => done((performance.now() - start) / 1000)));
+    const observer = new MutationObserver(() => {
+        const address = check();
+        if (!address) return;
+        observer.disconnect();
+        const picture = new Image();
+        picture.src = address;
+        picture.decode().then(finish);
+    });
+    observer.observe(document.body, { childList: true, subtree: true, attributes: true });
+    document.querySelector(selector).click();
+})"""
+_GRID = (
+    "document.querySelector('.inside-grid')?.ariaLabel.endsWith(' {layer}') && "
+    "getComputedStyle(document.querySelector('.inside-columns'))"
+    ".getPropertyValue('--atlas').slice(4, -1)"
+)
+_LARGE = "document.querySelector('.inside-large img.inside-enlarged')?.src"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure:
+    """One thing that a visitor waits for.
+
+    Attributes:
+        name: What is measured, for the table.
+        target: Seconds that it may take on two cores.
+        run: Does it once on a Playwright page that shows the tab, and returns seconds; takes
+            the number of the repetition as well.
+    """
+
+    name: str
+    target: float
+    run: Callable[[Any, int], float]
+
+
+def seconds_until(page: Any, selector: str, ready: str) -> float:
+    """Click and return the seconds until a picture is drawn.
+
+    Args:
+        page: Of Playwright.
+        selector: What is clicked.
+        ready: JavaScript that gives the address of the picture once it is there, else nothing.
+    """
+    return page.evaluate(_CLICK, [selector, ready])
+
+
+def _choose_layer(page: Any, repetition: int) -> float:
+    # Two blocks of 64 maps of 128 x 128 in turn.
+    layer = ("encoder.1.0", "encoder.1.1")[repetition % 2]
+    selector = f".network-node[data-layer='{layer}']"
+    return seconds_until(page, selector, _GRID.format(layer=layer))
+
+
+def _choose_large_layer(page: Any, repetition: int) -> float:
+    layer = ("encoder.0.0", "encoder.0.1")[repetition % 2]
+    selector = f".network-node[data-layer='{layer}']"
+    return seconds_until(page, selector, _GRID.format(layer=layer))
+
+
+def _enlarge(page: Any, repetition: int) -> float:
+    return seconds_until(page, f".inside-map:nth-child({repetition + 1})", _LARGE)
+
+
+MEASURES = (
+    Measure(name="layer chosen: 64 maps of 128 x 128", target=0.5, run=_choose_layer),
+    Measure(name="layer chosen: 32 maps of 256 x 256", target=0.5, run=_choose_large_layer),
+    Measure(name="channel clicked: enlarged, 256 x 256", target=0.25, run=_enlarge),
+)
+
+
+def measure(measures: Sequence[Measure], repetitions: int) -> dict[str, list[float]]:
+    """Serve the page, open the tab on its first example, and run each measure.
+
+    Returns:
+        Name of a measure to the seconds of each repetition, one more before them not counted.
+
+    Raises:
+        FileNotFoundError: There is no Chromium on the path.
+    """
+    executable = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if executable is None:
+        raise FileNotFoundError(f"no Chromium on the path (looked for {', '.join(BROWSERS)})")
+    from playwright.sync_api import sync_playwright
+
+    from deconv_demo.ui.page import build_page, launch_options
+
+    page = build_page()
+    options = {"prevent_thread_lock": True, "quiet": True, "server_name": "127.0.0.1"}
+    _, address, _ = page.launch(**{**launch_options(), **options})
+    try:
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(
+                executable_path=executable,
+                args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+            )
+            tab = browser.new_page(viewport={"width": 1280, "height": 800})
+            tab.goto(address)
+            tab.wait_for_selector("#scores tbody tr", timeout=120_000)
+            tab.click("#look-inside")
+            tab.wait_for_selector(".inside-map", timeout=120_000)
+            times = {
+                one.name: [one.run(tab, repetition) for repetition in range(repetitions + 1)][1:]
+                for one in measures
+            }
+            browser.close()
+    finally:
+        page.close(verbose=False)
+    return times
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print a table of seconds; 0 if every median is within its target, 1 if not."""
+    parser = argparse.ArgumentParser(prog="python -m deconv_demo.ui.benchmark")
+    parser.add_argument("--repetitions", type=int, default=12)
+    repetitions = parser.parse_args(arguments).repetitions
+    try:
+        times = measure(MEASURES, repetitions)
+    except (FileNotFoundError, ImportError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
+    print(f"{os.cpu_count()} cores, {repetitions} repetitions, load average {load}")
+    print(f"{'from the click to the picture':40} {'median':>8} {'worst':>8} {'target':>8}")
+    late = 0
+    for one in MEASURES:
+        median, worst = statistics.median(times[one.name]), max(times[one.name])
+        late += median > one.target
+        print(f"{one.name:40} {median:6.2f} s {worst:6.2f} s {one.target:6.2f} s")
+    return 1 if late else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,145 @@
+"""The feature maps of the chosen layer: all of them, one of them large, and to take along."""
+
+import logging
+import secrets
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from deconv_demo.ui import inspecting
+from deconv_demo.ui.inside_context import InsideContext
+from deconv_demo.ui.inside_grid import ORDERS, SCALES, GridOptions, enlarged_value, grid_value
+from deconv_demo.ui.inside_take import take_value, write_activations
+from deconv_demo.ui.inspecting import LayerView
+from deconv_demo.ui.language import Translations
+from deconv_demo.ui.workspace import Workspace, url_of
+from deconv_demo.weights import load_model
+
+log = logging.getLogger(__name__)
+
+_STATIC = Path(__file__).parent / "static"
+_SCRIPTS = ("inside.js", "inside_take.js")
+# No network is run for what is kept, so this need not wait for those who run one.
+QUIET = {"show_progress": "hidden", "api_visibility": "private"}
+MODEL_QUEUE = {**QUIET, "concurrency_id": "model", "concurrency_limit": 1}
+
+
+class MapsSection:
+    """The grid of maps.
+
+    Args:
+        context: What is chosen for all sections.
+        translations: Where the texts of components are registered.
+        missed: State that changes when what is asked for is no longer kept, so that the picture
+            is run again.
+    """
+
+    name = "inside.tab.maps"
+
+    def __init__(
+        self, context: InsideContext, translations: Translations, missed: gr.State
+    ) -> None:
+        self.context, self.translations, self.missed = context, translations, missed
+
+    def build(self) -> None:
+        """Lay the section out."""
+        with gr.Row(elem_classes="inside-options"):
+            self.scale = self._switch("scale", SCALES)
+            self.order = self._switch("order", ORDERS)
+        self.atlas = gr.HTML(
+            value=None,
+            enlarged=None,
+            file=None,
+            html_template='<div class="inside"></div>',
+            js_on_load="\n".join((_STATIC / name).read_text(encoding="utf-8") for name in _SCRIPTS),
+            elem_id="atlas",
+        )
+
+    def _switch(self, name: str, choices: tuple[str, ...]) -> gr.Radio:
+        return self.translations.named(
+            gr.Radio(
+                choices=list(choices),
+                value=choices[0],
+                scale=0,
+                min_width=280,
+                elem_id=f"maps-{name}",
+                elem_classes="switch",
+                container=False,
+            ),
+            label=f"inside.{name}",
+            choices=[(f"inside.{name}.{choice}", choice) for choice in choices],
+        )
+
+    @property
+    def options(self) -> list[gr.Radio]:
+        """What ``shown`` takes as scale and order."""
+        return [self.scale, self.order]
+
+    def shown(
+        self, workspace: Workspace, view: LayerView, scale: str, order: str, language: str
+    ) -> dict[str, Any]:
+        """Return the content of the grid."""
+        options = GridOptions(scale=scale, order=order)
+        grid = grid_value(view, options, language)
+        return {**grid, "take": take_value(workspace, view, options, language)}
+
+    def wire(self) -> None:
+        """Connect what happens inside the grid."""
+        chosen = [self.context.workspace, self.context.layer, self.context.corner]
+        self.atlas.pick(
+            self._enlarge,
+            [*chosen, *self.options, self.context.language],
+            [self.atlas, self.missed],
+            trigger_mode="always_last",
+            **QUIET,
+        )
+        self.atlas.take(self._take, chosen, self.atlas, **MODEL_QUEUE)
+
+    def _enlarge(
+        self,
+        request: gr.Request,
+        event: gr.EventData,
+        workspace: Workspace,
+        layer: str,
+        corner: tuple[int, int] | None,
+        scale: str,
+        order: str,
+        language: str,
+    ) -> tuple:
+        try:
+            visitor = str(request.session_hash)
+            activations = inspecting.kept_activations(visitor, workspace, corner)
+            if activations is None:
+                return gr.skip(), secrets.token_hex(4)
+            enlarged = enlarged_value(
+                inspecting.view_layer(workspace, layer, activations, corner),
+                load_model(workspace.task_id),
+                int(event.channel),
+                GridOptions(scale=scale, order=order),
+                language,
+            )
+            # The page tells by the ticket which of its questions this answers.
+            return gr.HTML(enlarged={**enlarged, "ticket": int(event.ticket)}), gr.skip()
+        except Exception:
+            log.exception("cannot enlarge a map of %r", layer)
+            return gr.skip(), gr.skip()
+
+    def _take(
+        self,
+        request: gr.Request,
+        event: gr.EventData,
+        workspace: Workspace,
+        layer: str,
+        corner: tuple[int, int] | None,
+    ) -> Any:
+        try:
+            visitor = str(request.session_hash)
+            activations = inspecting.activations_of(visitor, workspace, corner)
+            view = inspecting.view_layer(workspace, layer, activations, corner)
+            everything = activations if event.which == "all" else None
+            path = write_activations(workspace, view, everything, self.context.shelf)
+            return gr.HTML(file={"address": url_of(path), "name": path.name})
+        except Exception:
+            log.exception("cannot write activations of %r", layer)
+            return gr.skip()

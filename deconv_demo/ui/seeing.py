@@ -1,0 +1,282 @@
+"""What the pixel section shows: fields as heat over the picture, and units projected back."""
+
+import math
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from deconv_demo import images
+from deconv_demo.atlas import colourise, limit_of
+from deconv_demo.inspection import order_by_energy
+from deconv_demo.layers import receptive_window
+from deconv_demo.receptive import effective_field, effective_reach, project_unit, reach_window
+from deconv_demo.ui import inspecting
+from deconv_demo.ui.activations import Activations
+from deconv_demo.ui.workspace import Workspace
+from deconv_demo.weights import load_model
+
+# Heat is shown over this many decibels below the strongest pixel.
+RANGE_DB = 60
+# Projections are shown with at least so much of the picture around them.
+SMALLEST_PATCH = 24
+Window = tuple[range, range]
+_CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
+
+
+def pictures_value(
+    workspace: Workspace,
+    corner: tuple[int, int] | None,
+    activations: Activations,
+    layer_name: str | None,
+) -> dict[str, Any]:
+    """Return the two pictures to click on, and the strongest map of the chosen layer."""
+    image = inspecting.run_inputs(workspace, corner)[0]
+    layers = {facts.name: facts for facts in inspecting.layers_of(workspace)}
+    name = layer_name if layer_name in layers else next(iter(layers))
+    maps = inspecting.view_layer(workspace, name, activations, corner).maps
+    return {
+        "state": state_of(workspace, corner, name),
+        "input": _url(image),
+        "output": _url(activations.restored),
+        "size": _size(image),
+        "output_size": _size(activations.restored),
+        "range_db": RANGE_DB,
+        "layer": name,
+        "channels": len(maps),
+        "map": map_value(workspace, corner, activations, name, order_by_energy(maps)[0]),
+    }
+
+
+def state_of(workspace: Workspace, corner: tuple[int, int] | None, layer_name: str | None) -> str:
+    """Return what tells one ``pictures_value`` from another."""
+    box = inspecting.box_of(workspace, corner)
+    facts = (workspace.task_id, str(workspace.given), box, workspace.facts.get("sigma"))
+    return f"{hash(facts):x} {layer_name}"
+
+
+def map_value(
+    workspace: Workspace,
+    corner: tuple[int, int] | None,
+    activations: Activations,
+    layer_name: str,
+    channel: int,
+) -> dict[str, Any]:
+    """Return one map, and its strongest unit.
+
+    Raises:
+        ValueError: There is no such layer or channel.
+    """
+    maps = inspecting.view_layer(workspace, layer_name, activations, corner).maps
+    if not 0 <= channel < len(maps):
+        raise ValueError(f"{layer_name} has {len(maps)} channels, not {channel}")
+    values, signed = maps[channel], bool((maps < 0).any())
+    # Not at the border, where what a unit sees is cut off.
+    margin = min(values.shape) // 8
+    inner = values[margin : values.shape[0] - margin, margin : values.shape[1] - margin]
+    row, column = divmod(int(inner.argmax()), inner.shape[1])
+    pixels = colourise(values, signed=signed, limit=limit_of(values) or 1.0)
+    return {
+        "layer": layer_name,
+        "channel": channel,
+        "picture": inspecting.data_url(pixels),
+        "size": [values.shape[1], values.shape[0]],
+        "signed": signed,
+        "strongest": {"row": row + margin, "column": column + margin},
+    }
+
+
+def field_value(
+    workspace: Workspace, corner: tuple[int, int] | None, row: int, column: int
+) -> dict[str, Any]:
+    """Return what an output pixel sees, as heat over the picture that went in.
+
+    Raises:
+        ValueError: The output has no such pixel.
+    """
+    model = load_model(workspace.task_id)
+    image, *others = inspecting.run_inputs(workspace, corner)
+    scale = getattr(model, "scale", 1)
+    window = receptive_window(model, _last_layer(model), image, *others, row=row, column=column)
+    rows, columns = _cut_for([window], image, model.size_multiple)
+    field = torch.zeros(image.shape[-2:])
+    field[rows, columns] = effective_field(
+        model,
+        [image[..., rows, columns], *others],
+        row=row - scale * rows.start,
+        column=column - scale * columns.start,
+    )
+    centre = (row // scale, column // scale)
+    return {
+        "kind": "field",
+        "at": {"row": row, "column": column},
+        "heat": _heat(field, image),
+        "window": _ends(window),
+        **_spread(field, centre),
+    }
+
+
+def reach_value(
+    workspace: Workspace, corner: tuple[int, int] | None, row: int, column: int
+) -> dict[str, Any]:
+    """Return what an input pixel touches, as heat over the picture that came out.
+
+    Raises:
+        ValueError: The picture has no such pixel.
+    """
+    model = load_model(workspace.task_id)
+    image, *others = inspecting.run_inputs(workspace, corner)
+    height, width = image.shape[-2:]
+    if not (0 <= row < height and 0 <= column < width):
+        raise ValueError(f"the picture is {height} rows of {width}, not ({row}, {column})")
+    scale, last = getattr(model, "scale", 1), _last_layer(model)
+    window = reach_window(model, last, image, *others, row=row, column=column)
+    ends = [
+        receptive_window(model, last, image, *others, row=r, column=c)
+        for r, c in ((window[0][0], window[1][0]), (window[0][-1], window[1][-1]))
+    ]
+    rows, columns = _cut_for(ends, image, model.size_multiple)
+    part = image[..., rows, columns]
+    reach = torch.zeros(scale * height, scale * width)
+    reach[_scaled(rows, scale), _scaled(columns, scale)] = effective_reach(
+        model, [part, *others], row=row - rows.start, column=column - columns.start
+    )
+    with torch.no_grad():
+        under = model(image, *others) if scale == 1 else _nearest(image, scale)
+    centre = (scale * row + scale // 2, scale * column + scale // 2)
+    return {
+        "kind": "reach",
+        "at": {"row": row, "column": column},
+        "heat": _heat(reach, under),
+        "window": _ends(window),
+        **_spread(reach, centre),
+    }
+
+
+def projection_value(
+    workspace: Workspace,
+    corner: tuple[int, int] | None,
+    layer_name: str,
+    *,
+    channel: int,
+    row: int,
+    column: int,
+) -> dict[str, Any]:
+    """Return what a unit answers to: picture, deconvnet and gradient, cut to what it sees.
+
+    Raises:
+        ValueError: There is no such layer or unit.
+    """
+    model = load_model(workspace.task_id)
+    inputs = inspecting.run_inputs(workspace, corner)
+    unit = {"channel": channel, "row": row, "column": column}
+    window = receptive_window(model, layer_name, *inputs, row=row, column=column)
+    deconvnet, gradient = (
+        project_unit(model, inputs, layer_name, **unit, deconvnet=way) for way in (True, False)
+    )
+    rows, columns = (
+        _patch(side, length)
+        for side, length in zip(_felt(deconvnet, gradient), inputs[0].shape[-2:], strict=True)
+    )
+    return {
+        "layer": layer_name,
+        **unit,
+        "patch": _url(inputs[0][..., rows, columns]),
+        "deconvnet": _signed_url(deconvnet[:, rows, columns]),
+        "gradient": _signed_url(gradient[:, rows, columns]),
+        "size": [columns.stop - columns.start, rows.stop - rows.start],
+        "sees": [len(window[1]), len(window[0])],
+        "silent": not bool(deconvnet.any()),
+    }
+
+
+@lru_cache(maxsize=8)
+def _last_layer(model: nn.Module) -> str:
+    """The layer that makes the correction: where its window ends, the network sees nothing."""
+    return [name for name, module in model.named_modules() if isinstance(module, _CONVOLUTIONS)][-1]
+
+
+def _cut_for(windows: list[Window], image: Tensor, multiple: int) -> tuple[slice, slice]:
+    """The part of the picture outside of which nothing matters, on the grid of the strides."""
+    parts = []
+    for axis in (0, 1):
+        first = min(window[axis][0] for window in windows)
+        last = max(window[axis][-1] for window in windows)
+        start = max(0, first // multiple * multiple)
+        stop = min(image.shape[-2 + axis], -(-(last + 1) // multiple) * multiple)
+        parts.append(slice(start, stop))
+    return parts[0], parts[1]
+
+
+def _spread(values: Tensor, centre: tuple[int, int]) -> dict[str, Any]:
+    """Share of the pixel itself, and half sides of the squares that hold half and 95 %."""
+    rows, columns = (
+        torch.arange(length) - at for length, at in zip(values.shape, centre, strict=True)
+    )
+    distance = torch.maximum(rows.abs()[:, None], columns.abs()[None, :])
+    by_distance = torch.bincount(distance.flatten(), weights=values.flatten().double())
+    shares = by_distance.cumsum(0) / by_distance.sum().clamp(min=torch.finfo().tiny)
+    return {
+        "half": int((shares < 0.5).sum()),
+        "most": int((shares < 0.95).sum()),
+        "own": float(shares[0]),
+    }
+
+
+def _heat(values: Tensor, image: Tensor) -> str:
+    """Colours for strong values over a dim grey picture."""
+    strength = values / values.max().clamp(min=torch.finfo().tiny)
+    decibels = 20 * strength.clamp(min=10 ** (-RANGE_DB / 20)).log10()
+    share = (decibels / RANGE_DB + 1).numpy()
+    colour = colourise(share, signed=False, limit=1.0).astype(np.float32)
+    grey = images.to_uint8(image).astype(np.float32).mean(axis=2, keepdims=True) * 0.6
+    cover = np.where(share > 0, 0.35 + 0.65 * share, 0)[..., None]
+    return inspecting.data_url((grey * (1 - cover) + colour * cover).astype(np.uint8))
+
+
+def _signed_url(values: Tensor) -> str:
+    limit = float(values.abs().max()) or 1.0
+    return _url((values / limit / 2 + 0.5).unsqueeze(0))
+
+
+def _felt(*projections: Tensor) -> Window:
+    """Rows and columns in which a projection is at least a fiftieth of its strongest value."""
+    strong = sum(
+        (projection.abs() > projection.abs().max() / 50).any(dim=0) for projection in projections
+    )
+    sides = [strong.any(dim=1 - axis).nonzero().flatten() for axis in (0, 1)]
+    rows, columns = (
+        range(int(side[0]), int(side[-1]) + 1) if len(side) else range(1) for side in sides
+    )
+    return rows, columns
+
+
+def _patch(side: range, length: int) -> slice:
+    missing = max(0, SMALLEST_PATCH - len(side))
+    start, stop = side[0] - missing // 2, side[-1] + 1 + math.ceil(missing / 2)
+    return slice(max(0, start), min(length, stop))
+
+
+def _nearest(image: Tensor, scale: int) -> Tensor:
+    return image.repeat_interleave(scale, -1).repeat_interleave(scale, -2)
+
+
+def _scaled(part: slice, scale: int) -> slice:
+    return slice(scale * part.start, scale * part.stop)
+
+
+def _ends(window: Window) -> dict[str, list[int]]:
+    return {
+        name: [side.start, side.stop]
+        for name, side in zip(("rows", "columns"), window, strict=True)
+    }
+
+
+def _size(image: Tensor) -> list[int]:
+    return [image.shape[-1], image.shape[-2]]
+
+
+def _url(image: Tensor) -> str:
+    return inspecting.data_url(images.to_uint8(image))

@@ -1,0 +1,230 @@
+// One transposed convolution under the lens: its kernels, its stamp, its overlap and the meter.
+let picked = { layer: null, source: null, target: null };
+let measuredFor = null;
+
+// What is asked for with every look, see inside_parts.js.
+function lookWith() {
+  return { ...picked, followed: props.value ? (props.value.followed ?? null) : null };
+}
+const lookAt = (changes) => {
+  picked = { ...picked, ...changes };
+  panel().setAttribute("aria-busy", "true");
+  trigger("look", { have: null, ...lookWith() });
+};
+
+const layerChoice = (value) => {
+  const row = make("div", "panel-choice");
+  row.setAttribute("role", "group");
+  row.setAttribute("aria-label", say("layer"));
+  for (const name of value.layers) {
+    const node = button(name, "", () => lookAt({ layer: name, source: null, target: null }));
+    node.setAttribute("aria-pressed", String(name === value.layer));
+    row.append(node);
+  }
+  return row;
+};
+
+const kernelGrid = (value) => {
+  const grid = make("div", "lens-kernels");
+  grid.style.setProperty("--atlas", `url(${value.kernels.picture})`);
+  grid.style.setProperty("--columns", value.kernels.columns);
+  grid.style.setProperty("--rows", value.kernels.rows);
+  const tiles = Array.from({ length: value.targets }, (_, target) => {
+    const tile = button("", "lens-kernel", () => lookAt({ target }));
+    tile.title = say("kernel.of", { source: value.source, target });
+    tile.setAttribute("aria-label", tile.title);
+    tile.setAttribute("aria-pressed", String(target === value.target));
+    tile.tabIndex = target === value.target ? 0 : -1;
+    tile.style.setProperty("--column", target % value.kernels.columns);
+    tile.style.setProperty("--row", Math.floor(target / value.kernels.columns));
+    return tile;
+  });
+  grid.append(...tiles);
+  grid.addEventListener("keydown", (event) => {
+    const here = tiles.indexOf(document.activeElement);
+    const perRow = tiles.filter((tile) => tile.offsetTop === tiles[0].offsetTop).length;
+    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: perRow, ArrowUp: -perRow }[event.key];
+    if (here < 0 || !step || !tiles[here + step]) return;
+    event.preventDefault();
+    tiles[here].tabIndex = -1;
+    tiles[here + step].tabIndex = 0;
+    tiles[here + step].focus();
+  });
+  return grid;
+};
+
+const channelSlider = (key, value, count, choose) => {
+  const label = make("label", "pixel-channel");
+  const slider = make("input");
+  const number = make("output", "", String(value));
+  Object.assign(slider, { type: "range", min: 0, max: count - 1, step: 1 });
+  slider.value = value;
+  slider.addEventListener("input", () => (number.textContent = slider.value));
+  slider.addEventListener("change", () => choose(Number(slider.value)));
+  label.append(make("span", "", say(key)), slider, number);
+  return label;
+};
+
+const table = (rows, className, cell) => {
+  const node = make("table", className);
+  const body = make("tbody");
+  for (const row of rows) {
+    const line = make("tr");
+    line.append(...row.map(cell));
+    body.append(line);
+  }
+  node.append(body);
+  return node;
+};
+const stampTable = (value) =>
+  table(value.stamp, "lens-stamp", ({ value: number, colour }) => {
+    const cell = make("td", "", number.toFixed(2));
+    const [red, green, blue] = colour;
+    cell.style.background = `rgb(${colour.join(" ")})`;
+    cell.style.color = 0.3 * red + 0.59 * green + 0.11 * blue > 140 ? "#111" : "#fff";
+    return cell;
+  });
+const overlapTable = (overlap) => {
+  const most = Math.max(...overlap.counts.flat());
+  return table(overlap.counts, "lens-overlap", (count) => {
+    const cell = make("td", "", String(count));
+    cell.style.setProperty("--share", `${(count / most) * 100}%`);
+    return cell;
+  });
+};
+
+const METER_RANGE = 45;
+const meterRow = (name, reading, twin) => {
+  const row = make("tr", twin ? "twin" : "");
+  const track = make("td", "lens-track");
+  const place = (number) => `${(Math.min(Math.max(number + 5, 0), METER_RANGE) / METER_RANGE) * 100}%`;
+  if (reading !== null) {
+    const bar = make("i");
+    bar.style.left = place(Math.min(reading, 0));
+    bar.style.right = `calc(100% - ${place(Math.max(reading, 0))})`;
+    track.append(bar);
+  }
+  const name_cell = make("th", "", name);
+  name_cell.scope = "row";
+  const shown = reading === null ? say("too_small") : `${reading < 0 ? "−" : ""}${Math.abs(reading).toFixed(1)} dB`;
+  row.append(name_cell, track, make("td", "number", shown));
+  return row;
+};
+
+const spectrumFigure = (source, caption, period) => {
+  const box = make("div", "lens-spectrum");
+  box.append(picture(source, caption));
+  for (let row = 0; row < period; row += 1)
+    for (let column = 0; column < period; column += 1) {
+      if (!row && !column) continue;
+      const ring = make("i");
+      // Zero frequency stands in the middle, and what leaves on one side comes in on the other.
+      ring.style.left = `${(((column / period + 0.5) % 1) * 100).toFixed(2)}%`;
+      ring.style.top = `${(((row / period + 0.5) % 1) * 100).toFixed(2)}%`;
+      box.append(ring);
+    }
+  return figure(box, caption);
+};
+
+const showMeter = () => {
+  const place = panel().querySelector(".lens-meter");
+  const value = props.value;
+  if (!place || !value.layer) return;
+  const meter = props.meter && props.meter.measured === value.measured ? props.meter : null;
+  if (!meter) {
+    place.replaceChildren(make("p", "panel-hint", say("measuring")));
+    return;
+  }
+  const body = make("tbody");
+  const { readings, stride, period } = meter;
+  const heading = (text) => {
+    const row = make("tr", "heading");
+    const cell = make("th", "", text);
+    cell.colSpan = 3;
+    row.append(cell);
+    return row;
+  };
+  body.append(
+    heading(say("meter.maps", { stride })),
+    meterRow(say("meter.before"), readings.before),
+    meterRow(say("meter.after"), readings.after),
+    meterRow(say("meter.after_twin"), readings.after_twin, true),
+    heading(say("meter.pictures", { period })),
+    meterRow(say(meter.scale > 1 ? "meter.given_bicubic" : "meter.given"), readings.given),
+    meterRow(say("meter.restored"), readings.restored),
+    meterRow(say("meter.restored_twin"), readings.restored_twin, true),
+  );
+  const readout = make("table", "lens-readings");
+  readout.append(body);
+  const pictures = make("div", "lens-pictures");
+  pictures.append(
+    figure(picture(meter.details[0], say("meter.restored")), say("meter.restored"), say("detail")),
+    figure(picture(meter.details[1], say("meter.restored_twin")), say("meter.restored_twin"), say("detail")),
+  );
+  if (meter.spectra)
+    pictures.append(
+      spectrumFigure(meter.spectra[0], say("spectrum"), period),
+      spectrumFigure(meter.spectra[1], say("spectrum.twin"), period),
+    );
+  const left = make("div");
+  left.append(readout, make("p", "panel-fine", say("meter.neutral")));
+  const right = make("div");
+  right.append(pictures, make("p", "panel-fine", say("spectrum.note")));
+  const columns = make("div", "lens-columns");
+  columns.append(left, right);
+  place.replaceChildren(columns);
+};
+
+const draw = () => {
+  const root = panel();
+  if (!root) return;
+  root.removeAttribute("aria-busy");
+  if (isMissing(root)) return;
+  const value = props.value;
+  picked = { layer: value.layer, source: value.source, target: value.target };
+  const stamp = make("div");
+  const landing = { stride: value.stride, padding: value.padding, size: value.kernel_size[0] };
+  stamp.append(stampTable(value));
+  const maps = make("div", "lens-maps");
+  const size = (map) => `${map.size[0]} × ${map.size[1]}`;
+  const before = figure(
+    picture(value.before.picture, say("before", value)), say("before", value), size(value.before));
+  const after = figure(
+    picture(value.after.picture, say("after", value)), say("after", value), size(value.after));
+  before.append(channelSlider("source", value.source, value.sources, (source) => lookAt({ source })));
+  after.append(channelSlider("target", value.target, value.targets, (target) => lookAt({ target })));
+  const stampBox = figure(stamp, say("stamp"), `${value.kernel_size.join(" × ")}`);
+  stampBox.append(make("p", "panel-fine", say("stamp.note", landing)));
+  maps.append(before, stampBox, after);
+  const overlaps = make("div", "lens-overlaps");
+  value.overlap.forEach((overlap, twin) => {
+    const name = say(twin ? "overlap.twin" : "overlap.layer", overlap);
+    const box = figure(overlapTable(overlap), name);
+    box.append(make("p", "lens-ratio", say("ratio", { ratio: overlap.ratio.toFixed(2) })));
+    overlaps.append(box);
+  });
+  root.replaceChildren(
+    make("p", "panel-what", say("what")),
+    layerChoice(value),
+    make("h4", "", say("title.maps", value)),
+    maps,
+    make("h4", "", say("title.kernels", value)),
+    kernelGrid(value),
+    legend(true, say("legend.negative"), say("legend.zero"), say("legend.positive")),
+    make("h4", "", say("title.overlap")),
+    make("p", "panel-what", say("what.overlap")),
+    overlaps,
+    make("h4", "", say("title.meter")),
+    make("p", "panel-what", say("what.meter")),
+    make("div", "lens-meter"),
+  );
+  showMeter();
+  if (measuredFor !== value.measured) {
+    measuredFor = value.measured;
+    trigger("measure", { layer: value.layer });
+  }
+};
+draw();
+watch("value", draw);
+watch("words", draw);
+watch("meter", showMeter);

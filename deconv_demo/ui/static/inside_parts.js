@@ -1,0 +1,126 @@
+// What the panels of the Look inside tab share. Stands before the script of each of them.
+const make = (tag, className, text) => {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  if (text !== undefined) node.textContent = text;
+  return node;
+};
+// The sentence of a key in the language of the page, with its placeholders filled in.
+const say = (key, values = {}) =>
+  (props.words[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => values[name]);
+const panel = () => element.querySelector(".inside-panel");
+const decibels = (number) => (number === null ? "∞ dB" : `${number.toFixed(2)} dB`);
+
+const button = (label, className, act) => {
+  const node = make("button", className, label);
+  node.type = "button";
+  node.addEventListener("click", act);
+  return node;
+};
+const picture = (source, alt, className) => {
+  const node = make("img", className);
+  node.src = source;
+  node.alt = alt;
+  node.draggable = false;
+  return node;
+};
+const figure = (content, caption, note) => {
+  const node = make("figure");
+  const below = make("figcaption", "", caption);
+  if (note !== undefined) below.append(make("small", "", note));
+  node.append(below, content);
+  return node;
+};
+const legend = (signed, left, middle, right) => {
+  const node = make("p", "panel-legend");
+  node.append(make("span", "", left), make("i", signed ? "signed" : "unsigned"));
+  if (middle) node.append(make("span", "", middle));
+  node.append(make("span", "", right));
+  return node;
+};
+
+// Which row and column of a picture of height rows and width columns lies under the pointer.
+const placeOn = (node, event, height, width) => {
+  const box = node.getBoundingClientRect();
+  const along = (at, start, length, count) =>
+    Math.min(Math.max(Math.floor(((at - start) / length) * count), 0), count - 1);
+  return {
+    row: along(event.clientY, box.top, box.height, height),
+    column: along(event.clientX, box.left, box.width, width),
+  };
+};
+// A picture on which a pixel is chosen by click, tap or the arrow keys.
+const clickable = (image, label, height, width, start, choose) => {
+  const node = make("div", "panel-target");
+  node.tabIndex = 0;
+  node.setAttribute("role", "button");
+  node.setAttribute("aria-label", label);
+  const cross = make("i", "panel-cross");
+  let at = start;
+  const mark = () => {
+    cross.hidden = !at;
+    if (!at) return;
+    cross.style.left = `${((at.column + 0.5) / width) * 100}%`;
+    cross.style.top = `${((at.row + 0.5) / height) * 100}%`;
+  };
+  mark();
+  node.append(image, cross);
+  const move = (place) => {
+    at = place;
+    mark();
+    choose(at);
+  };
+  node.addEventListener("click", (event) => move(placeOn(image, event, height, width)));
+  node.addEventListener("keydown", (event) => {
+    const steps = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+    const step = steps[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const pace = event.shiftKey ? 8 : 1;
+    const from = at || { row: height >> 1, column: width >> 1 };
+    move({
+      row: Math.min(Math.max(from.row + step[0] * pace, 0), height - 1),
+      column: Math.min(Math.max(from.column + step[1] * pace, 0), width - 1),
+    });
+  });
+  return node;
+};
+// A frame drawn over a picture of height rows and width columns; ranges end before their end.
+const frame = (rows, columns, height, width) => {
+  const node = make("i", "panel-frame");
+  const share = (value, whole) => `${(Math.min(Math.max(value, 0), whole) / whole) * 100}%`;
+  node.style.left = share(columns[0], width);
+  node.style.top = share(rows[0], height);
+  node.style.right = share(width - columns[1], width);
+  node.style.bottom = share(height - rows[1], height);
+  return node;
+};
+
+// Nothing to draw, or a sentence on what is wrong, instead of the panel.
+const isMissing = (root) => {
+  const value = props.value;
+  if (value && !value.problem && !value.none) return false;
+  const sentence = !value
+    ? say("waiting")
+    : value.problem
+      ? value.problem[props.words.language]
+      : say("none");
+  root.replaceChildren(make("p", value && value.problem ? "panel-problem" : "panel-hint", sentence));
+  return true;
+};
+// What is shown is asked for when it is looked at, not before; whenever the panel comes into
+// sight, because the picture may be another one since.
+let outOfDate = true;
+const lookWhenSeen = () => {
+  const seen = element.getClientRects().length > 0;
+  if (!seen) outOfDate = true;
+  if (!seen || !outOfDate) return;
+  outOfDate = false;
+  const more = typeof lookWith === "function" ? lookWith() : {};
+  trigger("look", { have: props.value ? (props.value.state ?? null) : null, ...more });
+};
+new ResizeObserver(lookWhenSeen).observe(element);
+watch("stale", () => {
+  outOfDate = true;
+  lookWhenSeen();
+});

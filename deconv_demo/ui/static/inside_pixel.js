@@ -1,0 +1,171 @@
+// What one pixel sees: two pictures to click on, heat over the other one; and below, a unit of a
+// feature map projected back to the picture.
+let askedFor = null; // state that the first field was asked for
+let askedUnit = null;
+
+const pixelAt = ({ row, column }) => say("place", { row, column });
+const sidesText = (value) => {
+  const [rows, columns] = [value.window.rows, value.window.columns];
+  return `${columns[1] - columns[0]} × ${rows[1] - rows[0]}`;
+};
+
+const numbersOf = (pairs) => {
+  const list = make("dl", "panel-numbers");
+  for (const [name, number, note] of pairs) {
+    const pair = make("div");
+    const shown = make("dd", "", number);
+    if (note) shown.append(make("small", "", note));
+    pair.append(make("dt", "", name), shown);
+    list.append(pair);
+  }
+  return list;
+};
+
+const current = (name) => {
+  const one = props[name];
+  return one && props.value && one.state === props.value.state ? one : null;
+};
+
+const showSeen = () => {
+  const place = panel().querySelector(".pixel-pair");
+  const value = props.value;
+  if (!place || !value.input) return;
+  const kept = props.seen && props.seen.state.split(" ")[0] === value.state.split(" ")[0];
+  const seen = kept ? props.seen : null;
+  const field = seen && seen.kind === "field" ? seen : null;
+  const reach = seen && seen.kind === "reach" ? seen : null;
+  place.removeAttribute("aria-busy");
+  const ask = (kind) => (at) => {
+    panel().querySelector(".pixel-pair").setAttribute("aria-busy", "true");
+    trigger(kind === "field" ? "field" : "reach", { ...at, state: value.state });
+  };
+  const focused = document.activeElement?.dataset?.side;
+  const target = (side, source, size, at, heat, kind) => {
+    const label = say(side === "input" ? "click.input" : "click.output");
+    const image = picture(heat ? heat.heat : source, label);
+    const node = clickable(image, label, size[1], size[0], at, ask(kind));
+    node.dataset.side = side;
+    if (heat) node.append(frame(heat.window.rows, heat.window.columns, size[1], size[0]));
+    return node;
+  };
+  const left = target("input", value.input, value.size, reach && reach.at, field, "reach");
+  const right = target("output", value.output, value.output_size, field && field.at, reach, "field");
+  place.replaceChildren(
+    figure(left, say("input"), say("click.input")),
+    figure(right, say("output"), say("click.output")),
+  );
+  if (focused) place.querySelector(`[data-side=${focused}]`).focus({ preventScroll: true });
+  const below = panel().querySelector(".pixel-numbers");
+  if (!seen) {
+    below.replaceChildren(make("p", "panel-hint", say("measuring")));
+    return;
+  }
+  const kind = seen.kind;
+  below.replaceChildren(
+    make("p", "pixel-said", say(`said.${kind}`, { place: pixelAt(seen.at) })),
+    legend(false, say("legend.low", { range: value.range_db }), "", say("legend.high")),
+    numbersOf([
+      [say(`theory.${kind}`), `${sidesText(seen)}`, say("pixels")],
+      [say("half"), `± ${seen.half}`, say("pixels")],
+      [say("most"), `± ${seen.most}`, say("pixels")],
+      [say("own"), `${(seen.own * 100).toFixed(0)} %`],
+    ]),
+  );
+};
+
+const askUnit = (at) => {
+  const map = current("map") || props.value.map;
+  panel().querySelector(".pixel-projections")?.setAttribute("aria-busy", "true");
+  trigger("unit", { ...at, channel: map.channel, state: props.value.state });
+};
+
+const showMap = () => {
+  const place = panel().querySelector(".pixel-map");
+  if (!place || !props.value.map) return;
+  const value = props.value;
+  const map = current("map") || value.map;
+  const shown = current("projection");
+  const at = shown && shown.channel === map.channel ? shown : null;
+  const label = say("unit.click", { layer: map.layer, channel: map.channel });
+  const target = clickable(picture(map.picture, label), label, map.size[1], map.size[0], at, askUnit);
+  const chooser = make("label", "pixel-channel");
+  const slider = make("input");
+  const number = make("output", "", String(map.channel));
+  Object.assign(slider, { type: "range", min: 0, max: value.channels - 1, step: 1 });
+  slider.value = map.channel;
+  slider.addEventListener("input", () => {
+    number.textContent = slider.value;
+    trigger("channel", { channel: Number(slider.value), state: value.state });
+  });
+  chooser.append(make("span", "", say("channel")), slider, number);
+  const old = place.querySelector("input");
+  if (old && old === document.activeElement) {
+    // The slider in use stays the same node, or the drag would end.
+    place.querySelector("figure").replaceWith(figure(target, label));
+    return;
+  }
+  place.replaceChildren(figure(target, label), chooser);
+};
+
+const showProjection = () => {
+  const place = panel().querySelector(".pixel-projections");
+  if (!place || !props.value.map) return;
+  const shown = current("projection");
+  if (!shown) return;
+  place.removeAttribute("aria-busy");
+  place.replaceChildren(
+    figure(picture(shown.patch, say("patch")), say("patch"), `${shown.size[0]} × ${shown.size[1]}`),
+    figure(picture(shown.deconvnet, say("deconvnet")), say("deconvnet"), say("deconvnet.note")),
+    figure(picture(shown.gradient, say("gradient")), say("gradient"), say("gradient.note")),
+  );
+  const [width, height] = shown.sees;
+  const where = { ...shown, place: pixelAt(shown), width, height };
+  const said = say(shown.silent ? "unit.silent" : "unit.said", where);
+  panel().querySelector(".pixel-unit").textContent = said;
+  const cross = panel().querySelector(".pixel-map .panel-cross");
+  if (cross && cross.hidden) showMap();
+};
+
+const draw = () => {
+  const root = panel();
+  if (!root) return;
+  if (isMissing(root)) return;
+  const value = props.value;
+  const pair = make("div", "pixel-pair");
+  const columns = make("div", "pixel-units");
+  columns.append(make("div", "pixel-map"), make("div", "pixel-projections"));
+  root.replaceChildren(
+    make("p", "panel-what", say("what")),
+    make("h4", "", say("title.field")),
+    pair,
+    make("div", "pixel-numbers"),
+    make("h4", "", say("title.unit", { layer: value.layer })),
+    make("p", "panel-what", say("what.unit")),
+    columns,
+    make("p", "panel-fine pixel-unit", ""),
+  );
+  showSeen();
+  showMap();
+  showProjection();
+  // The page opens with an answer, not with empty boxes: first the middle, then a unit.
+  const picture_key = value.state.split(" ")[0];
+  const [width, height] = value.output_size;
+  if (askedFor !== picture_key) {
+    askedFor = picture_key;
+    trigger("field", { row: height >> 1, column: width >> 1, state: value.state });
+  }
+  if (askedUnit !== value.state) {
+    askedUnit = value.state;
+    askUnit(value.map.strongest);
+  }
+};
+draw();
+watch("value", draw);
+watch("words", draw);
+watch("seen", showSeen);
+watch("map", () => {
+  showMap();
+  const map = current("map");
+  if (map) askUnit(map.strongest);
+});
+watch("projection", showProjection);

@@ -1,0 +1,309 @@
+// Surgery: what is switched off here goes to the server as one list of edits; what comes back is
+// the output. Edits live in this page and are kept from layer to layer of one picture.
+let edits = { channels: {}, skips: {}, blocks: {} };
+let brush = 0;
+let gain = 4;
+let subject = null;
+let ranked = null; // layer that the ranking shown belongs to
+let ranking = false;
+
+const shownFactor = (factor) => (factor === undefined ? 1 : factor);
+const factorText = (factor) => (factor === 0 ? say("off") : `× ${factor}`);
+const operate = () => {
+  panel().querySelector(".surgery-result")?.setAttribute("aria-busy", "true");
+  trigger("operate", { edits });
+};
+const set = (group, name, factor) => {
+  if (factor === 1) delete group[name];
+  else group[name] = factor;
+};
+const channelEdits = () => (edits.channels[props.value.layer] ??= {});
+const tidy = () => {
+  for (const layer of Object.keys(edits.channels))
+    if (!Object.keys(edits.channels[layer]).length) delete edits.channels[layer];
+};
+
+const toggleOf = (group, name, label, className) => {
+  const node = button("", className, () => {
+    set(group(), name, shownFactor(group()[name]) === brush ? 1 : brush);
+    node.refresh();
+    tidy();
+    showCount();
+    operate();
+  });
+  const badge = make("b");
+  node.append(make("span", "", label), badge);
+  node.refresh = () => {
+    const factor = shownFactor(group()[name]);
+    node.setAttribute("aria-pressed", String(factor !== 1));
+    node.classList.toggle("off", factor === 0);
+    badge.textContent = factor === 1 ? "" : factorText(factor);
+  };
+  node.refresh();
+  return node;
+};
+const refreshAll = () => {
+  for (const node of panel().querySelectorAll("[aria-pressed]")) node.refresh?.();
+  showCount();
+};
+const showCount = () => {
+  const channels = Object.values(edits.channels).reduce((n, one) => n + Object.keys(one).length, 0);
+  const skips = Object.keys(edits.skips).length;
+  const blocks = Object.keys(edits.blocks).length;
+  const node = panel().querySelector(".surgery-count");
+  if (node) node.textContent = say("count", { channels, skips, blocks });
+  const reset = panel().querySelector(".surgery-reset");
+  if (reset) reset.disabled = channels + skips + blocks === 0;
+};
+
+const channelGrid = (value) => {
+  const grid = make("div", "surgery-grid");
+  grid.style.setProperty("--atlas", `url(${value.atlas.picture})`);
+  grid.style.setProperty("--columns", value.atlas.columns);
+  grid.style.setProperty("--rows", value.atlas.rows);
+  const tiles = Array.from({ length: value.channels }, (_, channel) => {
+    const tile = toggleOf(channelEdits, channel, String(channel), "surgery-tile");
+    tile.setAttribute("aria-label", say("channel", { channel }));
+    tile.style.setProperty("--column", channel % value.atlas.columns);
+    tile.style.setProperty("--row", Math.floor(channel / value.atlas.columns));
+    tile.dataset.channel = channel;
+    tile.tabIndex = channel === 0 ? 0 : -1;
+    return tile;
+  });
+  grid.append(...tiles);
+  // One stop for the Tab key; the arrow keys walk through the grid.
+  grid.addEventListener("keydown", (event) => {
+    const here = tiles.indexOf(document.activeElement);
+    if (here < 0) return;
+    const perRow = tiles.filter((tile) => tile.offsetTop === tiles[0].offsetTop).length;
+    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: perRow, ArrowUp: -perRow }[event.key];
+    if (!step || !tiles[here + step]) return;
+    event.preventDefault();
+    tiles[here].tabIndex = -1;
+    tiles[here + step].tabIndex = 0;
+    tiles[here + step].focus();
+  });
+  return grid;
+};
+
+const brushRow = () => {
+  const row = make("label", "surgery-brush");
+  const slider = make("input");
+  const shown = make("output", "", factorText(brush));
+  Object.assign(slider, { type: "range", min: 0, max: 2, step: 0.1, value: brush });
+  slider.addEventListener("input", () => {
+    // At 1 a click would change nothing.
+    brush = Math.round(Number(slider.value) * 10) / 10;
+    shown.textContent = brush === 1 ? say("as_trained") : factorText(brush);
+  });
+  row.append(make("span", "", say("brush")), slider, shown);
+  return row;
+};
+
+const drawDifference = (canvas, value, result) => {
+  Promise.all([value.untouched, result.picture].map(load)).then(([before, after]) => {
+    const [width, height] = [before.naturalWidth, before.naturalHeight];
+    const read = (image) => {
+      const sheet = Object.assign(document.createElement("canvas"), { width, height });
+      const context = sheet.getContext("2d", { willReadFrequently: true });
+      context.drawImage(image, 0, 0);
+      return context.getImageData(0, 0, width, height);
+    };
+    const [old, fresh] = [read(before), read(after)];
+    for (let n = 0; n < old.data.length; n += 1)
+      if (n % 4 !== 3) fresh.data[n] = 128 + gain * (fresh.data[n] - old.data[n]);
+    Object.assign(canvas, { width, height });
+    canvas.getContext("2d").putImageData(fresh, 0, 0);
+    canvas.dataset.gain = gain;
+  });
+};
+const load = (source) =>
+  new Promise((resolve, reject) => {
+    const image = new Image();
+    image.onload = () => resolve(image);
+    image.onerror = reject;
+    image.src = source;
+  });
+
+const scoreList = (value, result) => {
+  const list = make("dl", "panel-numbers");
+  const add = (name, number, note) => {
+    const pair = make("div");
+    pair.append(make("dt", "", name), make("dd", "", number));
+    if (note) pair.lastChild.append(make("small", "", note));
+    list.append(pair);
+  };
+  const same = result.psnr === null;
+  add(say("psnr.untouched"), same ? say("identical") : decibels(result.psnr));
+  if (result.truth !== undefined) {
+    const change = result.truth - value.truth;
+    const sign = change < 0 ? "−" : "+";
+    const note = same ? "" : `${sign}${Math.abs(change).toFixed(2)} dB`;
+    add(say("psnr.truth"), decibels(result.truth), note);
+  }
+  add(say("time"), `${result.seconds.toFixed(2)} s`, say("kept", result));
+  return list;
+};
+
+const showResult = () => {
+  const place = panel().querySelector(".surgery-result");
+  const value = props.value;
+  if (!place || !value || !value.untouched) return;
+  const result = props.result && props.result.subject === value.subject ? props.result : null;
+  place.removeAttribute("aria-busy");
+  if (result && result.problem) {
+    place.replaceChildren(make("p", "panel-problem", result.problem[props.words.language]));
+    return;
+  }
+  const now = result || { picture: value.untouched, psnr: null, truth: value.truth, seconds: 0,
+    kept: value.layers, layers: value.layers };
+  const canvas = make("canvas");
+  canvas.setAttribute("role", "img");
+  canvas.setAttribute("aria-label", say("difference"));
+  const gains = make("div", "panel-choice");
+  for (const times of [1, 4, 16]) {
+    const node = button(`× ${times}`, "", () => {
+      gain = times;
+      for (const other of gains.children)
+        other.setAttribute("aria-pressed", String(other === node));
+      drawDifference(canvas, value, now);
+    });
+    node.setAttribute("aria-pressed", String(times === gain));
+    gains.append(node);
+  }
+  const difference = figure(canvas, say("difference"), say("difference.note"));
+  difference.append(gains);
+  const pictures = make("div", "surgery-pictures");
+  pictures.append(
+    figure(picture(now.picture, say("edited")), say("edited")),
+    figure(picture(value.untouched, say("untouched")), say("untouched")),
+    difference,
+    scoreList(value, now),
+  );
+  place.replaceChildren(pictures);
+  drawDifference(canvas, value, now);
+};
+
+// The two buttons stay the same nodes while the list under them is drawn again and again.
+const rankingPlace = () => {
+  const place = make("div", "surgery-ranking");
+  const row = make("div", "surgery-actions");
+  const start = button(say("rank"), "panel-button", () => {
+    ranking = true;
+    ranked = props.value.layer;
+    trigger("rank", {});
+    showRanking();
+  });
+  const stop = button(say("stop"), "panel-button", () => {
+    ranking = false;
+    trigger("stop", {});
+    showRanking();
+  });
+  row.append(start, stop);
+  place.append(row, make("p", "panel-fine", say("rank.what")), make("div", "surgery-ranked"));
+  return place;
+};
+const showRanking = () => {
+  const place = panel().querySelector(".surgery-ranking");
+  if (!place) return;
+  const state = props.ranking;
+  const mine = state && state.layer === props.value.layer && state.subject === props.value.subject;
+  if (mine && state.done === state.total) ranking = false;
+  const [start, stop] = place.querySelectorAll(".panel-button");
+  stop.hidden = !ranking;
+  start.disabled = ranking;
+  const list = place.querySelector(".surgery-ranked");
+  if (mine) list.replaceChildren(...losses(state));
+  else if (ranking && ranked === props.value.layer)
+    list.replaceChildren(make("p", "panel-fine", say("rank.wait")));
+  else list.replaceChildren();
+};
+const losses = (state) => {
+  const bar = make("progress");
+  Object.assign(bar, { max: state.total, value: state.done });
+  bar.setAttribute("aria-label", say("rank"));
+  const done = say(state.done === state.total ? "rank.done" : "rank.progress", state);
+  const worst = Math.max(...state.losses.map((loss) => loss.loss), 1e-9);
+  const list = make("ol", "surgery-losses");
+  for (const loss of state.losses.slice(0, 12)) {
+    const item = make("li");
+    const line = button("", "", () => {
+      set(channelEdits(), loss.channel, channelEdits()[loss.channel] === 0 ? 1 : 0);
+      tidy();
+      refreshAll();
+      operate();
+    });
+    const length = make("i");
+    length.style.width = `${Math.max((loss.loss / worst) * 100, 0)}%`;
+    const number = loss.drop === undefined ? decibels(loss.psnr) : `${(-loss.drop).toFixed(2)} dB`;
+    line.append(make("span", "", say("channel", loss)), length, make("b", "", number));
+    item.append(line);
+    list.append(item);
+  }
+  const unit = state.truth ? say("rank.drop") : say("rank.psnr");
+  return [bar, make("p", "panel-fine", done), make("p", "panel-fine", unit), list];
+};
+
+const draw = () => {
+  const root = panel();
+  if (!root) return;
+  if (isMissing(root)) return;
+  const value = props.value;
+  if (subject !== value.subject) {
+    edits = { channels: {}, skips: {}, blocks: {} };
+    subject = value.subject;
+    ranking = false;
+  }
+  const head = make("p", "panel-what", say("what"));
+  const table = make("div", "surgery-table");
+  const actions = make("div", "surgery-actions");
+  const reset = button(say("reset"), "panel-button surgery-reset", () => {
+    edits = { channels: {}, skips: {}, blocks: {} };
+    refreshAll();
+    operate();
+  });
+  actions.append(reset, make("span", "panel-fine surgery-count"));
+  const all = (factor) => () => {
+    for (let channel = 0; channel < value.channels; channel += 1) set(channelEdits(), channel, factor);
+    tidy();
+    refreshAll();
+    operate();
+  };
+  const title = make("h4", "", say("channels", { layer: value.layer, count: value.channels }));
+  const allRow = make("div", "surgery-actions");
+  allRow.append(
+    button(say("all_off"), "panel-link", all(0)),
+    button(say("all_on"), "panel-link", all(1)),
+  );
+  const chips = (names, group, label) => {
+    const box = make("div", "surgery-chips");
+    box.append(...names.map((name) => toggleOf(group, name.id, label(name), "surgery-chip")));
+    return box;
+  };
+  const skipLabel = (skip) =>
+    skip.image ? say("skip.image") : `${skip.source} → ${skip.target}`;
+  table.append(brushRow(), actions, title, channelGrid(value), allRow);
+  table.append(
+    make("h4", "", say("skips")),
+    chips(value.skips, () => edits.skips, skipLabel),
+    make("h4", "", say("blocks")),
+    chips(value.blocks, () => edits.blocks, (block) => block.id),
+  );
+  const outcome = make("div", "surgery-outcome");
+  const result = make("div", "surgery-result");
+  result.setAttribute("aria-live", "polite");
+  const [width, height] = value.size;
+  const where = say("where", { width, height });
+  outcome.append(result, make("p", "panel-fine", where), rankingPlace());
+  const columns = make("div", "surgery-columns");
+  columns.append(table, outcome);
+  root.replaceChildren(head, columns);
+  showCount();
+  showResult();
+  showRanking();
+};
+draw();
+watch("value", draw);
+watch("words", draw);
+watch("result", showResult);
+watch("ranking", showRanking);
