@@ -6,6 +6,7 @@ import gradio as gr
 
 from deconv_demo.ui.lab_dimensions import DimensionsSection
 from deconv_demo.ui.lab_inverse import InverseSection
+from deconv_demo.ui.lab_names import NamesSection
 from deconv_demo.ui.lab_overlap import OverlapSection
 from deconv_demo.ui.lab_stepper import StepperSection
 from deconv_demo.ui.language import Translations
@@ -14,6 +15,7 @@ from deconv_demo.ui.workspace import Shelf, Workspace
 # A section is one line here: the id of its tab, and its class.
 SECTIONS = {
     "stepper": StepperSection,
+    "names": NamesSection,
     "inverse": InverseSection,
     "overlap": OverlapSection,
     "dimensions": DimensionsSection,

@@ -54,7 +54,7 @@ const readingButtons = ["paint", "gather"].map((reading) => {
   const choose = () => {
     stop();
     Object.assign(state, { reading, step: Infinity, idle: true });
-    redraw();
+    redraw({ all: true });
   };
   const button = makeButton("", choose, `reading.${reading}`);
   button.dataset.reading = reading;
@@ -68,7 +68,7 @@ reason.setAttribute("aria-live", "polite");
 let closed = null; // [name, value] pointed at
 const ask = (...asked) => {
   closed = asked.length ? asked : null;
-  redraw();
+  drawReason();
 };
 const explain = (name, value) => {
   const settings = { ...state.settings, [name]: value };
@@ -179,7 +179,22 @@ facts.append(
   sums,
   tell(make("h3"), "facts.code"),
   codeBox,
+  tell(make("h3"), "facts.sources"),
+  makeSources(),
 );
+
+function makeSources() {
+  const line = make("p");
+  const sources = {
+    "Dumoulin & Visin 2016": "https://arxiv.org/abs/1603.07285",
+    "Odena et al. 2016": "https://distill.pub/2016/deconv-checkerboard/",
+  };
+  for (const [name, href] of Object.entries(sources)) {
+    const link = Object.assign(make("a", "", name), { href, target: "_blank", rel: "noopener noreferrer" });
+    line.append(line.childNodes.length ? " · " : "", link);
+  }
+  return line;
+}
 
 async function copyCode() {
   try {

@@ -1,0 +1,142 @@
+"""Four names, one operator: the run of the stepper computed in every way, against PyTorch."""
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from deconv_demo import equivalents
+from deconv_demo.transposed import scatter
+from deconv_demo.ui.lab_presets import PRESETS, Run, as_json, read_run
+from deconv_demo.ui.language import Translations
+from deconv_demo.ui.texts import templates
+from deconv_demo.ui.workspace import Shelf, Workspace
+
+_STATIC = Path(__file__).parent / "static"
+_SCRIPTS = ("transposed.js", "drawn_arrays.js", "names.js")
+
+
+class NamesSection:
+    """The second section of the lab: one card for each name of the operator.
+
+    Args:
+        language: State with the language of the visitor.
+        workspace: State with what the visitor is working on.
+        translations: Where the texts of components are registered.
+        shelf: Where files for the visitor are put.
+    """
+
+    name = "lab.names"
+
+    def __init__(
+        self, language: gr.State, workspace: gr.State, translations: Translations, shelf: Shelf
+    ) -> None:
+        self.translations = translations
+
+    def build(self) -> None:
+        """Lay the section out, with the run that the stepper opens with."""
+        self.names = gr.HTML(
+            value=compare_names(next(iter(PRESETS.values()))),
+            texts=templates("en", "lab.names."),
+            # A constant, so that Gradio leaves alone what the script has put in.
+            html_template='<div class="names"></div>',
+            js_on_load="\n".join((_STATIC / name).read_text(encoding="utf-8") for name in _SCRIPTS),
+            apply_default_css=False,
+            elem_id="names",
+        )
+
+    def wire(self) -> None:
+        """Connect the events: the script asks when it is seen and the stepper's run is new."""
+        self.names.ask(
+            self._compare,
+            None,
+            self.names,
+            show_progress="hidden",
+            queue=False,
+            api_visibility="private",
+        )
+
+    @property
+    def told(self) -> list[gr.HTML]:
+        """Components whose content is told anew in another language by ``retold``."""
+        return [self.names]
+
+    def retold(self, workspace: Workspace, language: str) -> list:
+        """Return the content of ``told`` in another language."""
+        return [gr.HTML(texts=templates(language, "lab.names."))]
+
+    @staticmethod
+    def _compare(event: gr.EventData) -> Any:
+        try:
+            return compare_names(read_run(event.run))
+        except (ValueError, AttributeError):  # not what the page's script sends
+            return gr.skip()
+
+
+def compare_names(run: Run) -> dict[str, Any]:
+    """Compute a run under each name in float32, as networks do, and compare with PyTorch.
+
+    Only the loop that scatters adds up in float64; its result is rounded once.
+
+    Returns:
+        Plain JSON values: ``run``; ``output``, rows of what PyTorch makes of it; ``ways``, a name
+        to its rows, its largest absolute ``difference`` from PyTorch and its shape; what the
+        pictures of the ways need; and ``classic``, the three operators of one array at stride 1.
+
+    >>> compared = compare_names(PRESETS["ones"])
+    >>> {name: way["difference"] for name, way in compared["ways"].items()}
+    {'scatter': 0.0, 'zeros': 0.0, 'matrix': 0.0, 'shuffle': 0.0, 'gradient': 0.0}
+    """
+    x, kernel = (torch.tensor(rows, dtype=torch.float32) for rows in (run.x, run.kernel))
+    given, settings = (x[None], kernel[None, None]), run.settings
+    expected = F.conv_transpose2d(x[None, None], given[1], **settings)[0]
+    painted = scatter(*(array.numpy() for array in given), **settings)
+    results = {
+        "scatter": torch.from_numpy(painted).float(),
+        "zeros": equivalents.by_zero_insertion(*given, **settings),
+        "matrix": equivalents.by_matrix(*given, **settings),
+        "shuffle": equivalents.by_pixel_shuffle(*given, **settings),
+        "gradient": equivalents.by_gradient(*given, **settings),
+    }
+    phases = equivalents.phase_kernels(given[1], stride=run.stride, dilation=run.dilation)
+    return {
+        "run": as_json(run),
+        "output": _rows(expected[0]),
+        "ways": {
+            name: {"rows": _rows(result[0]), "difference": _difference(result, expected)}
+            for name, result in results.items()
+        },
+        "spread": _rows(equivalents.insert_zeros(*given, **settings)[0]),
+        "phases": [_rows(phase[0]) for phase in phases],
+        "classic": _classic(x, kernel),
+    }
+
+
+def _classic(x: Tensor, kernel: Tensor) -> dict[str, Any]:
+    border = len(kernel) - 1
+    results = {
+        "correlation": equivalents.correlate(x, kernel, padding=border),
+        "convolution": equivalents.convolve(x, kernel, padding=border),
+        "transposed": torch.from_numpy(scatter(x[None].numpy(), kernel[None, None].numpy()))[0],
+    }
+    one = (x[None, None], kernel[None, None])
+    judged = {
+        "correlation": F.conv2d(*one, padding=border),
+        "convolution": F.conv2d(one[0], one[1].flip(2, 3), padding=border),
+        "transposed": F.conv_transpose2d(*one),
+    }
+    return {
+        name: {"rows": _rows(result), "difference": _difference(result, judged[name][0, 0])}
+        for name, result in results.items()
+    }
+
+
+def _difference(result: Tensor, expected: Tensor) -> float:
+    return (result.float() - expected).abs().max().item()
+
+
+def _rows(array: Tensor) -> list[list[float]]:
+    return array.double().tolist()
