@@ -202,13 +202,14 @@ def sparse_landweber(
 def soft_wavelets(image: Tensor, threshold: float) -> Tensor:
     """Move every detail coefficient of ``(C, H, W)`` towards zero by ``threshold`` (Donoho 1995).
 
-    Three levels of an orthogonal wavelet (db4) on a picture that repeats; sides are multiples
-    of 8.
+    Three levels of an orthogonal wavelet (db4) on a picture that repeats, fewer where it is
+    small; sides are multiples of 8.
     """
     import pywt
 
     options = {"wavelet": "db4", "mode": "periodization", "axes": (-2, -1)}
-    coarse, *details = pywt.wavedec2(image.numpy(), level=3, **options)
+    levels = min(3, pywt.dwt_max_level(min(image.shape[-2:]), "db4"))
+    coarse, *details = pywt.wavedec2(image.numpy(), level=levels, **options)
     shrunk = [tuple(pywt.threshold(part, threshold, "soft") for part in level) for level in details]
     return torch.from_numpy(pywt.waverec2([coarse, *shrunk], **options))
 

@@ -37,6 +37,8 @@ THRESHOLD_SHARE, LEAST_NOISE = 0.3, 0.3 / 255
 REGULARISERS = logarithmic_grid(1e-4, 1.0, 13)
 STOPS = logarithmic_grid(1, 1000, 13)
 DRAWS = 25
+# What equal pictures are given, whose PSNR is infinite: a chart must end somewhere.
+HIGHEST_DB = 99.0
 GAUSSIAN_RADII = (0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 
 ARRAYS = {
@@ -91,7 +93,7 @@ class Trial:
 
     def score(self, image: Tensor) -> float:
         """Return PSNR against the truth of what is shown, clipped to ``[0, 1]``."""
-        return psnr(image.clamp(0, 1), self.clean)
+        return _score(image, self.clean)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,7 +155,14 @@ def trial(key: str, blur_id: str, size: float, noise: float) -> Trial:
         ),
     }
     courses = {
-        name: _course(first(iterates, ITERATIONS), clean, observed, blur, sigma)
+        # Conjugate gradients end before their first step where the picture is black.
+        name: _course(
+            first(iterates, ITERATIONS) or [torch.zeros_like(observed)],
+            clean,
+            observed,
+            blur,
+            sigma,
+        )
         for name, iterates in iterations.items()
     }
     picture = images.from_pixels(images.to_uint8(observed[None]), like=Image.new("RGB", (1, 1)))
@@ -173,9 +182,13 @@ def _course(
     shown = [x.clamp(0, 1) for x in iterates]
     return Course(
         pixels=torch.stack([x.mul(255).round().to(torch.uint8) for x in shown]),
-        psnr_db=[psnr(x, clean) for x in shown],
+        psnr_db=[_score(x, clean) for x in shown],
         stop=None if stop is None else stop - 1,
     )
+
+
+def _score(image: Tensor, clean: Tensor) -> float:
+    return min(psnr(image.clamp(0, 1), clean), HIGHEST_DB)
 
 
 def closed_forms(run: Trial, regulariser: float) -> dict[str, Tensor]:
@@ -216,4 +229,4 @@ def noise_alone(key: str, noise: float) -> dict[str, tuple[Tensor, float]]:
         "gaussian": max(smoothed, key=lambda image: psnr(image, clean)),
         "cycle_spun": cycle_spun_wavelet(noisy, max(sigma, LEAST_NOISE)),
     }
-    return {name: (image[0], psnr(image, clean)) for name, image in images_by_name.items()}
+    return {name: (image[0], _score(image, clean)) for name, image in images_by_name.items()}

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from deconv_demo.ui.charts import Line, line_chart, score_map
 from deconv_demo.ui.deconvolving import (
+    HIGHEST_DB,
     ITERATIONS,
     REGULARISERS,
     STOPS,
@@ -198,4 +199,4 @@ def alone_html(results: dict[str, tuple[Tensor, float]], language: str) -> str:
 
 
 def _db(value: float) -> str:
-    return "∞ dB" if math.isinf(value) else f"{value:.2f} dB"
+    return "∞ dB" if value >= HIGHEST_DB else f"{value:.2f} dB"

@@ -119,16 +119,9 @@ def build_page() -> gr.Blocks:
 
 def launch_options() -> dict[str, Any]:
     """Return the arguments of ``launch`` that belong to this page."""
-    sheets = (
-        "page.css",
-        "compare.css",
-        "inside.css",
-        "inside_map.css",
-        "inside_sections.css",
-        "stepper.css",
-        "names.css",
-        "lab_methods.css",
-    )
+    tabs = ("page", "compare", "inside", "inside_map", "inside_sections")
+    names = (*tabs, "stepper", "names", "lab_methods")
+    sheets = [f"{name}.css" for name in names]
     return {
         "css": "\n".join((STATIC / sheet).read_text(encoding="utf-8") for sheet in sheets),
         "head": f"<script>{(STATIC / 'page.js').read_text(encoding='utf-8')}</script>",

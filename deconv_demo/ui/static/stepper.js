@@ -43,7 +43,7 @@ function retell() {
     else node[property] = t(key);
   }
   for (const board of Object.values(boards)) board.forget();
-  redraw();
+  redraw({ all: true });
 }
 
 // ---- the numbers
@@ -115,11 +115,11 @@ function changed({ keepStep = false } = {}) {
     stop();
     Object.assign(state, { step: Infinity, idle: true, attention: null });
   }
-  redraw();
+  redraw({ all: true });
   const { stride, padding, outputPadding, dilation } = state.settings;
-  const run = { x: valuesOf("input"), kernel: valuesOf("kernel"), stride, padding, dilation };
+  const made = { x: valuesOf("input"), kernel: valuesOf("kernel"), stride, padding, dilation };
   window.deconvLab ??= {};
-  window.deconvLab.run = { ...run, output_padding: outputPadding };
+  window.deconvLab.run = { ...made, output_padding: outputPadding };
   document.dispatchEvent(new CustomEvent("deconv-lab-run"));
 }
 

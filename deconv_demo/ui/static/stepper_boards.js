@@ -12,6 +12,23 @@ const SMALLEST_CELL = 9; // CSS pixels
 const LARGEST_CELL = { input: 46, kernel: 46, stamp: 46, canvas: 54 };
 const READABLE = 19; // below it a cell shows its colour only
 
+const SHADES = 20; // of a colour; the strongest is as much as text can stand on
+
+// Place and colour come from classes: a browser styles a class far quicker than a style attribute.
+const places = Array.from({ length: 48 }, (_, at) => [
+  `.stepper .row-${at} { top: calc(${at} * var(--cell)); }`,
+  `.stepper .column-${at} { left: calc(${at} * var(--cell)); }`,
+]);
+const shades = Array.from({ length: SHADES + 1 }, (_, at) =>
+  ["positive", "negative"].map((sign) => {
+    const colour = `color-mix(in srgb, var(--${sign}) ${(65 * at) / SHADES}%, var(--ground))`;
+    return `.stepper .shade-${at}.${sign} { background-color: ${colour}; }`;
+  }),
+);
+const sheet = new CSSStyleSheet();
+sheet.replaceSync([...places.flat(), ...shades.flat()].join("\n"));
+document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+
 // name: "input", "kernel", "canvas" or "stamp". onAttend(cell or null): pointer or keyboard came or
 // went. onEdit(row, column, value): a visitor wrote a number. A board without onAttend is a picture.
 function makeBoard(name, { onAttend, onEdit } = {}) {
@@ -77,7 +94,8 @@ function makeBoard(name, { onAttend, onEdit } = {}) {
     root.dataset.dense = size < READABLE;
   }
 
-  // drawing(row, column) gives {text, tint, marks, label}: tint from -1 to 1, marks a class list.
+  // drawing(row, column) gives {text, tint, marks, label}: tint from -1 to 1, marks a class list, label a
+  // function that names the cell, called where its text is new.
   function draw(wanted, drawing) {
     if (wanted !== side) build(wanted);
     let characters = 1;
@@ -85,17 +103,19 @@ function makeBoard(name, { onAttend, onEdit } = {}) {
       for (let column = 0; column < side; column += 1) {
         const { text, tint, marks, label } = drawing(row, column);
         characters = Math.max(characters, text.length);
-        const key = `${text}|${tint}|${marks}|${label}`;
-        const index = row * side + column;
-        if (drawn[index] === key) continue;
-        drawn[index] = key;
         const cell = cells[row][column];
-        if (!onEdit) cell.textContent = text;
-        // What is being typed is left alone: "-" or "1." is on its way to a number.
-        else if (!(cell === document.activeElement && cell.dataset.typing)) cell.value = text;
-        cell.className = `stepper-cell ${marks} ${tint < 0 ? "negative" : ""}`;
-        cell.style.setProperty("--tint", Math.round(65 * Math.min(1, Math.abs(tint))));
-        if (onAttend) cell.setAttribute("aria-label", label);
+        const shade = Math.round(SHADES * Math.min(1, Math.abs(tint)));
+        const sign = tint < 0 ? "negative" : "positive";
+        const style = `stepper-cell row-${row} column-${column} shade-${shade} ${sign} ${marks}`;
+        const old = (drawn[row * side + column] ??= {});
+        if (old.text !== text) {
+          if (!onEdit) cell.textContent = text;
+          // What is being typed is left alone: "-" or "1." is on its way to a number.
+          else if (!(cell === document.activeElement && cell.dataset.typing)) cell.value = text;
+          if (onAttend) cell.setAttribute("aria-label", label());
+          old.text = text;
+        }
+        if (old.style !== style) cell.className = old.style = style;
       }
     }
     if (characters !== longest) {

@@ -1,18 +1,40 @@
 // Brings all that the stepper shows up to date with `state`; called on every step and every touch.
 
 let redrawing = false;
+let run = null; // what stays as it is from step to step
 
-function redraw() {
+// A step touches boards and words only; all else changes with the run, the reading or the language.
+function redraw({ all = false } = {}) {
   if (redrawing || !state.settings.stride) return; // cells that are taken away lose the keyboard
   redrawing = true;
   try {
-    const run = { settings: state.settings, x: valuesOf("input"), kernel: valuesOf("kernel") };
-    drawControls();
-    fit();
-    drawBoards(run, attended());
-    drawFacts(run);
+    if (all) {
+      run = measureRun();
+      drawControls();
+      drawFacts();
+      fit();
+    }
+    drawTransport();
+    drawBoards(attended());
   } finally {
     redrawing = false;
+  }
+}
+
+function measureRun() {
+  const { settings } = state;
+  const [x, kernel] = [valuesOf("input"), valuesOf("kernel")];
+  const painted = paint(x, kernel, settings);
+  const reached = painted.map((_, at) => partnersAlong("canvas", at, settings).length > 0);
+  const scales = { input: largest(x), kernel: largest(kernel), canvas: largest(painted) };
+  scales.stamp = scales.input * scales.kernel;
+  return { settings, x, kernel, painted, reached, scales, side: outputSize(settings) };
+}
+
+// Setting what is there already would still cost the browser a look at all that depends on it.
+function put(node, values) {
+  for (const [name, value] of Object.entries(values)) {
+    if (node[name] !== value) node[name] = value;
   }
 }
 
@@ -37,9 +59,7 @@ function drawControls() {
     button.setAttribute("aria-pressed", button.dataset.preset === preset);
   }
   note.textContent = t(preset ? `note.${preset}` : "note.own");
-  const why = closed ? explain(...closed) : "";
-  if (reason.textContent !== why) reason.textContent = why;
-  root.toggleAttribute("data-asked", Boolean(why));
+  drawReason();
   for (const button of readingButtons) {
     button.setAttribute("aria-pressed", button.dataset.reading === reading);
   }
@@ -56,28 +76,37 @@ function drawControls() {
     const own = state.edits[board].size || (state.base[board].length && !fillOf(state.base[board]));
     select.value = own ? "own" : state.fills[board];
   }
+}
+
+function drawReason() {
+  const why = closed ? explain(...closed) : "";
+  put(reason, { textContent: why });
+  root.toggleAttribute("data-asked", Boolean(why));
+}
+
+function drawTransport() {
   const [step, steps] = [here(), stepsOf()];
-  Object.assign(position, { max: steps, value: step });
-  position.style.setProperty("--filled", `${(100 * step) / steps}%`);
-  counter.textContent = t("counter", { step, steps });
+  put(position, { max: String(steps) });
+  put(position, { value: String(step) });
+  put(counter, { textContent: t("counter", { step, steps }) });
   const playing = Boolean(state.timer);
   const label = playing ? t("pause") : t("play");
   if (playButton.dataset.shown !== label) {
     playButton.dataset.shown = label;
     playButton.replaceChildren(makeIcon(ICONS[playing ? "pause" : "play"]), label);
   }
-  for (const button of [first, back]) button.disabled = step === 0;
-  for (const button of [next, last]) button.disabled = step === steps;
+  for (const button of [first, back]) put(button, { disabled: step === 0 });
+  for (const button of [next, last]) put(button, { disabled: step === steps });
 }
 
 const keyOf = ([row, column]) => `${row},${column}`;
 const largest = (array) => Math.max(1e-9, ...array.flat().map(Math.abs));
 
-function drawBoards({ settings, x, kernel }, lit) {
+function drawBoards(lit) {
+  const { settings, x, kernel, painted, reached, scales, side } = run;
   const { padding, outputPadding } = settings;
-  const [side, whole] = [outputSize(settings), canvasSize(settings)];
   const painting = state.reading === "paint";
-  const canvas = paint(x, kernel, settings, painting ? here() : Infinity);
+  const canvas = painting ? paint(x, kernel, settings, here()) : painted;
   const links = lit ? contributionsOf(lit.board, lit.cell, settings) : [];
   const partners = {};
   for (const board of ["input", "kernel", "canvas"]) {
@@ -91,15 +120,14 @@ function drawBoards({ settings, x, kernel }, lit) {
   };
 
   for (const [board, array] of [["input", x], ["kernel", kernel]]) {
-    const scale = largest(array);
     boards[board].draw(array.length, (row, column) => {
       const value = array[row][column];
       const waits = board === "input" && painting && row * array.length + column >= here();
       return {
         text: shown(value),
-        tint: value / scale,
+        tint: value / scales[board],
         marks: `${marksOf(board, [row, column])} ${waits ? "waits" : ""}`,
-        label: `${nameOf(board, [row, column])}: ${shown(value)}`,
+        label: () => `${nameOf(board, [row, column])}: ${shown(value)}`,
       };
     });
   }
@@ -111,42 +139,37 @@ function drawBoards({ settings, x, kernel }, lit) {
       products.set(keyOf(cell), x[input[0]][input[1]] * kernel[cell[0]][cell[1]]);
     }
   }
-  const scales = { stamp: largest(x) * largest(kernel), canvas: largest(paint(x, kernel, settings)) };
   boards.stamp.draw(kernel.length, (row, column) => {
     const value = products.get(`${row},${column}`);
     const text = value === undefined ? "" : shown(value);
-    return { text, tint: (value ?? 0) / scales.stamp, marks: text ? "" : "waits", label: "" };
+    return { text, tint: (value ?? 0) / scales.stamp, marks: text ? "" : "waits" };
   });
 
-  boards.canvas.draw(whole, (row, column) => {
+  boards.canvas.draw(canvas.length, (row, column) => {
     const [y, z] = [row - padding, column - padding];
     const inside = y >= 0 && z >= 0 && y < side && z < side;
     const hidden = !painting && (!inside || y * side + z >= here());
     const value = canvas[row][column];
     const extra = inside && outputPadding && Math.max(y, z) >= side - outputPadding;
-    const reached = reachedBy(row, settings) && reachedBy(column, settings);
     const marks = [
       marksOf("canvas", [row, column]),
       inside ? "" : "cut",
       extra ? "extra" : "",
-      inside && !reached ? "never" : "",
+      inside && !(reached[row] && reached[column]) ? "never" : "",
       hidden || (painting && value === 0 && here() < stepsOf()) ? "waits" : "",
     ];
     return {
       text: hidden ? "" : shown(value),
       tint: hidden ? 0 : value / scales.canvas,
       marks: marks.join(" "),
-      label: hidden
-        ? nameOf("canvas", [row, column])
-        : `${nameOf("canvas", [row, column])}: ${shown(value)}`,
+      label: () => {
+        const name = nameOf("canvas", [row, column]);
+        return hidden ? name : `${name}: ${shown(value)}`;
+      },
     };
   });
-  drawWords({ settings, x, kernel }, lit, links);
-  drawTitles(settings, lit);
-}
-
-function reachedBy(place, settings) {
-  return partnersAlong("canvas", place, settings).length > 0;
+  drawWords(lit, links);
+  drawTitles(lit);
 }
 
 function nameOf(board, [row, column]) {
@@ -158,27 +181,27 @@ function nameOf(board, [row, column]) {
   return inside ? `${t("board.canvas")} y[${y}, ${z}]` : t("board.cut");
 }
 
-function drawTitles(settings, lit) {
-  const side = outputSize(settings);
+function drawTitles(lit) {
+  const { settings, side, reached } = run;
   const sizes = { input: settings.inputSize, kernel: settings.kernelSize, canvas: side };
   for (const [name, { title, size }] of Object.entries(panels)) {
     const collects = name === "stamp" && (lit ? lit.board === "canvas" : state.reading === "gather");
-    title.textContent = t(collects ? "board.products" : `board.${name}`);
-    if (sizes[name]) size.textContent = `${LETTERS[name]}: ${sizes[name]} × ${sizes[name]}`;
+    put(title, { textContent: t(collects ? "board.products" : `board.${name}`) });
+    const said = sizes[name] ? `${LETTERS[name]}: ${sizes[name]} × ${sizes[name]}` : "";
+    put(size, { textContent: said });
   }
   const { padding, outputPadding } = settings;
-  const whole = canvasSize(settings);
-  const gaps = Array.from({ length: side }, (_, at) => at + padding);
-  legendItems[0].hidden = whole === side;
-  legendItems[1].hidden = outputPadding === 0;
-  legendItems[2].hidden = gaps.every((at) => reachedBy(at, settings));
+  put(legendItems[0], { hidden: reached.length === side });
+  put(legendItems[1], { hidden: outputPadding === 0 });
+  put(legendItems[2], { hidden: reached.slice(padding, padding + side).every(Boolean) });
 }
 
 // ---- what is going on, as a sentence and as a sum with its numbers
 
 const inBrackets = (value) => (value < 0 ? `(${shown(value)})` : shown(value));
 
-function drawWords({ settings, x, kernel }, lit, links) {
+function drawWords(lit, links) {
+  const { settings, x, kernel } = run;
   const [step, steps] = [here(), stepsOf()];
   sum.replaceChildren();
   if (!lit) {
@@ -227,9 +250,9 @@ function stays({ canvas }, settings) {
   return canvas.every((at) => at >= from && at < to);
 }
 
-function drawFacts({ settings, x, kernel }) {
+function drawFacts() {
+  const { settings, x, kernel, painted, side } = run;
   const { inputSize, kernelSize, stride, padding, outputPadding, dilation } = settings;
-  const side = outputSize(settings);
   formula.replaceChildren(
     make("span", "", t("facts.formula")),
     make(
@@ -239,7 +262,6 @@ function drawFacts({ settings, x, kernel }) {
         ` + ${outputPadding} + 1 = ${side}`,
     ),
   );
-  const painted = paint(x, kernel, settings);
   const [kept, all] = [total(cropped(painted, settings)), total(painted)];
   sums.textContent = t("facts.sum", {
     input: shown(total(x), 6),

@@ -54,7 +54,7 @@ const readingButtons = ["paint", "gather"].map((reading) => {
   const choose = () => {
     stop();
     Object.assign(state, { reading, step: Infinity, idle: true });
-    redraw();
+    redraw({ all: true });
   };
   const button = makeButton("", choose, `reading.${reading}`);
   button.dataset.reading = reading;
@@ -68,7 +68,7 @@ reason.setAttribute("aria-live", "polite");
 let closed = null; // [name, value] pointed at
 const ask = (...asked) => {
   closed = asked.length ? asked : null;
-  redraw();
+  drawReason();
 };
 const explain = (name, value) => {
   const settings = { ...state.settings, [name]: value };
