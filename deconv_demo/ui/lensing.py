@@ -22,8 +22,9 @@ from deconv_demo.weights import load_model
 
 KERNEL_TILE, COLUMNS = 32, 16
 # Input pixels a side of the overlap map, and output pixels a side of the detail that is shown.
-OVERLAP_SIDE, DETAIL = 5, 80
+OVERLAP_SIDE, DETAIL = 5, 56
 TWIN_KERNEL, TWIN_STRIDE = 3, 2
+SPECTRUM_DB = 60
 
 
 def transposed_layers(model: nn.Module) -> list[str]:
@@ -197,7 +198,7 @@ def meter_value(
             name: _finite(checkerboard_db(values, every))
             for name, (values, every) in readings.items()
         },
-        "details": [_detail(restored), _detail(spoiled)],
+        "details": _details(restored, spoiled),
         "spectra": _spectra([restored, spoiled], period),
     }
 
@@ -218,10 +219,17 @@ def _map(values: Tensor) -> dict[str, Any]:
     return {"picture": inspecting.data_url(pixels), "size": size, "signed": signed}
 
 
-def _detail(image: Tensor) -> str:
-    top, left = (max(0, (side - DETAIL) // 2) for side in image.shape[-2:])
-    part = image[..., top : top + DETAIL, left : left + DETAIL]
-    return inspecting.data_url(images.to_uint8(part))
+def _details(restored: Tensor, spoiled: Tensor) -> list[str]:
+    """The part of both pictures in which they differ most."""
+    height, width = (min(DETAIL, side) for side in restored.shape[-2:])
+    step = max(1, DETAIL // 4)
+    error = (restored - spoiled).square().mean(dim=1, keepdim=True)
+    places = F.avg_pool2d(error, (height, width), stride=step)[0, 0]
+    top, left = (step * place for place in divmod(int(places.argmax()), places.shape[1]))
+    return [
+        inspecting.data_url(images.to_uint8(image[..., top : top + height, left : left + width]))
+        for image in (restored, spoiled)
+    ]
 
 
 def _spectra(pictures: list[Tensor], period: int) -> list[str] | None:
@@ -229,11 +237,11 @@ def _spectra(pictures: list[Tensor], period: int) -> list[str] | None:
     periods = min(16, *(side // period for side in pictures[0].shape[-2:]))
     if periods < 8:
         return None
-    spectra = [
-        torch.fft.fftshift(log_spectrum(image, periods * period)).numpy() for image in pictures
-    ]
-    high = max(spectrum.max() for spectrum in spectra)
-    low = high - 90 / 10 * math.log(10)
+    side = periods * period
+    spectra = [torch.fft.fftshift(log_spectrum(image, side)).numpy() for image in pictures]
+    # The brightest bins beside zero frequency, which was taken out.
+    high = max(np.sort(spectrum, axis=None)[-side // 4] for spectrum in spectra)
+    low = high - SPECTRUM_DB / 10 * math.log(10)
     return [
         inspecting.data_url(colourise((spectrum - low) / (high - low), signed=False, limit=1.0))
         for spectrum in spectra
