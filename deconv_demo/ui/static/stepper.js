@@ -147,7 +147,7 @@ function play() {
   }
   const tick = () => {
     // A page that was left behind, or a tab that is not looked at, plays to nobody.
-    if (!root.isConnected || root.offsetParent === null) return stop();
+    if (!root.isConnected || root.offsetParent === null) return (stop(), redraw());
     state.timer = setTimeout(tick, PAUSES[state.speed]);
     goTo(here() + 1);
   };

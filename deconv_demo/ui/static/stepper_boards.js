@@ -86,9 +86,11 @@ function makeBoard(name, { onAttend, onEdit } = {}) {
 
   function measure() {
     if (!side || !room) return;
-    const size = Math.max(SMALLEST_CELL, Math.min(LARGEST_CELL[name], Math.floor((room - 2) / side)));
-    // Digits are about 0.58 of the font size wide.
-    const font = Math.max(7.5, Math.min(size * 0.42, 17, (size - 4) / (0.58 * longest)));
+    const projected = document.documentElement.classList.contains("projector") ? 1.3 : 1;
+    const largest = Math.floor(LARGEST_CELL[name] * projected);
+    const size = Math.max(SMALLEST_CELL, Math.min(largest, Math.floor((room - 2) / side)));
+    // Digits are about 0.6 of the font size wide.
+    const font = Math.max(7, Math.min(size * 0.42, 17 * projected, (size - 7) / (0.6 * longest)));
     root.style.setProperty("--cell", `${size}px`);
     root.style.setProperty("--font", `${font}px`);
     root.dataset.dense = size < READABLE;
@@ -207,7 +209,7 @@ function makeBoard(name, { onAttend, onEdit } = {}) {
   return {
     root,
     draw,
-    focus,
+    measure,
     fit(width) {
       if (width === room) return;
       room = width;
