@@ -93,7 +93,9 @@ function makeBoard(name, { onAttend, onEdit } = {}) {
     const font = Math.max(7, Math.min(size * 0.42, 17 * projected, (size - 7) / (0.6 * longest)));
     root.style.setProperty("--cell", `${size}px`);
     root.style.setProperty("--font", `${font}px`);
-    root.dataset.dense = size < READABLE;
+    const dense = size < READABLE;
+    if (root.dataset.dense !== String(dense)) drawn = [];
+    root.dataset.dense = dense;
   }
 
   // drawing(row, column) gives {text, tint, marks, label}: tint from -1 to 1, marks a class list, label a
@@ -111,7 +113,8 @@ function makeBoard(name, { onAttend, onEdit } = {}) {
         const style = `stepper-cell row-${row} column-${column} shade-${shade} ${sign} ${marks}`;
         const old = (drawn[row * side + column] ??= {});
         if (old.text !== text) {
-          if (!onEdit) cell.textContent = text;
+          // Too small to read: its name says the number, and an empty cell costs no layout.
+          if (!onEdit) cell.textContent = root.dataset.dense === "true" ? "" : text;
           // What is being typed is left alone: "-" or "1." is on its way to a number.
           else if (!(cell === document.activeElement && cell.dataset.typing)) cell.value = text;
           if (onAttend) cell.setAttribute("aria-label", label());

@@ -252,8 +252,9 @@ function fit() {
   for (const name of ["kernel", "stamp"]) boards[name].fit(wrapped ? half : side * kernelSize + 2);
   boards.canvas.fit(panels.canvas.panel.clientWidth);
 }
-new ResizeObserver(fit).observe(root);
+new ResizeObserver(() => (fit(), redraw())).observe(root);
 // On a projector everything is larger.
 new MutationObserver(() => {
   for (const board of Object.values(boards)) board.measure();
+  redraw();
 }).observe(document.documentElement, { attributeFilter: ["class"] });
