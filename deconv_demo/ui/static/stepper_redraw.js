@@ -64,6 +64,9 @@ function drawControls() {
   for (const button of readingButtons) {
     button.setAttribute("aria-pressed", button.dataset.reading === reading);
   }
+  for (const name of Object.keys(LETTERS)) {
+    boards[name].root.setAttribute("aria-label", t(`board.${name}`));
+  }
   for (const { name, buttons } of controls) {
     choices(settings, name).forEach(({ value, refusal: why }, index) => {
       const button = buttons[index];
