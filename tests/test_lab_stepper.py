@@ -180,7 +180,7 @@ def test_every_preset_shows_the_numbers_of_torch_and_its_code_gives_them(stepper
 def test_no_click_reaches_settings_that_torch_refuses(stepper):
     count = stepper.locator(".stepper-values button").count()
     assert count == 7 + 5 + 4 + 7 + 4 + 3
-    walk = np.random.default_rng(1).integers(0, count, 150).tolist()
+    walk = np.random.default_rng(1).integers(0, count, 80).tolist()
     steps = stepper.evaluate(
         """walk => walk.map((index) => {
             const button = document.querySelectorAll(".stepper-values button")[index];
@@ -301,35 +301,22 @@ def test_no_cell_is_without_a_name_and_nothing_scrolls_sideways_on_a_phone(visit
     page.wait_for_selector(".stepper-board .stepper-cell")
     for setting in ("inputSize-8", "kernelSize-5", "stride-4", "dilation-3"):
         page.click(f"[data-setting={setting}]")
-    assert len(page.evaluate(CELLS)) == 41 * 41
+    # Too small for numbers: they stand in the names of the cells.
+    assert set(page.evaluate(CELLS)) == {""}
+    names = page.locator(".stepper-canvas .stepper-cell").evaluate_all(
+        "all => all.map(one => one.ariaLabel.split(': ')[1])"
+    )
+    expected = torch_output(shown_run(page))
+    assert expected.shape == (41, 41)
+    np.testing.assert_allclose([number(name) for name in names], expected.ravel(), rtol=6e-4)
     assert not page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
     nameless = """[...document.querySelectorAll(".stepper :is(button, input, select, [tabindex])")]
         .filter((node) => !node.ariaLabel && !node.textContent.trim()).length"""
     assert page.evaluate(nameless) == 0
-
-
-def test_a_run_is_read_with_care():
-    assert read_run(as_json(PRESETS["gaps"])) == PRESETS["gaps"]
-    good = as_json(PRESETS["ones"])
-    for wrong in (
-        None,
-        [],
-        {},
-        {**good, "x": [[1]]},
-        {**good, "x": [[1, 2], [3]]},
-        {**good, "x": "12"},
-        {**good, "kernel": []},
-        {**good, "kernel": [[1] * 6] * 6},
-        {**good, "kernel": [[float("nan")]]},
-        {**good, "x": [[1, 2], [3, 10**400]]},
-        {**good, "x": [[1, 2], [3, {}]]},
-        {**good, "output_padding": 2},
-        {**good, "padding": 10**30},
-        {**good, "stride": None},
-        {**good, "stride": "two"},
-    ):
-        with pytest.raises(ValueError, match="."):
-            read_run(wrong)
+    grids = page.locator(".stepper [role=grid]").evaluate_all(
+        "all => all.map(one => one.ariaLabel)"
+    )
+    assert grids == ["Input", "Kernel", "Output"]
 
 
 def test_every_sentence_of_the_stepper_is_used_by_its_script():

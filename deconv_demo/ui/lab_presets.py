@@ -9,6 +9,7 @@ from deconv_demo.transposed import output_size
 
 SMALLEST_INPUT, LARGEST_INPUT = 2, 8
 LARGEST_KERNEL = 5
+LARGEST_VALUE = 9999
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +22,8 @@ class Run:
         stride, padding, output_padding, dilation: As in ``torch.nn.ConvTranspose2d``.
 
     Raises:
-        ValueError: PyTorch refuses the settings, or an array is no square of the sizes shown.
+        ValueError: PyTorch refuses the settings, an array is no square of the sizes shown, or a
+            number is too large to be shown.
     """
 
     x: tuple[tuple[float, ...], ...]
@@ -37,8 +39,8 @@ class Run:
         for rows in (self.x, self.kernel):
             if {len(row) for row in rows} != {len(rows)}:
                 raise ValueError(f"a square array is wanted, got rows of {[len(r) for r in rows]}")
-        if not np.isfinite([*np.ravel(self.x), *np.ravel(self.kernel)]).all():
-            raise ValueError("every cell must hold a finite number")
+        if not (np.abs([*np.ravel(self.x), *np.ravel(self.kernel)]) <= LARGEST_VALUE).all():
+            raise ValueError(f"a cell holds a number from -{LARGEST_VALUE} to {LARGEST_VALUE}")
         output_size(len(self.x), len(self.kernel), **self.settings)
 
     @property

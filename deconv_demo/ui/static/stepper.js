@@ -5,6 +5,7 @@
 const root = element.querySelector(".stepper");
 const SETTINGS = ["inputSize", "kernelSize", "stride", "padding", "outputPadding", "dilation"];
 const PAUSES = { slow: 1400, normal: 700, fast: 220 }; // milliseconds between two steps
+const LONGEST = 80; // such pauses are what a run takes at most: many steps are played faster
 const ICONS = {
   first: "M6 5v14M19 6l-9 6 9 6z",
   back: "M17 5l-10 7 10 7z",
@@ -139,6 +140,8 @@ function goTo(step) {
 
 const here = () => Math.min(state.step, stepsOf());
 
+const pause = () => PAUSES[state.speed] * Math.min(1, LONGEST / stepsOf());
+
 function play() {
   if (state.timer) {
     stop();
@@ -147,12 +150,12 @@ function play() {
   }
   const tick = () => {
     // A page that was left behind, or a tab that is not looked at, plays to nobody.
-    if (!root.isConnected || root.offsetParent === null) return stop();
-    state.timer = setTimeout(tick, PAUSES[state.speed]);
+    if (!root.isConnected || root.offsetParent === null) return (stop(), redraw());
+    state.timer = setTimeout(tick, pause());
     goTo(here() + 1);
   };
   if (here() === stepsOf()) goTo(0);
-  state.timer = setTimeout(tick, PAUSES[state.speed] / 3);
+  state.timer = setTimeout(tick, pause() / 3);
   redraw();
 }
 

@@ -86,12 +86,16 @@ function makeBoard(name, { onAttend, onEdit } = {}) {
 
   function measure() {
     if (!side || !room) return;
-    const size = Math.max(SMALLEST_CELL, Math.min(LARGEST_CELL[name], Math.floor((room - 2) / side)));
-    // Digits are about 0.58 of the font size wide.
-    const font = Math.max(7.5, Math.min(size * 0.42, 17, (size - 4) / (0.58 * longest)));
+    const projected = document.documentElement.classList.contains("projector") ? 1.3 : 1;
+    const largest = Math.floor(LARGEST_CELL[name] * projected);
+    const size = Math.max(SMALLEST_CELL, Math.min(largest, Math.floor((room - 2) / side)));
+    // Digits are about 0.6 of the font size wide.
+    const font = Math.max(7, Math.min(size * 0.42, 17 * projected, (size - 7) / (0.6 * longest)));
     root.style.setProperty("--cell", `${size}px`);
     root.style.setProperty("--font", `${font}px`);
-    root.dataset.dense = size < READABLE;
+    const dense = size < READABLE;
+    if (root.dataset.dense !== String(dense)) drawn = [];
+    root.dataset.dense = dense;
   }
 
   // drawing(row, column) gives {text, tint, marks, label}: tint from -1 to 1, marks a class list, label a
@@ -109,7 +113,8 @@ function makeBoard(name, { onAttend, onEdit } = {}) {
         const style = `stepper-cell row-${row} column-${column} shade-${shade} ${sign} ${marks}`;
         const old = (drawn[row * side + column] ??= {});
         if (old.text !== text) {
-          if (!onEdit) cell.textContent = text;
+          // Too small to read: its name says the number, and an empty cell costs no layout.
+          if (!onEdit) cell.textContent = root.dataset.dense === "true" ? "" : text;
           // What is being typed is left alone: "-" or "1." is on its way to a number.
           else if (!(cell === document.activeElement && cell.dataset.typing)) cell.value = text;
           if (onAttend) cell.setAttribute("aria-label", label());
@@ -207,7 +212,7 @@ function makeBoard(name, { onAttend, onEdit } = {}) {
   return {
     root,
     draw,
-    focus,
+    measure,
     fit(width) {
       if (width === room) return;
       room = width;

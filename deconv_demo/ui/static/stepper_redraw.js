@@ -28,7 +28,8 @@ function measureRun() {
   const reached = painted.map((_, at) => partnersAlong("canvas", at, settings).length > 0);
   const scales = { input: largest(x), kernel: largest(kernel), canvas: largest(painted) };
   scales.stamp = scales.input * scales.kernel;
-  return { settings, x, kernel, painted, reached, scales, side: outputSize(settings) };
+  const side = outputSize(settings);
+  return { settings, x, kernel, painted, reached, scales, side, texts: new Map() };
 }
 
 // Setting what is there already would still cost the browser a look at all that depends on it.
@@ -62,6 +63,9 @@ function drawControls() {
   drawReason();
   for (const button of readingButtons) {
     button.setAttribute("aria-pressed", button.dataset.reading === reading);
+  }
+  for (const name of Object.keys(LETTERS)) {
+    boards[name].root.setAttribute("aria-label", t(`board.${name}`));
   }
   for (const { name, buttons } of controls) {
     choices(settings, name).forEach(({ value, refusal: why }, index) => {
@@ -99,11 +103,11 @@ function drawTransport() {
   for (const button of [next, last]) put(button, { disabled: step === steps });
 }
 
-const keyOf = ([row, column]) => `${row},${column}`;
+const keyOf = ([row, column]) => 64 * row + column; // no board has 64 columns
 const largest = (array) => Math.max(1e-9, ...array.flat().map(Math.abs));
 
 function drawBoards(lit) {
-  const { settings, x, kernel, painted, reached, scales, side } = run;
+  const { settings, x, kernel, painted, reached, scales, side, texts } = run;
   const { padding, outputPadding } = settings;
   const painting = state.reading === "paint";
   const canvas = painting ? paint(x, kernel, settings, here()) : painted;
@@ -140,7 +144,7 @@ function drawBoards(lit) {
     }
   }
   boards.stamp.draw(kernel.length, (row, column) => {
-    const value = products.get(`${row},${column}`);
+    const value = products.get(keyOf([row, column]));
     const text = value === undefined ? "" : shown(value);
     return { text, tint: (value ?? 0) / scales.stamp, marks: text ? "" : "waits" };
   });
@@ -158,8 +162,9 @@ function drawBoards(lit) {
       inside && !(reached[row] && reached[column]) ? "never" : "",
       hidden || (painting && value === 0 && here() < stepsOf()) ? "waits" : "",
     ];
+    if (!texts.has(value)) texts.set(value, shown(value)); // most steps show most numbers again
     return {
-      text: hidden ? "" : shown(value),
+      text: hidden ? "" : texts.get(value),
       tint: hidden ? 0 : value / scales.canvas,
       marks: marks.join(" "),
       label: () => {

@@ -235,18 +235,26 @@ root.addEventListener("keyup", (event) => {
 });
 
 const SIGNS = 84; // CSS pixels that the signs between the boards take
-const COMFORTABLE = 27; // CSS pixels of a cell, below which the input gets a row of its own
+const LEAST = 76; // CSS pixels of a panel with a list below its board
+const COMFORTABLE = 22; // CSS pixels of a cell, below which the input gets a row of its own
 
 function fit() {
   const width = product.clientWidth;
   if (!width || !state.settings.stride) return; // an unopened tab; the observer calls again
   const { inputSize, kernelSize } = state.settings;
   const side = (width - SIGNS) / (inputSize + 2 * kernelSize);
-  const wrapped = side < COMFORTABLE && width < 520;
+  const listed = Math.max(LEAST, side * inputSize) + Math.max(LEAST, side * kernelSize);
+  const tight = side < COMFORTABLE || listed + side * kernelSize + SIGNS > width + 1;
+  const wrapped = tight && width < 520;
   product.dataset.wrapped = wrapped;
   const half = (width - SIGNS / 2) / 2;
   boards.input.fit(wrapped ? width : side * inputSize + 2);
   for (const name of ["kernel", "stamp"]) boards[name].fit(wrapped ? half : side * kernelSize + 2);
   boards.canvas.fit(panels.canvas.panel.clientWidth);
 }
-new ResizeObserver(fit).observe(root);
+new ResizeObserver(() => (fit(), redraw())).observe(root);
+// On a projector everything is larger.
+new MutationObserver(() => {
+  for (const board of Object.values(boards)) board.measure();
+  redraw();
+}).observe(document.documentElement, { attributeFilter: ["class"] });
