@@ -55,8 +55,8 @@ class LensSection:
             name = chosen if chosen in names else names[-1]
             same = name == event.layer
             wanted = {
-                "source": _number(event.source) if same else None,
-                "target": _number(event.target) if same else None,
+                "source": _number(event.input_channel) if same else None,
+                "target": _number(event.output_channel) if same else None,
             }
             state = f"{lensing.state_of(workspace, corner)} {name} {wanted}"
             if state == event.have:

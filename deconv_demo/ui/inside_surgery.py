@@ -11,7 +11,6 @@ from deconv_demo.ui.inside_context import InsideContext
 from deconv_demo.ui.language import Translations
 from deconv_demo.ui.section_panel import (
     LATEST,
-    MODEL_QUEUE,
     QUIET,
     build_panel,
     problem,
@@ -40,10 +39,13 @@ class SurgerySection:
         context = self.context
         view = [context.workspace, context.corner, context.layer]
         wire_staleness(self.panel, context, "surgery", layer=True)
-        self.panel.look(self._look, view, self.panel, **LATEST)
-        ranking = self.panel.rank(self._rank, view, self.panel, **MODEL_QUEUE)
-        # An edit is what the visitor waits for: it takes the place of a ranking.
-        self.panel.operate(self._operate, view, self.panel, **LATEST)
+        # One that was stopped counts as running for a while; the panel starts one at a time.
+        several = {**LATEST, "trigger_mode": "multiple"}
+        ranking = self.panel.rank(self._rank, view, self.panel, **several)
+        # What the visitor does now takes the place of a ranking, which would be in the way.
+        instead = {**LATEST, "cancels": [ranking]}
+        self.panel.look(self._look, view, self.panel, **instead)
+        self.panel.operate(self._operate, view, self.panel, **instead)
         self.panel.stop(None, None, None, cancels=[ranking], queue=False, **QUIET)
 
     @property

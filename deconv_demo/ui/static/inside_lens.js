@@ -4,7 +4,12 @@ let measuredFor = null;
 
 // What is asked for with every look, see inside_parts.js.
 function lookWith() {
-  return { ...picked, followed: props.value ? (props.value.followed ?? null) : null };
+  return {
+    layer: picked.layer,
+    input_channel: picked.source,
+    output_channel: picked.target,
+    followed: props.value ? (props.value.followed ?? null) : null,
+  };
 }
 const lookAt = (changes) => {
   picked = { ...picked, ...changes };

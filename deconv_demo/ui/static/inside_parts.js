@@ -113,7 +113,10 @@ const isMissing = (root) => {
 let outOfDate = true;
 const lookWhenSeen = () => {
   const seen = element.getClientRects().length > 0;
-  if (!seen) outOfDate = true;
+  if (!seen) {
+    outOfDate = true;
+    if (typeof leave === "function") leave();
+  }
   if (!seen || !outOfDate) return;
   outOfDate = false;
   const more = typeof lookWith === "function" ? lookWith() : {};
