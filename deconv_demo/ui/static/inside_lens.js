@@ -14,7 +14,7 @@ function lookWith() {
 const lookAt = (changes) => {
   picked = { ...picked, ...changes };
   panel().setAttribute("aria-busy", "true");
-  trigger("look", { have: null, ...lookWith() });
+  ask("look", { have: null, ...lookWith() });
 };
 
 const layerChoice = (value) => {
@@ -230,6 +230,9 @@ const draw = () => {
   }
 };
 draw();
-watch("value", draw);
+watch("value", () => {
+  draw();
+  answered("look");
+});
 watch("words", draw);
 watch("meter", showMeter);

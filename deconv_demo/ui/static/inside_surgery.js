@@ -23,7 +23,7 @@ function lookWith() {
 const operate = () => {
   leave();
   panel().querySelector(".surgery-result")?.setAttribute("aria-busy", "true");
-  trigger("operate", { edits });
+  ask("operate", { edits: structuredClone(edits) });
 };
 const set = (group, name, factor) => {
   if (factor === 1) delete group[name];
@@ -313,5 +313,8 @@ const draw = () => {
 draw();
 watch("value", draw);
 watch("words", draw);
-watch("result", showResult);
+watch("result", () => {
+  showResult();
+  answered("operate");
+});
 watch("ranking", showRanking);
