@@ -281,7 +281,7 @@ def test_the_crop_is_placed_by_a_click_and_taken_along(visit, tmp_path):
     sheet = np.array(Image.open(tmp_path / "sheet.png").convert("RGB"))
     assert np.array_equal(sheet[24:120, 24:120], atlas[:96, :96])
     assert np.array_equal(sheet[24:120, 126:222], atlas[:96, 96:192])
-    assert (sheet[-110:] < 100).any()
+    assert (sheet[-130:] < 100).any()
 
     # The code draws the same: run it beside the picture.
     monkey = tmp_path / "run.py"

@@ -186,7 +186,8 @@ def _legend(limits: list[float], language: str, *, common: bool, signed: bool) -
             smallest=_number(min(limits)),
             largest=_number(max(limits)),
         )
-    return {"low": low, "middle": "0" if signed else "", "high": high, "note": note}
+    colours = text(language, "inside.legend.signed" if signed else "inside.legend.unsigned")
+    return {"low": low, "middle": "0" if signed else "", "high": high, "note": f"{note} {colours}"}
 
 
 def _measured(maps: Tensor) -> list[dict[str, float]]:

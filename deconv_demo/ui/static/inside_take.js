@@ -1,6 +1,7 @@
 // Take it along: the grid as a PNG with a caption, activations as files, and lines of code.
 // Follows inside.js in the same scope.
 const TILE_GAP = 6;
+const NUMBER = 20; // room for the channel below each map
 const MARGIN = 24;
 let takeOpen = false;
 
@@ -18,7 +19,8 @@ const sheetOf = async (value) => {
   const atlas = new Image();
   atlas.src = value.picture;
   await atlas.decode();
-  const { tile, take, maps } = value;
+  const { tile, take, maps, legend } = value;
+  const lines = [...take.lines, `${legend.low} … ${legend.high} · ${legend.note}`];
   const columns = Math.min(maps.length, Math.max(8, Math.ceil(Math.sqrt(maps.length * 1.6))));
   const rows = Math.ceil(maps.length / columns);
   const canvas = document.createElement("canvas");
@@ -28,25 +30,28 @@ const sheetOf = async (value) => {
   pen.font = title;
   const titleWidth = pen.measureText(take.title).width;
   pen.font = small;
-  const widest = Math.max(titleWidth, ...take.lines.map((line) => pen.measureText(line).width));
+  const widest = Math.max(titleWidth, ...lines.map((line) => pen.measureText(line).width));
   canvas.width = Math.ceil(2 * MARGIN + Math.max(columns * (tile + TILE_GAP) - TILE_GAP, widest));
-  const bottom = MARGIN + rows * (tile + TILE_GAP) - TILE_GAP;
-  canvas.height = bottom + 44 + 26 * take.lines.length + MARGIN;
+  const bottom = MARGIN + rows * (tile + NUMBER);
+  canvas.height = bottom + 44 + 26 * lines.length + MARGIN;
   pen.fillStyle = "#ffffff";
   pen.fillRect(0, 0, canvas.width, canvas.height);
   pen.imageSmoothingEnabled = false;
+  pen.fillStyle = "#6b7280";
+  pen.font = "11px system-ui, sans-serif";
   maps.forEach((map, index) => {
     const from = [(index % value.columns) * tile, Math.floor(index / value.columns) * tile];
     const left = MARGIN + (index % columns) * (tile + TILE_GAP);
-    const top = MARGIN + Math.floor(index / columns) * (tile + TILE_GAP);
+    const top = MARGIN + Math.floor(index / columns) * (tile + NUMBER);
     pen.drawImage(atlas, ...from, tile, tile, left, top, tile, tile);
+    pen.fillText(String(map.channel), left, top + tile + 13);
   });
   pen.fillStyle = "#111827";
   pen.font = title;
   pen.fillText(take.title, MARGIN, bottom + 36);
   pen.fillStyle = "#374151";
   pen.font = small;
-  take.lines.forEach((line, index) => pen.fillText(line, MARGIN, bottom + 64 + 26 * index));
+  lines.forEach((line, index) => pen.fillText(line, MARGIN, bottom + 64 + 26 * index));
   return new Promise((done) => canvas.toBlob(done, "image/png"));
 };
 
