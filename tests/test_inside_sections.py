@@ -38,7 +38,7 @@ def inside(visit, pixels, tmp_path):
         path = tmp_path / "noisy.png"
         Image.fromarray(pixels).save(path)
         visitor.choose(path)
-        visitor.page.uncheck("#estimate input")
+        visitor.page.uncheck("input[type=checkbox]:visible")
         visitor.page.fill("#sigma input[type=number]", "40")
         visitor.page.press("#sigma input[type=number]", "Tab")
         visitor.run()
@@ -148,9 +148,13 @@ def test_a_pixel_shows_its_field_and_its_reach(inside, pixels):
     spot = {"x": (column + 0.5) / width * box["width"], "y": (row + 0.5) / height * box["height"]}
     target.click(position=spot)
     page.wait_for_selector(f".pixel-said:has-text('row {row}, column {column}')")
-    heat = shown(page, "[data-side=input] img").astype(int)
-    saturation = (heat.max(axis=2) - heat.min(axis=2)) + heat.sum(axis=2) / 10
-    assert np.unravel_index(saturation.argmax(), saturation.shape)[0] == pytest.approx(row, abs=1)
+    image, sigma = inputs_of(pixels)
+    image.requires_grad_()
+    model(image, sigma)[0, :, row, column].mean().backward()
+    strongest = image.grad[0].abs().sum(dim=0).argmax().item()
+    heat = shown(page, "[data-side=input] img").astype(int).sum(axis=2)
+    assert heat.argmax() == strongest
+    assert heat.max() > 3 * 200 > 3 * 153 >= np.median(heat)
     rows, columns = receptive_window(model, "tail", *inputs_of(pixels), row=row, column=column)
     theory = page.inner_text(".pixel-numbers dd >> nth=0")
     assert theory.startswith(f"{len(columns)} × {len(rows)}")
@@ -174,7 +178,7 @@ def test_the_lens_reads_the_meter_and_the_bad_twin_raises_it(inside, pixels):
     page = inside("lens", ".lens-readings")
     names = page.locator(".inside-lens [role=group] button").all_inner_texts()
     assert names == ["up.2", "up.1", "up.0"]
-    assert page.locator("[role=group] [aria-pressed=true]").inner_text() == "up.0"
+    assert page.locator(".inside-lens [role=group] [aria-pressed=true]").inner_text() == "up.0"
     counts = page.locator(".lens-overlap").evaluate_all(
         "all => all.map(one => [...one.rows].map(row => [...row.cells].map(c => +c.textContent)))"
     )
@@ -200,5 +204,5 @@ def test_the_lens_reads_the_meter_and_the_bad_twin_raises_it(inside, pixels):
     page.wait_for_selector(f".lens-maps:has-text('Output channel {target}')")
     stamp = [float(cell) for cell in page.locator(".lens-stamp td").all_inner_texts()]
     assert stamp == pytest.approx(kernel[source, target].flatten().tolist(), abs=0.006)
-    page.click("[role=group] button:has-text('up.2')")
+    page.click(".inside-lens [role=group] button:has-text('up.2')")
     page.wait_for_selector("h4:has-text('One channel of up.2')")

@@ -9,7 +9,7 @@ import gradio as gr
 from deconv_demo.ui import inspecting, lensing
 from deconv_demo.ui.inside_context import InsideContext
 from deconv_demo.ui.language import Translations
-from deconv_demo.ui.section_panel import LATEST, build_panel, problem, wire_staleness, words_of
+from deconv_demo.ui.section_panel import EVERY, build_panel, problem, wire_staleness, words_of
 from deconv_demo.ui.workspace import Workspace
 from deconv_demo.weights import load_model
 
@@ -33,8 +33,8 @@ class LensSection:
         context = self.context
         view = [context.workspace, context.corner, context.layer]
         wire_staleness(self.panel, context, "lens", layer=True)
-        self.panel.look(self._look, view, self.panel, **LATEST)
-        self.panel.measure(self._measure, view, self.panel, **LATEST)
+        self.panel.look(self._look, view, self.panel, **EVERY)
+        self.panel.measure(self._measure, view, self.panel, **EVERY)
 
     @property
     def told(self) -> list[gr.HTML]:
@@ -55,8 +55,8 @@ class LensSection:
             name = chosen if chosen in names else names[-1]
             same = name == event.layer
             wanted = {
-                "source": _number(event.source) if same else None,
-                "target": _number(event.target) if same else None,
+                "source": _number(event.input_channel) if same else None,
+                "target": _number(event.output_channel) if same else None,
             }
             state = f"{lensing.state_of(workspace, corner)} {name} {wanted}"
             if state == event.have:
@@ -64,7 +64,15 @@ class LensSection:
             activations = inspecting.activations_of(str(request.session_hash), workspace, corner)
             value = lensing.lens_value(workspace, corner, activations, name, **wanted)
             measured = f"{lensing.state_of(workspace, corner)} {name}"
-            return gr.HTML(value={**value, "state": state, "measured": measured, "followed": layer})
+            return gr.HTML(
+                value={
+                    **value,
+                    "state": state,
+                    "measured": measured,
+                    "followed": layer,
+                    "turn": event.turn,
+                }
+            )
 
         return _shown(workspace, lens)
 

@@ -9,7 +9,7 @@ import gradio as gr
 from deconv_demo.ui import inspecting, seeing
 from deconv_demo.ui.inside_context import InsideContext
 from deconv_demo.ui.language import Translations
-from deconv_demo.ui.section_panel import LATEST, build_panel, problem, wire_staleness, words_of
+from deconv_demo.ui.section_panel import EVERY, build_panel, problem, wire_staleness, words_of
 from deconv_demo.ui.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -32,11 +32,11 @@ class PixelSection:
         context = self.context
         view = [context.workspace, context.corner, context.layer]
         wire_staleness(self.panel, context, "pixel", layer=True)
-        self.panel.look(self._look, view, self.panel, **LATEST)
-        self.panel.field(self._field, view, self.panel, **LATEST)
-        self.panel.reach(self._reach, view, self.panel, **LATEST)
-        self.panel.channel(self._channel, view, self.panel, **LATEST)
-        self.panel.unit(self._unit, view, self.panel, **LATEST)
+        self.panel.look(self._look, view, self.panel, **EVERY)
+        self.panel.field(self._field, view, self.panel, **EVERY)
+        self.panel.reach(self._reach, view, self.panel, **EVERY)
+        self.panel.channel(self._channel, view, self.panel, **EVERY)
+        self.panel.unit(self._unit, view, self.panel, **EVERY)
 
     @property
     def told(self) -> list[gr.HTML]:
@@ -64,7 +64,11 @@ class PixelSection:
         return _shown(
             workspace,
             lambda: gr.HTML(
-                seen={"state": event.state, **seeing.field_value(workspace, corner, *place)}
+                seen={
+                    "state": event.state,
+                    "turn": event.turn,
+                    **seeing.field_value(workspace, corner, *place),
+                }
             ),
         )
 
@@ -73,7 +77,11 @@ class PixelSection:
         return _shown(
             workspace,
             lambda: gr.HTML(
-                seen={"state": event.state, **seeing.reach_value(workspace, corner, *place)}
+                seen={
+                    "state": event.state,
+                    "turn": event.turn,
+                    **seeing.reach_value(workspace, corner, *place),
+                }
             ),
         )
 
@@ -84,7 +92,7 @@ class PixelSection:
             visitor, channel = str(request.session_hash), int(event.channel)
             activations = inspecting.activations_of(visitor, workspace, corner)
             value = seeing.map_value(workspace, corner, activations, layer, channel)
-            return gr.HTML(map={"state": event.state, **value})
+            return gr.HTML(map={"state": event.state, "turn": event.turn, **value})
 
         return _shown(workspace, feature_map)
 
@@ -93,7 +101,7 @@ class PixelSection:
 
         def projection() -> Any:
             value = seeing.projection_value(workspace, corner, layer, **unit)
-            return gr.HTML(projection={"state": event.state, **value})
+            return gr.HTML(projection={"state": event.state, "turn": event.turn, **value})
 
         return _shown(workspace, projection)
 

@@ -10,8 +10,7 @@ from deconv_demo.ui import inspecting, operating
 from deconv_demo.ui.inside_context import InsideContext
 from deconv_demo.ui.language import Translations
 from deconv_demo.ui.section_panel import (
-    LATEST,
-    MODEL_QUEUE,
+    EVERY,
     QUIET,
     build_panel,
     problem,
@@ -40,10 +39,11 @@ class SurgerySection:
         context = self.context
         view = [context.workspace, context.corner, context.layer]
         wire_staleness(self.panel, context, "surgery", layer=True)
-        self.panel.look(self._look, view, self.panel, **LATEST)
-        ranking = self.panel.rank(self._rank, view, self.panel, **MODEL_QUEUE)
-        # An edit is what the visitor waits for: it takes the place of a ranking.
-        self.panel.operate(self._operate, view, self.panel, **LATEST)
+        ranking = self.panel.rank(self._rank, view, self.panel, **EVERY)
+        # What the visitor does now takes the place of a ranking, which would be in the way.
+        instead = {**EVERY, "cancels": [ranking]}
+        self.panel.look(self._look, view, self.panel, **instead)
+        self.panel.operate(self._operate, view, self.panel, **instead)
         self.panel.stop(None, None, None, cancels=[ranking], queue=False, **QUIET)
 
     @property
@@ -77,7 +77,7 @@ class SurgerySection:
         try:
             subject = operating.subject_of(str(request.session_hash), workspace, corner)
             edits = operating.edits_from(event.edits, subject)
-            return gr.HTML(result=operating.operate(subject, edits))
+            return gr.HTML(result={**operating.operate(subject, edits), "turn": event.turn})
         except Exception as error:
             log.exception("cannot operate")
             return gr.HTML(value=problem(error))

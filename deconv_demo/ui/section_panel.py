@@ -11,7 +11,9 @@ from deconv_demo.ui.texts import LANGUAGES, error_sentence, texts_under
 
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 MODEL_QUEUE = {**QUIET, "concurrency_id": "model", "concurrency_limit": 1}
-LATEST = {**MODEL_QUEUE, "trigger_mode": "always_last"}
+# A panel sends one request of a kind at a time and remembers the last one meanwhile: Gradio's
+# own "always_last" would send the last event with the data of the first.
+EVERY = {**MODEL_QUEUE, "trigger_mode": "multiple"}
 
 _STATIC = Path(__file__).parent / "static"
 

@@ -4,12 +4,17 @@ let measuredFor = null;
 
 // What is asked for with every look, see inside_parts.js.
 function lookWith() {
-  return { ...picked, followed: props.value ? (props.value.followed ?? null) : null };
+  return {
+    layer: picked.layer,
+    input_channel: picked.source,
+    output_channel: picked.target,
+    followed: props.value ? (props.value.followed ?? null) : null,
+  };
 }
 const lookAt = (changes) => {
   picked = { ...picked, ...changes };
   panel().setAttribute("aria-busy", "true");
-  trigger("look", { have: null, ...lookWith() });
+  ask("look", { have: null, ...lookWith() });
 };
 
 const layerChoice = (value) => {
@@ -225,6 +230,9 @@ const draw = () => {
   }
 };
 draw();
-watch("value", draw);
+watch("value", () => {
+  draw();
+  answered("look");
+});
 watch("words", draw);
 watch("meter", showMeter);

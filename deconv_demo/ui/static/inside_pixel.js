@@ -35,15 +35,15 @@ const showSeen = () => {
   const field = seen && seen.kind === "field" ? seen : null;
   const reach = seen && seen.kind === "reach" ? seen : null;
   place.removeAttribute("aria-busy");
-  const ask = (kind) => (at) => {
+  const chosen = (kind) => (at) => {
     panel().querySelector(".pixel-pair").setAttribute("aria-busy", "true");
-    trigger(kind === "field" ? "field" : "reach", { ...at, state: value.state });
+    ask(kind, { ...at, state: value.state });
   };
   const focused = document.activeElement?.dataset?.side;
   const target = (side, source, size, at, heat, kind) => {
     const label = say(side === "input" ? "click.input" : "click.output");
     const image = picture(heat ? heat.heat : source, label);
-    const node = clickable(image, label, size[1], size[0], at, ask(kind));
+    const node = clickable(image, label, size[1], size[0], at, chosen(kind));
     node.dataset.side = side;
     if (heat) node.append(frame(heat.window.rows, heat.window.columns, size[1], size[0]));
     return node;
@@ -76,7 +76,7 @@ const showSeen = () => {
 const askUnit = (at) => {
   const map = current("map") || props.value.map;
   panel().querySelector(".pixel-projections")?.setAttribute("aria-busy", "true");
-  trigger("unit", { ...at, channel: map.channel, state: props.value.state });
+  ask("unit", { ...at, channel: map.channel, state: props.value.state });
 };
 
 const showMap = () => {
@@ -95,7 +95,7 @@ const showMap = () => {
   slider.value = map.channel;
   slider.addEventListener("input", () => {
     number.textContent = slider.value;
-    trigger("channel", { channel: Number(slider.value), state: value.state });
+    ask("channel", { channel: Number(slider.value), state: value.state });
   });
   chooser.append(make("span", "", say("channel")), slider, number);
   const old = place.querySelector("input");
@@ -152,7 +152,7 @@ const draw = () => {
   const [width, height] = value.output_size;
   if (askedFor !== picture_key) {
     askedFor = picture_key;
-    trigger("field", { row: height >> 1, column: width >> 1, state: value.state });
+    ask("field", { row: height >> 1, column: width >> 1, state: value.state });
   }
   if (askedUnit !== value.state) {
     askedUnit = value.state;
@@ -162,10 +162,17 @@ const draw = () => {
 draw();
 watch("value", draw);
 watch("words", draw);
-watch("seen", showSeen);
+watch("seen", () => {
+  showSeen();
+  if (props.seen) answered(props.seen.kind);
+});
 watch("map", () => {
   showMap();
+  answered("channel");
   const map = current("map");
   if (map) askUnit(map.strongest);
 });
-watch("projection", showProjection);
+watch("projection", () => {
+  showProjection();
+  answered("unit");
+});

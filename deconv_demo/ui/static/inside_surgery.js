@@ -9,9 +9,21 @@ let ranking = false;
 
 const shownFactor = (factor) => (factor === undefined ? 1 : factor);
 const factorText = (factor) => (factor === 0 ? say("off") : `× ${factor}`);
+// A ranking ends when something else is asked for or nobody looks; see inside_parts.js.
+function leave() {
+  if (!ranking) return;
+  ranking = false;
+  trigger("stop", {});
+  if (panel()) showRanking();
+}
+function lookWith() {
+  leave();
+  return {};
+}
 const operate = () => {
+  leave();
   panel().querySelector(".surgery-result")?.setAttribute("aria-busy", "true");
-  trigger("operate", { edits });
+  ask("operate", { edits: structuredClone(edits) });
 };
 const set = (group, name, factor) => {
   if (factor === 1) delete group[name];
@@ -194,11 +206,7 @@ const rankingPlace = () => {
     trigger("rank", {});
     showRanking();
   });
-  const stop = button(say("stop"), "panel-button", () => {
-    ranking = false;
-    trigger("stop", {});
-    showRanking();
-  });
+  const stop = button(say("stop"), "panel-button", leave);
   row.append(start, stop);
   place.append(row, make("p", "panel-fine", say("rank.what")), make("div", "surgery-ranked"));
   return place;
@@ -305,5 +313,8 @@ const draw = () => {
 draw();
 watch("value", draw);
 watch("words", draw);
-watch("result", showResult);
+watch("result", () => {
+  showResult();
+  answered("operate");
+});
 watch("ranking", showRanking);
