@@ -25,22 +25,27 @@ QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 MODEL_QUEUE = {**QUIET, "concurrency_id": "model", "concurrency_limit": 1}
 
 
+def ask_again() -> dict[str, Any]:
+    """Return the update of the crop that makes it ask for another run ("again")."""
+    # By way of the browser: an event that waits in the queue of the networks cannot be begun by
+    # one that does not.
+    return gr.HTML(missed=secrets.token_hex(4))
+
+
 class MapsSection:
     """The grid of maps.
 
     Args:
         context: What is chosen for all sections.
         translations: Where the texts of components are registered.
-        missed: State that changes when what is asked for is no longer kept, so that the picture
-            is run again.
+        crop: The component that has the picture run again when what is asked for is no longer
+            kept; it takes ``ask_again()``.
     """
 
     name = "inside.tab.maps"
 
-    def __init__(
-        self, context: InsideContext, translations: Translations, missed: gr.State
-    ) -> None:
-        self.context, self.translations, self.missed = context, translations, missed
+    def __init__(self, context: InsideContext, translations: Translations, crop: gr.HTML) -> None:
+        self.context, self.translations, self.crop = context, translations, crop
 
     def build(self) -> None:
         """Lay the section out."""
@@ -90,7 +95,7 @@ class MapsSection:
         self.atlas.pick(
             self._enlarge,
             [*chosen, *self.options, self.context.language],
-            [self.atlas, self.missed],
+            [self.atlas, self.crop],
             trigger_mode="always_last",
             **QUIET,
         )
@@ -111,7 +116,7 @@ class MapsSection:
             visitor = str(request.session_hash)
             activations = inspecting.kept_activations(visitor, workspace, corner)
             if activations is None:
-                return gr.skip(), secrets.token_hex(4)
+                return gr.skip(), ask_again()
             enlarged = enlarged_value(
                 inspecting.view_layer(workspace, layer, activations, corner),
                 load_model(workspace.task_id),

@@ -14,7 +14,7 @@ from deconv_demo.ui import inspecting, markup
 from deconv_demo.ui.activations import Activations
 from deconv_demo.ui.inside_context import InsideContext
 from deconv_demo.ui.inside_map import card_value, crop_value, map_value
-from deconv_demo.ui.inside_maps import MODEL_QUEUE, QUIET, MapsSection
+from deconv_demo.ui.inside_maps import MODEL_QUEUE, QUIET, MapsSection, ask_again
 from deconv_demo.ui.inside_sections import SECTIONS
 from deconv_demo.ui.language import Translations
 from deconv_demo.ui.texts import error_sentence, text
@@ -66,12 +66,14 @@ class InsideTab:
     def build(self) -> None:
         """Lay the tab out."""
         named = self.translations.named
-        self.corner, self.seen, self.missed = gr.State(None), gr.State(None), gr.State(0)
+        self.corner, self.seen = gr.State(None), gr.State(None)
         self.note = gr.HTML(value=markup.status(text("en", "inside.none")), elem_id="inside-note")
         self.network = self._drawn("network", "inside_map.js", elem_id="network-map", chosen=None)
         with gr.Row(elem_classes="inside-chosen"):
             with gr.Column(scale=0, min_width=190, elem_classes="inside-crop"):
-                self.crop = self._drawn("crop", "inside_crop.js", elem_id="inside-crop")
+                self.crop = self._drawn(
+                    "crop", "inside_crop.js", elem_id="inside-crop", missed=None
+                )
             with gr.Column(scale=1, min_width=300):
                 with gr.Row(elem_classes="inside-bar"):
                     self.previous = named(
@@ -96,7 +98,7 @@ class InsideTab:
             corner=self.corner,
             shelf=self.shelf,
         )
-        self.maps = MapsSection(context, self.translations, self.missed)
+        self.maps = MapsSection(context, self.translations, self.crop)
         with gr.Tabs(elem_id="inside-tabs"):
             with named(gr.Tab(id="maps"), label=self.maps.name):
                 self.maps.build()
@@ -125,7 +127,7 @@ class InsideTab:
     def told(self) -> list:
         """Components whose content is told anew in another language by ``retold``."""
         sections = [component for section in self.sections for component in section.told]
-        return [self.missed, *self._everything, *sections]
+        return [*self._everything, *sections]
 
     @property
     def view(self) -> list:
@@ -139,21 +141,21 @@ class InsideTab:
             visitor: Name of the session.
             *values: Of workspace, language and the components of ``view``.
         """
-        view, unchanged, missed = _View(*values), gr.skip(), gr.skip()
+        view, unchanged = _View(*values), gr.skip()
         if view.seen is None:  # not opened yet
             note = markup.status(text(view.language, "inside.none"))
             own = [*((unchanged,) * 3), note, *((unchanged,) * 4)]
         elif inspecting.is_kept(visitor, view.workspace, view.corner):
             own = list(self._all(visitor, view))
         else:
-            own, missed = [unchanged] * 8, secrets.token_hex(4)
+            own = [*((unchanged,) * 5), ask_again(), *((unchanged,) * 2)]
         sections = [section.retold(view.workspace, view.language) for section in self.sections]
-        return [missed, *own, *(value for told in sections for value in told)]
+        return [*own, *(value for told in sections for value in told)]
 
     def wire(self, tab: gr.Tab) -> None:
         """Connect the events."""
         view = [self.workspace, self.language, *self.view]
-        shown = [self.network, self.layer, self.card, self.maps.atlas, self.missed]
+        shown = [self.network, self.layer, self.card, self.maps.atlas, self.crop]
         everything = self._everything
         tab.select(self._wait, view, self.note, **INSTANT).then(
             self._open, view, everything, **MODEL_QUEUE
@@ -161,7 +163,7 @@ class InsideTab:
         self.crop.place(self._wait_for_place, self.language, self.note, **INSTANT)
         self.crop.place(self._place, view, everything, trigger_mode="always_last", **MODEL_QUEUE)
         # What had to make room for others is run again.
-        self.missed.change(self._open, view, everything, **MODEL_QUEUE)
+        self.crop.again(self._open, view, everything, **MODEL_QUEUE)
         # The map has marked what was picked on it before anybody was asked.
         self.network.pick(self._pick, view, shown[1:], **LATEST)
         self.card.pick(self._pick, view, shown[1:], **LATEST)
@@ -257,7 +259,7 @@ class InsideTab:
             layer = names[min(max(names.index(view.layer) + step, 0), len(names) - 1)]
             view = dataclasses.replace(view, layer=layer)
             activations = inspecting.kept_activations(visitor, view.workspace, view.corner)
-            maps, missed = gr.skip(), secrets.token_hex(4)
+            maps, missed = gr.skip(), ask_again()
             if activations is not None:
                 maps, missed = self._maps(activations, view), gr.skip()
             card = card_value(view.workspace, layer, view.language)

@@ -1,5 +1,6 @@
 // Shows the given picture with the frame of the crop from props.value; a click, or the arrow keys,
-// place the frame elsewhere ("place", in pixels of the picture).
+// place the frame elsewhere ("place", in pixels of the picture). Asks for another run ("again") when
+// props.missed says that what the last one gave is not kept any more.
 const make = (tag, className) => {
   const node = document.createElement(tag);
   if (className) node.className = className;
@@ -66,3 +67,4 @@ const lay = () => {
 };
 lay();
 watch("value", lay);
+watch("missed", () => trigger("again", {}));
