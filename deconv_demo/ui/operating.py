@@ -70,11 +70,8 @@ def subject_of(
     """
     model = load_model(workspace.task_id)
     left, top, right, bottom = box = _box(workspace, corner)
-    inputs = inspecting.run_inputs(workspace, corner)
     whole = inspecting.box_of(workspace, corner)
-    rows = slice(top - whole[1], bottom - whole[1])
-    columns = slice(left - whole[0], right - whole[0])
-    inputs[0] = inputs[0][..., rows, columns].contiguous(memory_format=torch.channels_last)
+    inputs = _inputs(workspace, corner, box)
     network_map = _map(workspace.task_id, right - left, bottom - top)
     if box == whole:
         activations = inspecting.activations_of(visitor, workspace, corner)
@@ -220,6 +217,16 @@ def _loss_value(loss) -> dict[str, Any]:
     return {**value, "drop": loss.drop_db, "loss": max(loss.drop_db, 0.0)}
 
 
+def _inputs(
+    workspace: Workspace, corner: tuple[int, int] | None, box: tuple[int, int, int, int]
+) -> list[Tensor]:
+    """What the network takes for a part of the crop."""
+    left, top, _, _ = inspecting.box_of(workspace, corner)
+    image, *others = inspecting.run_inputs(workspace, corner)
+    part = image[..., box[1] - top : box[3] - top, box[0] - left : box[2] - left]
+    return [part.contiguous(memory_format=torch.channels_last), *others]
+
+
 def _box(workspace: Workspace, corner: tuple[int, int] | None) -> tuple[int, int, int, int]:
     left, top, right, bottom = inspecting.box_of(workspace, corner)
     if getattr(load_model(workspace.task_id), "scale", 1) == 1:
@@ -239,10 +246,16 @@ def _map(task_id: str, width: int, height: int) -> NetworkMap:
 def _truth(workspace: Workspace, box: tuple[int, int, int, int], restored: Tensor) -> Tensor | None:
     if workspace.truth is None or not workspace.truth.exists():
         return None
-    truth = images.open_picture(workspace.truth)
     scale = restored.shape[-1] // (box[2] - box[0])
-    given = inspecting.given_size(str(workspace.given))
-    if truth.size != (given[0] * scale, given[1] * scale):
+    return _truth_part(str(workspace.truth), str(workspace.given), box, scale)
+
+
+# A file is never written twice, and each click would read the same one.
+@lru_cache(maxsize=8)
+def _truth_part(path: str, given: str, box: tuple[int, int, int, int], scale: int) -> Tensor | None:
+    truth = images.open_picture(path)
+    width, height = inspecting.given_size(given)
+    if truth.size != (width * scale, height * scale):
         return None
     return images.to_image(truth.crop(tuple(scale * side for side in box)))
 

@@ -13,9 +13,16 @@ const factorText = (factor) => (factor === 0 ? say("off") : `× ${factor}`);
 function leave() {
   if (!ranking) return;
   ranking = false;
+  rankNext = false;
   trigger("stop", {});
   if (panel()) showRanking();
 }
+// An edit on its way would end a ranking that was begun after it.
+let rankNext = false;
+const rankWhenFree = () => {
+  rankNext = Boolean(asked.operate?.since);
+  if (!rankNext) trigger("rank", {});
+};
 function lookWith() {
   leave();
   return {};
@@ -203,7 +210,7 @@ const rankingPlace = () => {
   const start = button(say("rank"), "panel-button", () => {
     ranking = true;
     ranked = props.value.layer;
-    trigger("rank", {});
+    rankWhenFree();
     showRanking();
   });
   const stop = button(say("stop"), "panel-button", leave);
@@ -316,5 +323,6 @@ watch("words", draw);
 watch("result", () => {
   showResult();
   answered("operate");
+  if (rankNext) rankWhenFree();
 });
 watch("ranking", showRanking);
