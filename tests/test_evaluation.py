@@ -53,7 +53,10 @@ def twin_folder(tmp_path, picture_folder):
 
 
 @pytest.mark.slow
-def test_twins_of_a_set_are_used_as_they_are(tmp_path, picture_folder, twin_folder):
+def test_twins_of_a_set_are_used_as_they_are(tmp_path, monkeypatch, picture_folder, twin_folder):
+    # What it costs is not the matter here.
+    monkeypatch.setattr(evaluation, "TIMED_SIDE", 16)
+    monkeypatch.setattr(evaluation, "TIMED_RUNS", 2)
     reports = [
         evaluation.evaluate(
             ["upscale_x2"],
