@@ -38,6 +38,7 @@ _GRID = (
     "getComputedStyle(document.querySelector('.inside-columns'))"
     ".getPropertyValue('--atlas').slice(4, -1)"
 )
+_SETTLING_MS = 500
 _OUTPUT = "document.querySelector('.surgery-pictures img')?.src"
 _LARGE = "document.querySelector('.inside-large img.inside-enlarged')?.src"
 
@@ -90,6 +91,8 @@ def _switch_off(page: Any, repetition: int, *, layer: str) -> float:
     page.click("#inside-tabs [data-tab-id=surgery]")
     page.click(f".network-node[data-layer='{layer}']")
     page.wait_for_selector(f".surgery-table h4:has-text(' {layer} ')", timeout=120_000)
+    # The layer was chosen for its channels: what else of the page follows it is not timed.
+    page.wait_for_timeout(_SETTLING_MS)
     page.evaluate(f"window.formerOutput = {_OUTPUT}")
     selector = f".surgery-tile[data-channel='{repetition}']"
     return seconds_until(page, selector, f"{_OUTPUT} !== window.formerOutput && {_OUTPUT}")
