@@ -18,7 +18,7 @@ from deconv_demo.tasks import TASKS
 from deconv_demo.ui import examples
 from deconv_demo.ui.texts import LANGUAGES, error_sentence, text
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 

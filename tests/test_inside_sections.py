@@ -14,7 +14,7 @@ from deconv_demo.layers import receptive_window
 from deconv_demo.metrics import psnr
 from deconv_demo.weights import load_model
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 SIGMA = 40 / 255
 FIRST_NUMBER = "document.querySelector('.surgery-result dd')?.textContent"
 

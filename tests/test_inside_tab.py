@@ -19,7 +19,7 @@ from deconv_demo.ui import inspecting
 from deconv_demo.ui.activations import ActivationStore
 from deconv_demo.weights import load_model
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 CHANNELS = "maps => maps.map(map => Number(map.dataset.channel))"
 
 

@@ -156,6 +156,7 @@ def test_conjugate_gradients_solve_the_normal_equations(regulariser):
     torch.testing.assert_close(found.flatten(), expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_conjugate_gradients_end_at_tikhonov(grey):
     operator = CircularConvolution(SKEW, 128, 128)
     closed = tikhonov(operator, grey, 0.01)
@@ -169,6 +170,7 @@ def test_nothing_to_do_ends_at_once():
     assert first(conjugate_gradient(Convolution(SKEW), torch.zeros(1, 9, 9)), 5) == []
 
 
+@pytest.mark.slow
 def test_quality_rises_and_falls_again_under_noise(blurred):
     clean, blur, observed, sigma = blurred
     iterates = first(richardson_lucy(blur, observed), 150)

@@ -20,6 +20,7 @@ from deconv_demo.ui.lab_picture import lab_image, picture_key
 from deconv_demo.ui.voxels import block
 from deconv_demo.ui.workspace import Workspace
 
+pytestmark = pytest.mark.slow
 CASE = ("", "gaussian", 1.6, 2.5)
 
 

@@ -77,6 +77,7 @@ def unet_by_hand(model, image, sigma, *, skips, image_factor):
     return image_factor * image + model.tail(x)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task_id", TASKS)
 def test_channels_equal_edited_weights_run_from_the_start(task_id, photos):
     model = load_model(task_id)
@@ -97,6 +98,7 @@ def test_channels_equal_edited_weights_run_from_the_start(task_id, photos):
     assert all(torch.equal(known[name], before[name]) for name in known)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task_id", TASKS)
 def test_a_block_off_is_an_identity(task_id, photos):
     model = load_model(task_id)

@@ -109,6 +109,7 @@ def test_shipped_networks_enlarge_photographs(photos):
             assert psnr(network(small).clamp(0, 1), clean) > repeated + 0.3, (name, kind)
 
 
+@pytest.mark.slow
 def test_resizing_first_leaves_the_least_grid(photos):
     def grid(kind):
         readings = [
