@@ -17,14 +17,14 @@ that is a multiple of its stride, so that every output pixel gets the same numbe
 contributions. float16 safetensors; `deconv_demo/tasks.py` builds the network of each file, and
 every file carries its network, recipe and training runs in its header. All numbers below were
 written by `python -m deconv_demo.training evaluate`, and this page by `python -m
-deconv_demo.training card`.
+deconv_demo.training card`. Seconds are those of the machine that the section of a network names.
 """
 
 _TAIL = """
 ## How it was measured
 
 PSNR in dB and SSIM (11 × 11 Gaussian window, as in Wang et al. 2004), the mean over the
-validation pictures named above, through the function `enhance` as the page calls it, on 8-bit
+validation pictures, as many as each section says, through the function `enhance` as the page calls it, on 8-bit
 pictures: noise is clipped and rounded before a network sees it. RGB for denoise and deblur; for
 the upscales the Y channel of BT.601, `scale` pixels of border cut off. *degraded* is the damaged
 picture, for an upscale with its pixels repeated. *classical* is, for denoise, wavelet shrinkage
@@ -60,8 +60,7 @@ def write_card(metrics_path: Path, card_path: Path) -> None:
         FileNotFoundError: Nothing has been measured yet.
     """
     metrics = json.loads(metrics_path.read_text(encoding="utf-8"))
-    measured = metrics["measured"]
-    sections = [_HEAD, _overview(metrics["tasks"]), _conditions(measured)]
+    sections = [_HEAD, _overview(metrics["tasks"])]
     sections += [_section(task_id, entry) for task_id, entry in metrics["tasks"].items()]
     if "upsamplers" in metrics:
         sections.append(_upsamplers(metrics["upsamplers"]))
@@ -101,12 +100,13 @@ def _section(task_id: str, entry: dict[str, Any]) -> str:
     for setting, columns in entry["settings"].items():
         cells = [f"{columns[name]['psnr']:.2f} / {columns[name]['ssim']:.4f}" for name in names]
         rows.append(f"| {setting} | {' | '.join(cells)} |")
+    rows += ["", _conditions(entry["measured"])]
     runs = [
         f"- {run['seconds'] / 60:.0f} minutes, {run['steps']:,} steps on {run['hardware']}: "
         f"{run['validation_psnr']:.2f} dB on validation crops"
         for run in entry["runs"]
     ]
-    return "\n".join([*rows, "", "Training runs that led here:", "", *runs, ""])
+    return "\n".join([*rows, "Training runs that led here:", "", *runs, ""])
 
 
 def _upsamplers(entry: dict[str, Any]) -> str:

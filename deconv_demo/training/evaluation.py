@@ -49,7 +49,8 @@ def evaluate(
 
     Returns:
         What the file holds now: ``tasks`` by id, each with ``settings``, ``parameters``,
-        ``macs_per_output_pixel``, ``seconds_per_output_megapixel``, ``sha256``.
+        ``macs_per_output_pixel``, ``seconds_per_output_megapixel``, ``sha256``, and where and
+        on what it was ``measured``.
 
     Raises:
         DataError: No pictures.
@@ -59,7 +60,7 @@ def evaluate(
     pictures = list(named.values())
     small = None if low_resolution is None else read_named_pictures(low_resolution)
     report = _read_report(output)
-    report["measured"] = {
+    measured = {
         "date": datetime.now(timezone.utc).date().isoformat(),
         "pictures": len(pictures),
         "megapixels": round(sum(p.shape[0] * p.shape[1] for p in pictures) / 1e6, 2),
@@ -75,6 +76,7 @@ def evaluate(
             "sha256": sha256(path),
             "bytes": path.stat().st_size,
             "runs": json.loads(read_header(path).get("runs", "[]")),
+            "measured": measured,
         }
         _write_report(report, output)
         entry.update(_cost(task_id), baseline=TASKS[task_id].baseline_name, settings={})

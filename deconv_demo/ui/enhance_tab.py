@@ -90,16 +90,20 @@ class EnhanceTab:
                 label="enhance.amount",
                 info="enhance.amount.info",
             )
-        with gr.Row(elem_classes="run-row"):
-            self.run = named(
-                gr.Button(variant="primary", size="lg", scale=2, elem_id="run"),
-                value="enhance.run",
-            )
-            self.stop = named(
-                gr.Button(variant="stop", size="lg", scale=1, elem_id="stop", interactive=False),
-                value="enhance.stop",
-            )
-        self.status = gr.HTML(elem_id="status")
+        # What is going on, or went wrong, is said where it was asked for, in sight on any screen.
+        with gr.Column(elem_classes="dock"):
+            self.status = gr.HTML(elem_id="status")
+            with gr.Row(elem_classes="run-row"):
+                self.run = named(
+                    gr.Button(variant="primary", size="lg", scale=2, elem_id="run"),
+                    value="enhance.run",
+                )
+                self.stop = named(
+                    gr.Button(
+                        variant="stop", size="lg", scale=1, elem_id="stop", interactive=False
+                    ),
+                    value="enhance.stop",
+                )
         with named(gr.Accordion(open=False, elem_id="known-answer"), label="enhance.answer"):
             self._build_known_answer()
 

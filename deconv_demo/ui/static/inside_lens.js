@@ -174,7 +174,8 @@ const showMeter = () => {
   const left = make("div");
   left.append(readout, make("p", "panel-fine", say("meter.neutral")));
   const right = make("div");
-  right.append(pictures, make("p", "panel-fine", say("spectrum.note")));
+  right.append(pictures);
+  if (meter.spectra) right.append(make("p", "panel-fine", say("spectrum.note")));
   const columns = make("div", "lens-columns");
   columns.append(left, right);
   place.replaceChildren(columns);
