@@ -137,9 +137,11 @@ def clip_html(key: str, language: str) -> str:
         # Twice the frames at half the time each, so that all play alike.
         milliseconds = _FRAME_MILLISECONDS * given.shape[1] // clip.shape[1]
         frames, height, width = clip.shape[1:]
+        # The first frame and the last are painted less often: played in a loop, they would flash.
+        played = clip if name == "given" else clip[:, 1:-1]
         drawn.append(
             figure(
-                _url("image/webp", animation_bytes(clip, milliseconds=milliseconds)),
+                _url("image/webp", animation_bytes(played, milliseconds=milliseconds)),
                 text(language, f"lab.dimensions.clip.{name}"),
                 text(
                     language,
