@@ -26,11 +26,11 @@ _TAIL = """
 PSNR in dB and SSIM (11 × 11 Gaussian window, as in Wang et al. 2004), the mean over the
 validation pictures (as many as each section says), through the function `enhance` as the page
 calls it, on 8-bit pictures: noise is clipped and rounded before a network sees it. RGB for denoise
-and deblur; for the upscales the Y channel of BT.601, `scale` pixels of border cut off. *degraded* is the damaged
-picture, for an upscale with its pixels repeated. *classical* is, for denoise, wavelet shrinkage
-(BayesShrink) told the noise; for deblur, on each picture the best of nine unsharp masks chosen
-with the truth in hand; for the upscales, bicubic. Deblur is blind; its inputs carry noise of 2.55
-/ 255.
+and deblur; for the upscales the Y channel of BT.601, `scale` pixels of border cut off. *degraded*
+is the damaged picture, for an upscale with its pixels repeated. *classical* is, for denoise,
+wavelet shrinkage (BayesShrink) told the noise; for deblur, on each picture the best of nine
+unsharp masks chosen with the truth in hand; for the upscales, bicubic. Deblur is blind; its inputs
+carry noise of 2.55 / 255.
 
 ## Data
 
