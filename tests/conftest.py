@@ -120,16 +120,26 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
-@pytest.fixture(scope="module")
-def page_address(upload_folder: Path) -> Iterator[str]:
-    """The whole page, served by this process for the tests of a module."""
+@pytest.fixture(scope="session")
+def served_page(upload_folder: Path) -> Iterator[tuple[Any, str]]:
+    """The whole page and its address, served by this process.
+
+    Built once: Gradio hands whatever component is made anywhere to the page that is being built,
+    also those that an event of another page, not quite over yet, answers with.
+    """
     from deconv_demo.ui.page import build_page, launch_options
 
     options = {"prevent_thread_lock": True, "quiet": True, "server_name": "127.0.0.1"}
     page = build_page()
     _, address, _ = page.launch(**{**launch_options(), **options})
-    yield address
+    yield page, address
     page.close(verbose=False)
+
+
+@pytest.fixture(scope="session")
+def page_address(served_page: tuple[Any, str]) -> str:
+    """Where the page is served."""
+    return served_page[1]
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from PIL import Image
 
 from deconv_demo.enhancement import enhance
 from deconv_demo.images import to_pixels
-from deconv_demo.ui.page import build_page, launch_options
+from deconv_demo.ui.page import launch_options
 
 pytestmark = pytest.mark.browser
 SCROLLS_SIDEWAYS = "document.documentElement.scrollWidth > window.innerWidth"
@@ -128,8 +128,8 @@ def test_two_visitors_at_once_get_their_own_results(visit, tmp_path):
         assert np.array_equal(visitor.pixels("after"), to_pixels(result.after))
 
 
-def test_every_event_that_computes_waits_in_one_queue():
-    config = build_page().get_config_file()
+def test_every_event_that_computes_waits_in_one_queue(served_page):
+    config = served_page[0].get_config_file()
     computing = [d for d in config["dependencies"] if d.get("api_name") == "enhance"]
     assert len(computing) == 1
     assert {d["api_name"] for d in config["dependencies"] if d["api_visibility"] == "public"} == {
