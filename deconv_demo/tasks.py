@@ -13,6 +13,12 @@ from torch import Generator, Tensor, nn
 from deconv_demo import baselines, degradations
 from deconv_demo.networks import DeconvUNet, DeconvUpscaler
 
+# A quarter of what the deblurrer and the upscalers are trained on has been through a file or a
+# sensor: without it they take the blocks of a JPEG for edges and sharpen them.
+JPEG_SHARE, NOISE_SHARE = 0.15, 0.10
+LARGEST_FAINT_SIGMA = 3 / 255
+JPEG_JUDGED = 75
+
 # What a degradation hands over: the degraded image, and the standard deviation of its noise
 # for networks that are told it (None for the others).
 Degraded = tuple[Tensor, Tensor | None]
@@ -81,7 +87,7 @@ class Task:
         degrade: Random damage for training, ``(clean, generator)`` to ``Degraded``.
         scale: Output side / input side.
         controls: What a visitor may set.
-        settings: Fixed damages for judging; the middle one chooses between weights.
+        settings: Fixed damages for judging; their mean chooses between weights.
         baseline: The classical method of the task, ``(degraded, setting's sigma)`` to image.
         baseline_name: Its name in tables.
         tile_limit: Longest side of a tile, in pixels of the degraded picture: short enough for
@@ -120,30 +126,58 @@ def _with_noise(clean: Tensor, generator: Generator, *, sigma: float | None = No
     return degradations.add_gaussian_noise(clean, levels, generator), levels
 
 
-def _with_blur(clean: Tensor, generator: Generator, *, kernel: Tensor | None = None) -> Degraded:
-    """Blur and faint noise: one ``kernel`` and 2.55 / 255, or both drawn for each image."""
-    if kernel is None:
-        kernel = torch.stack([degradations.random_blur_kernel(generator) for _ in clean])
-        sigma = torch.rand(len(clean), generator=generator).to(clean.device) * (5 / 255)
-    else:
-        sigma = 2.55 / 255
-    return degradations.blur_and_noise(clean, kernel, sigma, generator), None
+def _with_any_blur(clean: Tensor, generator: Generator) -> Degraded:
+    """A blur and faint noise drawn for each image; a quarter of them compressed."""
+    kernels = torch.stack([degradations.random_blur_kernel(generator) for _ in clean])
+    sigma = torch.rand(len(clean), generator=generator).to(clean.device) * (5 / 255)
+    degraded = degradations.blur_and_noise(clean, kernels, sigma, generator)
+    return degradations.jpeg_some(degraded, generator, share=JPEG_SHARE + NOISE_SHARE), None
 
 
-def _smaller(clean: Tensor, _generator: Generator, *, scale: int) -> Degraded:
-    return degradations.downscale(clean, scale), None
+def _with_blur(
+    clean: Tensor, generator: Generator, *, kernel: Tensor, jpeg_quality: int | None = None
+) -> Degraded:
+    """One blur and noise of 2.55 / 255, as it is or from a JPEG file."""
+    degraded = degradations.blur_and_noise(clean, kernel, 2.55 / 255, generator)
+    if jpeg_quality is not None:
+        degraded = degradations.jpeg(degraded, jpeg_quality)
+    return degraded, None
 
 
-def _blur_setting(name: str, kernel: Tensor) -> Setting:
-    return Setting(name=name, degrade=partial(_with_blur, kernel=kernel))
+def _smaller_worn(clean: Tensor, generator: Generator, *, scale: int) -> Degraded:
+    """Smaller; of every twenty images three from a JPEG file, two with faint noise."""
+    small = degradations.downscale(clean, scale)
+    noisy = torch.rand(len(clean), generator=generator) < NOISE_SHARE
+    sigma = torch.rand(len(clean), generator=generator) * LARGEST_FAINT_SIGMA * noisy
+    small = degradations.add_gaussian_noise(small, sigma.to(small.device), generator)
+    return degradations.jpeg_some(small, generator, share=JPEG_SHARE), None
+
+
+def _smaller(
+    clean: Tensor, _generator: Generator, *, scale: int, jpeg_quality: int | None = None
+) -> Degraded:
+    small = degradations.downscale(clean, scale)
+    return small if jpeg_quality is None else degradations.jpeg(small, jpeg_quality), None
+
+
+def _blur_setting(name: str, kernel: Tensor, jpeg_quality: int | None = None) -> Setting:
+    return Setting(
+        name=name, degrade=partial(_with_blur, kernel=kernel, jpeg_quality=jpeg_quality)
+    )
 
 
 def _upscale(scale: int, *, channels: int, blocks: int, patch: int) -> Task:
     return Task(
         build=partial(DeconvUpscaler, channels=channels, blocks=blocks, scale=scale),
-        degrade=partial(_smaller, scale=scale),
+        degrade=partial(_smaller_worn, scale=scale),
         scale=scale,
-        settings=(Setting(name=f"bicubic 1/{scale}", degrade=partial(_smaller, scale=scale)),),
+        settings=(
+            Setting(name=f"bicubic 1/{scale}", degrade=partial(_smaller, scale=scale)),
+            Setting(
+                name=f"bicubic 1/{scale}, JPEG {JPEG_JUDGED}",
+                degrade=partial(_smaller, scale=scale, jpeg_quality=JPEG_JUDGED),
+            ),
+        ),
         baseline=partial(baselines.bicubic, scale=scale),
         baseline_name="bicubic",
         tile_limit=384 if scale == 2 else 256,
@@ -182,12 +216,17 @@ TASKS: Mapping[str, Task] = MappingProxyType(
         ),
         "deblur": Task(
             build=partial(DeconvUNet, widths=(32, 64, 128, 192), blocks=(2, 2, 2, 4), bias=False),
-            degrade=_with_blur,
+            degrade=_with_any_blur,
             controls=(Control(name="amount", minimum=0, maximum=1, step=0.05, default=1.0),),
             settings=(
                 _blur_setting("Gaussian 1.0", degradations.gaussian_kernel(1.0)),
                 _blur_setting("motion 9 px", degradations.motion_kernel(9, 0.5)),
                 _blur_setting("Gaussian 1.6", degradations.gaussian_kernel(1.6)),
+                _blur_setting(
+                    f"Gaussian 1.6, JPEG {JPEG_JUDGED}",
+                    degradations.gaussian_kernel(1.6),
+                    JPEG_JUDGED,
+                ),
                 _blur_setting("Gaussian 2.4", degradations.gaussian_kernel(2.4)),
                 _blur_setting("motion 15 px", degradations.motion_kernel(15, 2.0, 0.8)),
                 _blur_setting("defocus 3 px", degradations.defocus_kernel(3.0)),
