@@ -36,6 +36,7 @@ TINY = {
     "upscale_x2": dataclasses.replace(
         TASKS["upscale_x2"],
         build=partial(DeconvUpscaler, channels=8, blocks=1, scale=2),
+        settings=TASKS["upscale_x2"].settings[:1],
         recipe=Recipe(patch=16, batch=4, margin=2),
     ),
 }
@@ -103,6 +104,10 @@ def test_the_header_remembers_every_run_that_counted(train, tmp_path):
     assert [run["steps"] for run in runs] == [10, 25]
     assert runs[1]["validation_psnr"] == pytest.approx(better.psnr_after, abs=0.001)
     assert runs[0].keys() >= {"seconds", "hardware"}
+    (start, psnr_at_start), *_, (_, psnr_at_end) = runs[1]["curve"]
+    assert start == 0
+    assert psnr_at_start == pytest.approx(better.psnr_before, abs=0.001)
+    assert psnr_at_end == runs[1]["validation_psnr"]
 
 
 def test_worse_weights_never_replace_better_ones(train, tmp_path):
@@ -324,7 +329,11 @@ def test_crops_have_the_sides_of_the_recipe(task_id, photo_pixels):
 
 
 def test_a_pair_shows_one_place(photo_pixels):
-    task = dataclasses.replace(TASKS["upscale_x2"], recipe=Recipe(patch=16, batch=4, margin=3))
+    task = dataclasses.replace(
+        TASKS["upscale_x2"],
+        degrade=TASKS["upscale_x2"].settings[0].degrade,
+        recipe=Recipe(patch=16, batch=4, margin=3),
+    )
     (degraded, _), clean = sampler(task, list(photo_pixels.values())).sample()
     # Away from the border the margin was cut from, halving the clean crop is the degraded one.
     halved, _ = task.degrade(clean, Generator())
