@@ -1,6 +1,7 @@
 """The command line of training and evaluation."""
 
 import argparse
+import json
 import signal
 import sys
 from pathlib import Path
@@ -49,6 +50,9 @@ def _parser() -> argparse.ArgumentParser:
     upsamplers.add_argument("--steps", type=int, default=8000)
     upsamplers.add_argument("--seed", type=int, default=0)
     upsamplers.add_argument("--weights", type=Path, default=WEIGHTS_DIR / "upsamplers.safetensors")
+    failures = commands.add_parser("failures", help="pictures of what the networks do badly")
+    failures.add_argument("--metrics", type=Path, default=WEIGHTS_DIR / "metrics.json")
+    failures.add_argument("--output", type=Path, default=WEIGHTS_DIR / "failures")
     card = commands.add_parser("card", help="write the model card from the measured numbers")
     card.add_argument("--metrics", type=Path, default=WEIGHTS_DIR / "metrics.json")
     card.add_argument("--output", type=Path, default=WEIGHTS_DIR / "README.md")
@@ -85,6 +89,11 @@ def main(arguments: list[str] | None = None) -> int:
                 seed=options.seed,
                 weights_path=options.weights,
             )
+        elif options.command == "failures":
+            from deconv_demo.training.failures import draw_failures
+
+            for entry in draw_failures(options.output, options.metrics):
+                print(json.dumps(entry))
         elif options.command == "card":
             from deconv_demo.training.card import write_card
 
