@@ -4,7 +4,12 @@ import pytest
 import torch
 from torch import nn
 
-from deconv_demo.lean import LeanResidualBlock, lean_twin
+from deconv_demo.lean import (
+    LeanResidualBlock,
+    SubpixelUpsampling,
+    lean_twin,
+    subpixel_twin,
+)
 from deconv_demo.networks import ResidualBlock
 from deconv_demo.tasks import TASKS
 
@@ -37,6 +42,37 @@ def test_tensors_are_shared_and_the_network_keeps_its_blocks():
     assert {name: id(value) for name, value in shared.items()} == {
         name: id(value) for name, value in own.items()
     }
+
+
+@pytest.mark.parametrize("task_id", TASKS)
+def test_pixel_shuffle_computes_the_same(task_id, random_image):
+    model = TASKS[task_id].build().eval()
+    image = random_image(21, 34)
+    with torch.inference_mode():
+        expected = model(*inputs_of(model, image))
+        twin = subpixel_twin(model)
+        assert not any(isinstance(module, nn.ConvTranspose2d) for module in twin.modules())
+        difference = (twin(*inputs_of(model, image)) - expected).abs().max()
+    assert difference < 1e-5
+
+
+@pytest.mark.parametrize("settings", [(2, 2, 0), (4, 2, 1), (6, 2, 2), (3, 3, 0), (9, 3, 3)])
+def test_any_exact_enlargement_is_rewritten(settings):
+    kernel_size, stride, padding = settings
+    layer = nn.ConvTranspose2d(3, 5, kernel_size, stride=stride, padding=padding)
+    features = torch.rand(2, 3, 6, 4)
+    with torch.no_grad():
+        torch.testing.assert_close(SubpixelUpsampling(layer)(features), layer(features))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"kernel_size": 3}, {"kernel_size": 4}, {"kernel_size": 2, "groups": 3}],
+    ids=["uneven", "no padding", "groups"],
+)
+def test_another_enlargement_is_refused(settings):
+    with pytest.raises(ValueError, match="keep it as it is"):
+        SubpixelUpsampling(nn.ConvTranspose2d(3, 3, stride=2, **settings))
 
 
 def test_fewer_bytes_are_asked_for():

@@ -99,9 +99,18 @@ def main(arguments: list[str] | None = None) -> int:
 
             write_card(options.metrics, options.output)
         elif options.command == "benchmark":
-            from deconv_demo.training.benchmark import benchmark, bfloat16_difference
+            from deconv_demo.training.benchmark import (
+                benchmark,
+                bfloat16_difference,
+                compare_rewrites,
+            )
 
             benchmark(options.rounds)
+            for task_id, form in compare_rewrites(options.rounds).items():
+                print(
+                    f"{task_id}: lean takes {form['lean']:.2f} of its time, with pixel shuffle "
+                    f"{form['subpixel']:.2f}; equal to {form['difference']:.1g}"
+                )
             for task_id, difference in bfloat16_difference().items():
                 print(f"{task_id}: bfloat16 is {difference:.3f} of 255 from float32 on average")
         else:

@@ -59,8 +59,8 @@ noise of up to 3 / 255.
 
 Strong JPEG compression, noise in blotches or stripes, scratches, several damages at once,
 drawings and text. A blur that differs across the picture is treated as if it were the same
-everywhere. The upscalers sharpen what is there; they do not invent faces or letters. Not for diagnosis, evidence or measurement: what looks like detail is a guess from other
-pictures.
+everywhere. The upscalers sharpen what is there; they do not invent faces or letters. Not for
+diagnosis, evidence or measurement: what looks like detail is a guess from other pictures.
 """
 
 
