@@ -20,7 +20,7 @@ ARROWS = {
     "__main__": {"enhancement", "weights"},
     "images": {"picture_errors", "picture_files"},
     "picture_files": {"picture_errors"},
-    "lean": {"networks"},
+    "lean": {"equivalents", "networks"},
     "receptive": {"layers"},
     "surgery": {"network_map"},
     "network_map": {"layers"},
