@@ -8,6 +8,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["NO_PROXY"] = "127.0.0.1,localhost"
 
 import shutil
+import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,16 @@ def picture_folder(tmp_path: Path, photo_pixels: dict[str, np.ndarray]) -> Path:
     for name, pixels in photo_pixels.items():
         Image.fromarray(pixels).save(folder / f"{name}.png")
     return folder
+
+
+@pytest.fixture
+def picture_tar(tmp_path, picture_folder):
+    """The photographs of ``picture_folder`` in a tar file, added in no order of names."""
+    path = tmp_path / "photographs.tar"
+    with tarfile.open(path, "w") as archive:
+        for file in sorted(picture_folder.iterdir(), reverse=True):
+            archive.add(file, arcname=f"some/folder/{file.name}")
+    return path
 
 
 @pytest.fixture
