@@ -20,7 +20,7 @@ import torch
 from hypothesis import settings
 from PIL import Image
 from torch import Tensor
-from visitor import Visitor
+from visitor import Visitor, noise
 
 torch.set_num_threads(2)
 # The same examples in every run, and no failure because the machine was busy.
@@ -71,6 +71,14 @@ def picture_folder(tmp_path: Path, photo_pixels: dict[str, np.ndarray]) -> Path:
     for name, pixels in photo_pixels.items():
         Image.fromarray(pixels).save(folder / f"{name}.png")
     return folder
+
+
+@pytest.fixture
+def noise_file(tmp_path: Path) -> Path:
+    """A PNG file of ``visitor.noise``."""
+    path = tmp_path / "noise.png"
+    noise().save(path)
+    return path
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ ARROWS = {
     "lean": {"equivalents", "networks"},
     "receptive": {"layers"},
     "surgery": {"network_map"},
+    "channel_ranking": {"surgery"},
     "network_map": {"layers"},
     "tasks": set(),
     "weights": {"tasks"},

@@ -111,7 +111,8 @@ def main(arguments: list[str] | None = None) -> int:
                     f"{task_id}: lean takes {form['lean']:.2f} of its time, with pixel shuffle "
                     f"{form['subpixel']:.2f}; equal to {form['difference']:.1g}"
                 )
-            for task_id, difference in bfloat16_difference().items():
+            for task_id in TASKS:
+                difference = bfloat16_difference(task_id)
                 print(f"{task_id}: bfloat16 is {difference:.3f} of 255 from float32 on average")
         else:
             from deconv_demo.training.evaluation import evaluate
