@@ -1,6 +1,5 @@
 """Four names, one operator: the run of the stepper computed in every way, against PyTorch."""
 
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -11,42 +10,20 @@ from torch import Tensor
 from deconv_demo import equivalents
 from deconv_demo.transposed import scatter
 from deconv_demo.ui.lab_presets import PRESETS, Run, as_json, read_run
-from deconv_demo.ui.language import Translations
-from deconv_demo.ui.texts import texts_under
-from deconv_demo.ui.workspace import Shelf, Workspace
+from deconv_demo.ui.lab_section import ScriptedSection
 
-_STATIC = Path(__file__).parent / "static"
 _SCRIPTS = ("transposed.js", "drawn_arrays.js", "names.js")
 
 
-class NamesSection:
-    """The second section of the lab: one card for each name of the operator.
-
-    Args:
-        language: State with the language of the visitor.
-        workspace: State with what the visitor is working on.
-        translations: Where the texts of components are registered.
-        shelf: Where files for the visitor are put.
-    """
+class NamesSection(ScriptedSection):
+    """The second section of the lab: one card for each name of the operator."""
 
     name = "lab.names"
 
-    def __init__(
-        self, language: gr.State, workspace: gr.State, translations: Translations, shelf: Shelf
-    ) -> None:
-        self.translations = translations
-
     def build(self) -> None:
         """Lay the section out, with the run that the stepper opens with."""
-        self.names = gr.HTML(
-            value=compare_names(next(iter(PRESETS.values()))),
-            texts=texts_under("en", "lab.names."),
-            # A constant, so that Gradio leaves alone what the script has put in.
-            html_template='<div class="names"></div>',
-            js_on_load="\n".join((_STATIC / name).read_text(encoding="utf-8") for name in _SCRIPTS),
-            apply_default_css=False,
-            elem_id="names",
-        )
+        first = compare_names(next(iter(PRESETS.values())))
+        self.names = self.build_panel("names", _SCRIPTS, first)
 
     def wire(self) -> None:
         """Connect the events: the script asks when it is seen and the stepper's run is new."""
@@ -58,15 +35,6 @@ class NamesSection:
             queue=False,
             api_visibility="private",
         )
-
-    @property
-    def told(self) -> list[gr.HTML]:
-        """Components whose content is told anew in another language by ``retold``."""
-        return [self.names]
-
-    def retold(self, workspace: Workspace, language: str) -> list:
-        """Return the content of ``told`` in another language."""
-        return [gr.HTML(texts=texts_under(language, "lab.names."))]
 
     @staticmethod
     def _compare(event: gr.EventData) -> Any:

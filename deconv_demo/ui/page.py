@@ -44,7 +44,7 @@ def build_page() -> gr.Blocks:
         switch, appearance = _build_head(translations)
         enhance_tab = EnhanceTab(language, workspace, translations, shelf)
         inside_tab = InsideTab(language, workspace, translations, shelf)
-        lab_tab = LabTab(language, workspace, translations, shelf)
+        lab_tab = LabTab(language, workspace, translations)
         with gr.Tabs(elem_id="tabs") as tabs:
             with translations.named(gr.Tab(id="enhance"), label="tab.enhance"):
                 enhance_tab.build()
