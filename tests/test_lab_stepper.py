@@ -15,7 +15,7 @@ from deconv_demo.ui.texts import texts_under
 
 STATIC = Path(lab_stepper.__file__).parent / "static"
 CELLS = """() => [...document.querySelectorAll(".stepper-canvas .stepper-cell:not(.cut)")]
-    .map((cell) => cell.textContent)"""
+    .map((cell) => cell.textContent.trim())"""
 
 
 @pytest.fixture

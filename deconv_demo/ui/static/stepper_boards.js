@@ -17,8 +17,10 @@ const DIGIT = 0.6; // width of a digit, of the font size
 
 // What a cell can be besides its number, a bit each; the names are classes.
 const MARKS = { chosen: 1, lit: 2, waits: 4, cut: 8, extra: 16, never: 32, writing: 64 };
-const classesOf = (marks) =>
-  Object.keys(MARKS).filter((name) => marks & MARKS[name]).join(" ");
+const CLASSES = Array.from({ length: 128 }, (_, marks) =>
+  Object.keys(MARKS).filter((name) => marks & MARKS[name]).join(" "),
+);
+const EMPTY = "\u00a0"; // no text at all would be laid out anew when it comes
 
 const SHADES = 20; // of a colour; the strongest is as much as text can stand on
 
@@ -70,28 +72,26 @@ function makeBoard(name, { onAttend, onEdit, onRefuse } = {}) {
           Object.assign(cell, { type: "text", autocomplete: "off", spellcheck: false });
           cell.inputMode = "decimal";
         } else {
-          cell.append(""); // a text that changes costs less than a new one
+          cell.append(EMPTY); // a text that changes costs less than a new one
           if (onAttend) cell.setAttribute("role", "gridcell");
         }
         if (onAttend) cell.tabIndex = row + column === 0 ? 0 : -1;
         return cell;
       }),
     );
-    const rows = cells.map((line) => {
+    const rows = cells.map((line, at) => {
       const row = make("div", "stepper-row");
-      if (!onAttend) row.append(...line);
-      else {
-        row.setAttribute("role", "row");
-        row.append(
-          ...line.map((cell) => {
-            if (!onEdit) return cell;
-            const holder = make("div", "stepper-holder");
-            holder.setAttribute("role", "gridcell");
-            holder.append(cell);
-            return holder;
-          }),
-        );
-      }
+      if (onAttend) row.setAttribute("role", "row");
+      // The place is the holder's, so that cells that look alike have the same style: a browser
+      // works that out once.
+      row.append(
+        ...line.map((cell, column) => {
+          const holder = make("div", `stepper-holder row-${at} column-${column}`);
+          if (onAttend) holder.setAttribute("role", onEdit ? "gridcell" : "none");
+          holder.append(cell);
+          return holder;
+        }),
+      );
       return row;
     });
     root.replaceChildren(...rows);
@@ -127,12 +127,12 @@ function makeBoard(name, { onAttend, onEdit, onRefuse } = {}) {
     } else {
       // Too small to read: its name says the number, and an empty cell costs no layout.
       const hidden = value === null || !capacity;
-      cell.firstChild.data = hidden ? "" : brief(value, capacity);
+      cell.firstChild.data = hidden ? EMPTY : brief(value, capacity);
     }
     if (!onAttend) return;
     cell.setAttribute("aria-label", label);
     const said = onEdit ? cell.value : cell.firstChild.data;
-    if (said && value !== null && said !== full(value)) cell.title = full(value);
+    if (said !== EMPTY && value !== null && said !== full(value)) cell.title = full(value);
     else if (cell.title) cell.title = "";
   }
 
@@ -159,8 +159,7 @@ function makeBoard(name, { onAttend, onEdit, onRefuse } = {}) {
         if (other) write(cell, value, marks, labelOf?.(row, column));
         const shade = Math.round(SHADES * Math.min(1, Math.abs(value) / scale));
         const sign = value < 0 ? "negative" : "positive";
-        const place = `row-${row} column-${column}`;
-        const style = `stepper-cell ${place} shade-${shade} ${sign} ${classesOf(marks)}`;
+        const style = `stepper-cell shade-${shade} ${sign} ${CLASSES[marks]}`;
         if (cell.className !== style) cell.className = style;
         drawn[row * side + column] = { value, marks };
       }

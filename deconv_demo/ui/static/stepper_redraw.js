@@ -96,7 +96,7 @@ function drawTransport() {
   const [step, steps] = [here(), stepsOf()];
   put(position, { max: String(steps) });
   put(position, { value: String(step) });
-  say(counter.firstChild, t("counter", { step, steps }));
+  say(counter.firstChild.firstChild, t("counter", { step, steps }));
   const playing = Boolean(state.timer);
   const label = playing ? t("pause") : t("play");
   if (playButton.dataset.shown !== label) {

@@ -110,7 +110,8 @@ const playButton = makeButton("stepper-play", play);
 const position = tell(make("input", "stepper-position"), "position", "aria-label");
 Object.assign(position, { type: "range", min: 0, step: 1 });
 position.addEventListener("input", () => (stop(), goTo(Number(position.value))));
-const counter = make("span", "stepper-counter", " ");
+const counter = make("span", "stepper-counter");
+counter.append(make("span", "", " "));
 const speed = tell(make("select", "stepper-speed"), "speed", "aria-label");
 speed.append(
   ...Object.keys(PAUSES).map((name) => tell(Object.assign(make("option"), { value: name }), name)),
@@ -170,7 +171,9 @@ const [headline, sentence, sum] = [make("h3"), make("p"), make("p", "stepper-sum
 const [terms, later, result] = [new Text(), make("span", "stepper-later"), make("b")];
 sum.append(terms, later, result);
 for (const node of [headline, sentence, later, result]) node.append("");
-words.append(headline, sentence, sum);
+const spoken = make("div");
+spoken.append(headline, sentence, sum);
+words.append(spoken);
 
 // ---- facts
 
