@@ -68,6 +68,14 @@ def test_the_three_operators_are_those_of_scipy():
     assert inside == [[-7, -4, 7], [-15, -6, 15], [-13, -4, 13]]
 
 
+def test_a_kernel_that_looks_the_same_turned_gives_way_to_one_that_does_not():
+    borrowed = compare_names(PRESETS["ones"])["classic"]
+    assert borrowed == {**compare_names(PRESETS["columns"])["classic"], "borrowed": True}
+    own = compare_names(PRESETS["itself"])["classic"]
+    assert not own["borrowed"]
+    assert own["kernel"] == PRESETS["itself"].kernel
+
+
 def test_every_sentence_of_the_names_is_used_by_their_script():
     built = {*WAYS, "torch", "correlation", "convolution", "transposed"}
     for key in texts_under("en", "lab.names."):

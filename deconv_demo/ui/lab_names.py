@@ -19,6 +19,7 @@ class NamesSection(ScriptedSection):
     """The second section of the lab: one card for each name of the operator."""
 
     name = "lab.names"
+    prefix = "lab.names."
 
     def build(self) -> None:
         """Lay the section out, with the run that the stepper opens with."""
@@ -52,7 +53,8 @@ def compare_names(run: Run) -> dict[str, Any]:
     Returns:
         Plain JSON values: ``run``; ``output``, rows of what PyTorch makes of it; ``ways``, a name
         to its rows, its largest absolute ``difference`` from PyTorch and its shape; what the
-        pictures of the ways need; and ``classic``, the three operators of one array at stride 1.
+        pictures of the ways need; and ``classic``, the three operators of one array at stride 1,
+        that of the run unless its kernel looks the same turned by half a turn.
 
     >>> compared = compare_names(PRESETS["ones"])
     >>> {name: way["difference"] for name, way in compared["ways"].items()}
@@ -79,11 +81,15 @@ def compare_names(run: Run) -> dict[str, Any]:
         },
         "spread": _rows(equivalents.insert_zeros(*given, **settings)[0]),
         "phases": [_rows(phase[0]) for phase in phases],
-        "classic": _classic(x, kernel),
+        "classic": _classic(run),
     }
 
 
-def _classic(x: Tensor, kernel: Tensor) -> dict[str, Any]:
+def _classic(run: Run) -> dict[str, Any]:
+    x, kernel = (torch.tensor(rows, dtype=torch.float32) for rows in (run.x, run.kernel))
+    if torch.equal(kernel, kernel.flip(0, 1)):
+        # All three would be alike.
+        return {**_classic(PRESETS["columns"]), "borrowed": True}
     border = len(kernel) - 1
     results = {
         "correlation": equivalents.correlate(x, kernel, padding=border),
@@ -96,10 +102,11 @@ def _classic(x: Tensor, kernel: Tensor) -> dict[str, Any]:
         "convolution": F.conv2d(one[0], one[1].flip(2, 3), padding=border),
         "transposed": F.conv_transpose2d(*one),
     }
-    return {
+    ways = {
         name: {"rows": _rows(result), "difference": _difference(result, judged[name][0, 0])}
         for name, result in results.items()
     }
+    return {**ways, "x": run.x, "kernel": run.kernel, "borrowed": False}
 
 
 def _difference(result: Tensor, expected: Tensor) -> float:

@@ -22,7 +22,7 @@ class LabSection:
         translations: Where the texts of components are registered.
 
     Attributes:
-        name: Text key of its title, and what its other keys begin with.
+        name: Text key of its title.
     """
 
     name: str
@@ -54,7 +54,13 @@ class ServedSection(LabSection):
 
 
 class ScriptedSection(LabSection):
-    """A section that a script draws: one component, with all of its words."""
+    """A section that a script draws: one component, with all of its words.
+
+    Attributes:
+        prefix: What the text keys of the script begin with.
+    """
+
+    prefix: str
 
     def build_panel(self, name: str, scripts: tuple[str, ...], value: Any) -> gr.HTML:
         """Place it.
@@ -66,7 +72,7 @@ class ScriptedSection(LabSection):
         """
         self.panel = gr.HTML(
             value=value,
-            texts=texts_under("en", f"{self.name}."),
+            texts=texts_under("en", self.prefix),
             # A constant, so that Gradio leaves alone what the script has put in.
             html_template=f'<div class="{name}"></div>',
             js_on_load="\n".join((_STATIC / file).read_text(encoding="utf-8") for file in scripts),
@@ -82,4 +88,4 @@ class ScriptedSection(LabSection):
 
     def retold(self, workspace: Workspace, language: str) -> list[gr.HTML]:
         """Return the content of ``told`` in another language."""
-        return [gr.HTML(texts=texts_under(language, f"{self.name}."))]
+        return [gr.HTML(texts=texts_under(language, self.prefix))]

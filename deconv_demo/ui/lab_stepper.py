@@ -17,6 +17,7 @@ class StepperSection(ScriptedSection):
     """The first section of the lab: boards of numbers, and time to step through."""
 
     name = "lab.stepper"
+    prefix = "lab.stepper."
 
     def build(self) -> None:
         """Lay the section out."""
