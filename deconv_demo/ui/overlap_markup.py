@@ -111,9 +111,9 @@ def race_html(key: str, language: str) -> str:
 
 
 def _row(after: Upsampled, before: Upsampled, language: str, *, best: bool) -> str:
-    fixed = after.name in ("truth", "bicubic")
+    untrainable = after.name in ("truth", "bicubic")
     psnr_db = "–" if math.isinf(after.psnr_db) else f"{fixed(after.psnr_db, 2)} dB"
-    untrained = "–" if fixed else f"{fixed(before.grid_db, 1)} dB"
+    untrained = "–" if untrainable else f"{fixed(before.grid_db, 1)} dB"
     return (
         f'<tr{" class=best" if best else ""}><th scope="row">'
         f"{safe(text(language, f'lab.overlap.kind.{after.name}'))}</th><td>{psnr_db}</td>"
