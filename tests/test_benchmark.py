@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import deconv_demo
-from deconv_demo.ui import benchmark
+from deconv_demo.ui import benchmark, benchmark_page
 
 
 def test_nobody_imports_the_benchmark():
@@ -22,7 +22,7 @@ def test_nobody_imports_the_benchmark():
 
 
 def test_without_a_browser_it_says_what_is_missing(monkeypatch, capsys):
-    monkeypatch.setattr(benchmark, "BROWSERS", ("no-such-browser",))
+    monkeypatch.setattr(benchmark_page, "BROWSERS", ("no-such-browser",))
     assert benchmark.main([]) == 2
     assert "no Chromium on the path (looked for no-such-browser)" in capsys.readouterr().err
 

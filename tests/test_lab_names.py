@@ -68,6 +68,14 @@ def test_the_three_operators_are_those_of_scipy():
     assert inside == [[-7, -4, 7], [-15, -6, 15], [-13, -4, 13]]
 
 
+def test_a_kernel_that_looks_the_same_turned_gives_way_to_one_that_does_not():
+    borrowed = compare_names(PRESETS["ones"])["classic"]
+    assert borrowed == {**compare_names(PRESETS["columns"])["classic"], "borrowed": True}
+    own = compare_names(PRESETS["itself"])["classic"]
+    assert not own["borrowed"]
+    assert own["kernel"] == PRESETS["itself"].kernel
+
+
 def test_every_sentence_of_the_names_is_used_by_their_script():
     built = {*WAYS, "torch", "correlation", "convolution", "transposed"}
     for key in texts_under("en", "lab.names."):
@@ -96,7 +104,7 @@ def test_the_page_shows_every_way_for_the_run_of_the_stepper(visit):
     verdicts = page.locator(".names-verdict b").all_inner_texts()
     assert verdicts == ["0"] * 8
     heights = page.locator(".names canvas").evaluate_all("all => all.map(one => one.height)")
-    assert len(heights) == 16
+    assert len(heights) == 18
     assert min(heights) > 20
 
     # A new run is asked for when the section is seen again, in the language of the visitor.

@@ -119,7 +119,8 @@ def test_uneven_overlap(visit, key):
     results = upsampling.race(key, True)
     assert len(rows) == len(results) == len(WIDTHS) + 2
     for row, result in zip(rows[1:], results[1:], strict=True):
-        assert row[1:3] == [f"{result.psnr_db:.2f} dB", f"{result.grid_db:.1f} dB"]
+        grid = f"{result.grid_db:.1f} dB".replace("-", "\u2212")
+        assert row[1:3] == [f"{result.psnr_db:.2f} dB", grid]
     page.check("#language input[value=zh-CN]")
     page.wait_for_selector("#overlap-race:has-text('双三次插值')")
     page.wait_for_selector("#overlap-map:has-text('空着')")

@@ -1,4 +1,4 @@
-"""The stepper in a browser: its numbers are PyTorch's, and it can be worked by keyboard."""
+"""The stepper in a page: it shows the numbers of PyTorch, and it can be worked by keyboard."""
 
 import re
 from pathlib import Path
@@ -7,135 +7,15 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from lab_runs import number, torch_output
 
-from deconv_demo.transposed import contributions, output_size
 from deconv_demo.ui import lab_stepper
-from deconv_demo.ui.lab_presets import PRESETS, Run, as_json, read_run
+from deconv_demo.ui.lab_presets import PRESETS, as_json, read_run
 from deconv_demo.ui.texts import texts_under
 
 STATIC = Path(lab_stepper.__file__).parent / "static"
-SCRIPT = (STATIC / "transposed.js").read_text(encoding="utf-8")
 CELLS = """() => [...document.querySelectorAll(".stepper-canvas .stepper-cell:not(.cut)")]
-    .map((cell) => cell.textContent)"""
-
-
-def torch_output(run):
-    x, kernel = (torch.tensor(rows, dtype=torch.float64) for rows in (run.x, run.kernel))
-    return F.conv_transpose2d(x[None, None], kernel[None, None], **run.settings)[0, 0].numpy()
-
-
-def number(text):
-    return float(text.replace("\u2212", "-"))
-
-
-def random_runs(count):
-    generator = np.random.default_rng(0)
-    found = []
-    while len(found) < count:
-        x = generator.normal(size=[generator.integers(2, 9)] * 2).round(3)
-        kernel = generator.normal(size=[generator.integers(1, 6)] * 2).round(3)
-        names = {"stride": (1, 5), "padding": (0, 7), "output_padding": (0, 4), "dilation": (1, 4)}
-        settings = {name: int(generator.integers(*ends)) for name, ends in names.items()}
-        try:
-            run = Run(x=tuple(map(tuple, x)), kernel=tuple(map(tuple, kernel)), **settings)
-        except ValueError:
-            continue
-        found.append(run)
-    return found
-
-
-def as_script(run):
-    settings = {
-        "inputSize": len(run.x),
-        "kernelSize": len(run.kernel),
-        "stride": run.stride,
-        "padding": run.padding,
-        "outputPadding": run.output_padding,
-        "dilation": run.dilation,
-    }
-    return {"x": run.x, "kernel": run.kernel, "settings": settings}
-
-
-@pytest.fixture(scope="module")
-def script(browser):
-    """Run a JavaScript expression on an argument beside the arithmetic of the page."""
-    page = browser.new_page()
-
-    def run(expression, argument):
-        return page.evaluate(f"(given) => {{ {SCRIPT}\n return {expression}; }}", argument)
-
-    yield run
-    page.close()
-
-
-@pytest.mark.browser
-def test_the_script_computes_what_torch_computes(script):
-    runs = [*PRESETS.values(), *random_runs(50)]
-    assert len({tuple(run.settings.values()) for run in runs}) > 40
-    answers = script(
-        """given.map(({ x, kernel, settings }) => [
-            outputSize(settings),
-            cropped(paint(x, kernel, settings), settings),
-            gather(x, kernel, settings),
-            refusal(settings),
-        ])""",
-        [as_script(run) for run in runs],
-    )
-    for run, (side, painted, gathered, refused) in zip(runs, answers, strict=True):
-        expected = torch_output(run)
-        assert refused is None
-        assert side == len(expected)
-        np.testing.assert_allclose(painted, expected, rtol=0, atol=1e-12)
-        np.testing.assert_allclose(gathered, expected, rtol=0, atol=1e-12)
-
-
-@pytest.mark.browser
-def test_the_script_refuses_what_python_refuses(script):
-    names = ("inputSize", "kernelSize", "stride", "padding", "outputPadding", "dilation")
-    grid = np.stack(
-        np.meshgrid([2, 3], [1, 3], [0, 1, 2], [-1, 0, 1, 4], [-1, 0, 1, 2], [0, 1, 3]), -1
-    ).reshape(-1, 6)
-    given = [dict(zip(names, map(int, values), strict=True)) for values in grid]
-    refusals = script("given.map(refusal)", given)
-    for settings, refused in zip(given, refusals, strict=True):
-        side, kernel, stride, padding, output_padding, dilation = settings.values()
-        wanted = {"stride": stride, "padding": padding, "dilation": dilation}
-        try:
-            output_size(side, kernel, output_padding=output_padding, **wanted)
-        except ValueError:
-            assert refused is not None, settings
-        else:
-            assert refused is None, settings
-    assert set(refusals) == {None, "range", "outputPadding", "empty"}
-
-
-@pytest.mark.browser
-def test_partners_and_every_step_are_those_of_python(script):
-    run = random_runs(1)[0]
-    x, kernel = np.array(run.x), np.array(run.kernel)
-    expected = contributions(x, kernel, **run.settings)
-    side, steps = len(torch_output(run)), x.size // 2
-    partners, part, gathered = script(
-        """[
-            given.cells.map((cell) => contributionsOf("canvas", cell, given.settings)),
-            cropped(paint(given.x, given.kernel, given.settings, given.steps), given.settings),
-            gather(given.x, given.kernel, given.settings, given.steps),
-        ]""",
-        {
-            **as_script(run),
-            "cells": [[y + run.padding, z + run.padding] for y in range(side) for z in range(side)],
-            "steps": steps,
-        },
-    )
-    for place, found in zip(np.ndindex(side, side), partners, strict=True):
-        pairs = {(tuple(one["input"]), tuple(one["kernel"])) for one in found}
-        assert pairs == {(one.input, one.kernel) for one in expected if one.output == place}
-    painted = np.zeros((side, side))
-    for one in expected:
-        if np.ravel_multi_index(one.input, x.shape) < steps:
-            painted[one.output] += one.product
-    np.testing.assert_allclose(part, painted, rtol=0, atol=1e-12)
-    assert [value is not None for row in gathered for value in row].index(False) == steps
+    .map((cell) => cell.textContent.trim())"""
 
 
 @pytest.fixture
@@ -243,7 +123,12 @@ def test_it_is_worked_by_keyboard_alone(stepper):
     assert run.x[1] == (4, -2.5, 6)
     assert_shows(stepper, run)
     stepper.keyboard.type("x")  # no number: the last one stays
+    assert stepper.get_attribute(".stepper-cell:focus", "aria-invalid") == "true"
     stepper.keyboard.press("Control+End")
+    said = stepper.inner_text(".stepper-refused[role=status]")
+    assert said.startswith("“-2.5x” was refused. A cell takes a number from \u22129999 to 9999")
+    assert said.endswith("it keeps \u22122.5.")
+    assert stepper.locator(".stepper-cell[aria-invalid]").count() == 0
     assert stepper.evaluate(focused) == "Input x[2, 2]: 9"
     assert stepper.locator(".stepper-input .stepper-cell").nth(4).input_value() == "\u22122.5"
 
@@ -253,17 +138,47 @@ def test_it_is_worked_by_keyboard_alone(stepper):
         stepper.keyboard.press(key)
     assert stepper.evaluate(focused) == "Output y[2, 2]: 4.5"
     assert stepper.locator(".stepper-input .lit").count() == 4
-    assert stepper.inner_text(".stepper-sum") == ("1 × 1 + 2 × 1 + 4 × 1 + (\u22122.5) × 1 = 4.5")
+    said = stepper.inner_text(".stepper-sum").replace("\u00a0", " ")
+    assert said == "1 × 1 + 2 × 1 + 4 × 1 + (\u22122.5) × 1 = 4.5"
 
     # Space plays from the start, to the end, by itself.
-    stepper.select_option(".stepper-speed", "fast")
+    stepper.select_option(".stepper-speed", "slow")
     stepper.focus(".stepper-canvas .stepper-cell")
     stepper.keyboard.press(" ")
     stepper.wait_for_selector(".stepper-play:has-text('Pause')")
     stepper.wait_for_selector(".stepper-counter:has-text('Step 1 of 9')")
+    stepper.select_option(".stepper-speed", "fast")
     stepper.wait_for_selector(".stepper-counter:has-text('Step 9 of 9')")
     stepper.wait_for_selector(".stepper-play:has-text('Play')")
     assert_shows(stepper, run)
+
+
+@pytest.mark.browser
+def test_a_number_too_long_for_its_cell_is_shortened_and_one_too_large_refused(stepper):
+    stepper.click("[data-setting=inputSize-8]")
+    stepper.fill(".stepper-input .stepper-cell >> nth=1", "-0.123456")
+    stepper.focus(".stepper-input .stepper-cell >> nth=0")
+    cell = stepper.locator(".stepper-input .stepper-cell").nth(1)
+    assert number(cell.input_value()) == pytest.approx(-0.123456, rel=0.3)
+    assert cell.get_attribute("title") == "\u22120.123456"
+    wide = """() => [...document.querySelectorAll(".stepper .stepper-cell")]
+        .filter((cell) => cell.scrollWidth > cell.clientWidth + 1).length"""
+    assert stepper.evaluate(wide) == 0
+    cell.focus()  # to be edited, it is there in full
+    assert cell.input_value() == "\u22120.123456"
+    stepper.keyboard.press("Escape")
+    assert shown_run(stepper).x[0][1] == -0.123456
+
+    cell.fill("10000")
+    refused = stepper.locator(".stepper-refused")
+    assert refused.inner_text().startswith("“10000” was refused.")
+    cell.fill("-")  # on its way to a number
+    assert refused.inner_text() == ""
+    stepper.keyboard.press("Enter")
+    assert "it keeps \u22120.123456" in refused.inner_text()
+    cell.fill("3")
+    assert refused.inner_text() == ""
+    assert shown_run(stepper).x[0][1] == 3
 
 
 @pytest.mark.browser

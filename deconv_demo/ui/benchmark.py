@@ -1,5 +1,7 @@
 """How fast the Look inside tab answers: ``python -m deconv_demo.ui.benchmark``.
 
+With ``stepper`` after it, how fast the stepper steps.
+
 Serves the page on this computer, opens it in a headless Chromium on the same computer, and
 measures in the browser from a click until the picture that answers it is drawn. Needs the
 extra ``test`` (Playwright) and a Chromium; nothing of the page imports this.
@@ -7,7 +9,6 @@ extra ``test`` (Playwright) and a Chromium; nothing of the page imports this.
 
 import argparse
 import os
-import shutil
 import statistics
 import sys
 from collections.abc import Callable, Sequence
@@ -15,7 +16,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+from deconv_demo.ui import benchmark_stepper
+from deconv_demo.ui.benchmark_page import opened_page
+
 # Both wait for the frame in which the decoded picture is on the screen.
 _CLICK = """([selector, ready]) => new Promise((done) => {
     const start = performance.now();
@@ -121,43 +124,26 @@ def measure(measures: Sequence[Measure], repetitions: int) -> dict[str, list[flo
     Raises:
         FileNotFoundError: There is no Chromium on the path.
     """
-    executable = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if executable is None:
-        raise FileNotFoundError(f"no Chromium on the path (looked for {', '.join(BROWSERS)})")
-    from playwright.sync_api import sync_playwright
-
-    from deconv_demo.ui.page import build_page, launch_options
-
-    page = build_page()
-    options = {"prevent_thread_lock": True, "quiet": True, "server_name": "127.0.0.1"}
-    _, address, _ = page.launch(**{**launch_options(), **options})
-    try:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=executable,
-                args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-            )
-            tab = browser.new_page(viewport={"width": 1280, "height": 800})
-            tab.goto(address)
-            tab.wait_for_selector("#scores tbody tr", timeout=120_000)
-            tab.click("#look-inside")
-            tab.wait_for_selector(".inside-map", timeout=120_000)
-            times = {
-                one.name: [one.run(tab, repetition) for repetition in range(repetitions + 1)][1:]
-                for one in measures
-            }
-            browser.close()
-    finally:
-        page.close(verbose=False)
-    return times
+    with opened_page() as tab:
+        tab.wait_for_selector("#scores tbody tr", timeout=120_000)
+        tab.click("#look-inside")
+        tab.wait_for_selector(".inside-map", timeout=120_000)
+        return {
+            one.name: [one.run(tab, repetition) for repetition in range(repetitions + 1)][1:]
+            for one in measures
+        }
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Print a table of seconds; 0 if every median is within its target, 1 if not."""
     parser = argparse.ArgumentParser(prog="python -m deconv_demo.ui.benchmark")
     parser.add_argument("--repetitions", type=int, default=12)
-    repetitions = parser.parse_args(arguments).repetitions
+    parser.add_argument("part", nargs="?", choices=("inside", "stepper"), default="inside")
+    options = parser.parse_args(arguments)
+    repetitions = options.repetitions
     try:
+        if options.part == "stepper":
+            return 0 if benchmark_stepper.report() else 1
         times = measure(MEASURES, repetitions)
     except (FileNotFoundError, ImportError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -8,6 +8,7 @@ import numpy as np
 
 from deconv_demo.atlas import colourise
 from deconv_demo.ui.markup import safe
+from deconv_demo.ui.numbers import fixed, short
 
 WIDTH = 460
 _LEFT, _RIGHT, _TOP, _BOTTOM = 50, 14, 24, 38
@@ -204,7 +205,7 @@ def score_map(
         place = f'x="{x:.1f}" y="{y:.1f}" width="{cell_width + 0.3:.1f}" height="{cell_height:.1f}"'
         parts.append(
             f'<rect {place} fill="rgb({red},{green},{blue})"><title>{_number(columns[column])} × '
-            f"{_number(rows[row])}: {score:.2f} {unit}</title></rect>"
+            f"{_number(rows[row])}: {fixed(score, 2)} {unit}</title></rect>"
         )
         if (row, column) == best:
             frame = f'<rect class="draw" {place}/><rect class="draw inner" {place}/>'
@@ -268,4 +269,4 @@ def _sheet(body: str, height: int, name: str, below: str = "") -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return fixed(value, 0) if abs(value) >= 100 else short(value)

@@ -21,6 +21,7 @@ from deconv_demo.ui.dimensions import (
 from deconv_demo.ui.inspecting import data_url
 from deconv_demo.ui.lab_picture import figure, figures
 from deconv_demo.ui.markup import safe
+from deconv_demo.ui.numbers import fixed
 from deconv_demo.ui.texts import text
 from deconv_demo.ui.voxels import block
 
@@ -48,7 +49,7 @@ def sound_html(kernel_size: int, stride: int, shape: str, language: str) -> str:
         "lab.dimensions.tone",
         hertz=f"{heard.tone_hz:,.0f}",
         level=_level(heard.tone_db),
-        ratio="∞" if np.isinf(heard.ratio) else f"{heard.ratio:.2f}",
+        ratio=fixed(heard.ratio, 2),
     )
     milliseconds = 1000 * np.arange(_SHOWN.start, _SHOWN.stop) / SAMPLE_RATE
     waves = line_chart(
@@ -83,7 +84,7 @@ def sound_html(kernel_size: int, stride: int, shape: str, language: str) -> str:
 
 def _level(decibels: float) -> str:
     """A level that nobody can hear is not worth its digits."""
-    return "< −90" if decibels < -90 else f"{decibels:.0f}".replace("-", "−")
+    return "< −90" if decibels < -90 else fixed(decibels, 0)
 
 
 def _thinned(frequencies: np.ndarray, levels: np.ndarray, loudest: float) -> list:
@@ -108,7 +109,7 @@ def block_html(input_size: int, kernel_size: int, stride: int, language: str) ->
         language,
         "lab.dimensions.block.note",
         most=counts.max(),
-        ratio="∞" if np.isinf(ratio) else f"{ratio:.2f}",
+        ratio=fixed(ratio, 2),
     )
     slices = "".join(
         f'<img src="{_slice_url(layer, counts.max())}" '

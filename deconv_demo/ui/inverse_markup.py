@@ -17,6 +17,7 @@ from deconv_demo.ui.deconvolving import (
 )
 from deconv_demo.ui.lab_picture import figure, figures, image_url
 from deconv_demo.ui.markup import safe
+from deconv_demo.ui.numbers import fixed, short
 from deconv_demo.ui.texts import text
 
 
@@ -37,7 +38,7 @@ def arrays_html(kernel_id: str, language: str) -> str:
         condition = text(language, "lab.inverse.singular")
     else:
         parts += [_step("→", solving), _array("W⁻¹ Y", numbers.solved, same=True)]
-        condition = text(language, "lab.inverse.condition", condition=f"{numbers.condition:.0f}")
+        condition = text(language, "lab.inverse.condition", condition=fixed(numbers.condition, 0))
     return (
         f'<div class="lab-nine"><div class="lab-arrays">{"".join(parts)}</div>'
         f'<p class="lab-fine">{safe(condition)}</p></div>'
@@ -54,8 +55,7 @@ def _array(name: str, values: Tensor, *, same: bool = False) -> str:
 
 
 def _plain(value: float) -> str:
-    value = round(value, 6) + 0.0  # rounding leaves no negative zero behind
-    return f"{value:.0f}" if value == round(value) else f"{value:.4g}"
+    return short(round(value, 6), 4)
 
 
 def _step(sign: str, sentence: str) -> str:
@@ -179,7 +179,8 @@ def search_html(found: Search, language: str) -> str:
     )
     rows = "".join(
         f'<tr><th scope="row">{safe(text(language, f"lab.inverse.search.{name}"))}</th>'
-        f"<td>{tries}</td><td>{regulariser:.2g}</td><td>{round(count)}</td><td>{_db(score)}</td></tr>"
+        f"<td>{tries}</td><td>{short(regulariser, 2)}</td><td>{round(count)}</td>"
+        f"<td>{_db(score)}</td></tr>"
         for name, tries, regulariser, count, score in results
     )
     table = (
@@ -199,4 +200,4 @@ def alone_html(results: dict[str, tuple[Tensor, float]], language: str) -> str:
 
 
 def _db(value: float) -> str:
-    return "∞ dB" if value >= HIGHEST_DB else f"{value:.2f} dB"
+    return "∞ dB" if value >= HIGHEST_DB else f"{fixed(value, 2)} dB"

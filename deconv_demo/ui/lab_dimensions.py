@@ -8,10 +8,9 @@ from deconv_demo.ui import markup
 from deconv_demo.ui.dimensions import LARGEST_KERNEL, SHAPES, SOUND_NETWORKS, STRIDES
 from deconv_demo.ui.dimensions_markup import block_html, clip_html, sound_html
 from deconv_demo.ui.lab_picture import picture_key
-from deconv_demo.ui.language import Translations
-from deconv_demo.ui.seen import build_seen
+from deconv_demo.ui.lab_section import ServedSection
 from deconv_demo.ui.texts import error_sentence
-from deconv_demo.ui.workspace import Shelf, Workspace
+from deconv_demo.ui.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
@@ -21,27 +20,15 @@ _FIRST_SOUND = (12, 8, "box")
 _FIRST_BLOCK = (2, 3, 2)
 
 
-class DimensionsSection:
-    """The same operator along one axis and along three.
-
-    Args:
-        language: State with the language of the visitor.
-        workspace: State with what the visitor is working on.
-        translations: Where the texts of components are registered.
-        shelf: Not used; every section takes one.
-    """
+class DimensionsSection(ServedSection):
+    """The same operator along one axis and along three."""
 
     name = "lab.dimensions"
-
-    def __init__(
-        self, language: gr.State, workspace: gr.State, translations: Translations, shelf: Shelf
-    ) -> None:
-        self.language, self.workspace, self.translations = language, workspace, translations
 
     def build(self) -> None:
         """Lay the section out."""
         named = self.translations.named
-        self.seen = build_seen()
+        self.build_seen()
         named(gr.Markdown(elem_classes="lab-text"), value="lab.dimensions.sound.text")
         kernel_size, stride, shape = _FIRST_SOUND
         with gr.Row():
@@ -96,17 +83,6 @@ class DimensionsSection:
         self.block = gr.HTML(elem_id="dimensions-block")
         named(gr.Markdown(elem_classes="lab-text"), value="lab.dimensions.clip.text")
         self.clip = gr.HTML(elem_id="dimensions-clip")
-        # What is shown, so that coming back to the same picture costs nothing.
-        self.shown = gr.State("")
-
-    @property
-    def told(self) -> list[gr.HTML]:
-        """The one that makes the section tell itself anew; its content depends on controls."""
-        return [self.seen]
-
-    def retold(self, workspace: Workspace, language: str) -> list:
-        """Return the content of ``told``."""
-        return [language]
 
     def wire(self) -> None:
         """Connect the events."""

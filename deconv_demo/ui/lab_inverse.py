@@ -18,10 +18,9 @@ from deconv_demo.ui.inverse_markup import (
     search_html,
 )
 from deconv_demo.ui.lab_picture import picture_key
-from deconv_demo.ui.language import Translations
-from deconv_demo.ui.seen import build_seen
+from deconv_demo.ui.lab_section import ServedSection
 from deconv_demo.ui.texts import error_sentence, text
-from deconv_demo.ui.workspace import Shelf, Workspace
+from deconv_demo.ui.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
@@ -31,27 +30,15 @@ _MODEL = {**_QUIET, "concurrency_id": "model", "concurrency_limit": 1}
 _FIRST_ITERATION, _FIRST_EXPONENT = 20, -2.0
 
 
-class InverseSection:
-    """Nine numbers and a photo: Y = W X, Wᵀ Y, and what solving W X = Y takes.
-
-    Args:
-        language: State with the language of the visitor.
-        workspace: State with what the visitor is working on.
-        translations: Where the texts of components are registered.
-        shelf: Not used; every section takes one.
-    """
+class InverseSection(ServedSection):
+    """Nine numbers and a photo: Y = W X, Wᵀ Y, and what solving W X = Y takes."""
 
     name = "lab.inverse"
-
-    def __init__(
-        self, language: gr.State, workspace: gr.State, translations: Translations, shelf: Shelf
-    ) -> None:
-        self.language, self.workspace, self.translations = language, workspace, translations
 
     def build(self) -> None:
         """Lay the section out."""
         named = self.translations.named
-        self.seen = build_seen()
+        self.build_seen()
         named(gr.Markdown(elem_classes="lab-text"), value="lab.inverse.numbers.text")
         kernels = list(deconvolving.ARRAYS)
         self.kernel = named(
@@ -102,17 +89,6 @@ class InverseSection:
         self.search = gr.HTML(elem_id="inverse-search")
         named(gr.Markdown(elem_classes="lab-text"), value="lab.inverse.alone.text")
         self.alone = gr.HTML(elem_id="inverse-alone")
-        # What is shown, so that coming back to the same picture costs nothing.
-        self.shown = gr.State("")
-
-    @property
-    def told(self) -> list[gr.HTML]:
-        """The one that makes the section tell itself anew; its content depends on controls."""
-        return [self.seen]
-
-    def retold(self, workspace: Workspace, language: str) -> list:
-        """Return the content of ``told``."""
-        return [language]
 
     def wire(self) -> None:
         """Connect the events."""

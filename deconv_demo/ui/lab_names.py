@@ -1,6 +1,5 @@
 """Four names, one operator: the run of the stepper computed in every way, against PyTorch."""
 
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -11,42 +10,21 @@ from torch import Tensor
 from deconv_demo import equivalents
 from deconv_demo.transposed import scatter
 from deconv_demo.ui.lab_presets import PRESETS, Run, as_json, read_run
-from deconv_demo.ui.language import Translations
-from deconv_demo.ui.texts import texts_under
-from deconv_demo.ui.workspace import Shelf, Workspace
+from deconv_demo.ui.lab_section import ScriptedSection
 
-_STATIC = Path(__file__).parent / "static"
 _SCRIPTS = ("transposed.js", "drawn_arrays.js", "names.js")
 
 
-class NamesSection:
-    """The second section of the lab: one card for each name of the operator.
-
-    Args:
-        language: State with the language of the visitor.
-        workspace: State with what the visitor is working on.
-        translations: Where the texts of components are registered.
-        shelf: Where files for the visitor are put.
-    """
+class NamesSection(ScriptedSection):
+    """The second section of the lab: one card for each name of the operator."""
 
     name = "lab.names"
-
-    def __init__(
-        self, language: gr.State, workspace: gr.State, translations: Translations, shelf: Shelf
-    ) -> None:
-        self.translations = translations
+    prefix = "lab.names."
 
     def build(self) -> None:
         """Lay the section out, with the run that the stepper opens with."""
-        self.names = gr.HTML(
-            value=compare_names(next(iter(PRESETS.values()))),
-            texts=texts_under("en", "lab.names."),
-            # A constant, so that Gradio leaves alone what the script has put in.
-            html_template='<div class="names"></div>',
-            js_on_load="\n".join((_STATIC / name).read_text(encoding="utf-8") for name in _SCRIPTS),
-            apply_default_css=False,
-            elem_id="names",
-        )
+        first = compare_names(next(iter(PRESETS.values())))
+        self.names = self.build_panel("names", _SCRIPTS, first)
 
     def wire(self) -> None:
         """Connect the events: the script asks when it is seen and the stepper's run is new."""
@@ -58,15 +36,6 @@ class NamesSection:
             queue=False,
             api_visibility="private",
         )
-
-    @property
-    def told(self) -> list[gr.HTML]:
-        """Components whose content is told anew in another language by ``retold``."""
-        return [self.names]
-
-    def retold(self, workspace: Workspace, language: str) -> list:
-        """Return the content of ``told`` in another language."""
-        return [gr.HTML(texts=texts_under(language, "lab.names."))]
 
     @staticmethod
     def _compare(event: gr.EventData) -> Any:
@@ -84,7 +53,8 @@ def compare_names(run: Run) -> dict[str, Any]:
     Returns:
         Plain JSON values: ``run``; ``output``, rows of what PyTorch makes of it; ``ways``, a name
         to its rows, its largest absolute ``difference`` from PyTorch and its shape; what the
-        pictures of the ways need; and ``classic``, the three operators of one array at stride 1.
+        pictures of the ways need; and ``classic``, the three operators of one array at stride 1,
+        that of the run unless its kernel looks the same turned by half a turn.
 
     >>> compared = compare_names(PRESETS["ones"])
     >>> {name: way["difference"] for name, way in compared["ways"].items()}
@@ -111,11 +81,15 @@ def compare_names(run: Run) -> dict[str, Any]:
         },
         "spread": _rows(equivalents.insert_zeros(*given, **settings)[0]),
         "phases": [_rows(phase[0]) for phase in phases],
-        "classic": _classic(x, kernel),
+        "classic": _classic(run),
     }
 
 
-def _classic(x: Tensor, kernel: Tensor) -> dict[str, Any]:
+def _classic(run: Run) -> dict[str, Any]:
+    x, kernel = (torch.tensor(rows, dtype=torch.float32) for rows in (run.x, run.kernel))
+    if torch.equal(kernel, kernel.flip(0, 1)):
+        # All three would be alike.
+        return {**_classic(PRESETS["columns"]), "borrowed": True}
     border = len(kernel) - 1
     results = {
         "correlation": equivalents.correlate(x, kernel, padding=border),
@@ -128,10 +102,11 @@ def _classic(x: Tensor, kernel: Tensor) -> dict[str, Any]:
         "convolution": F.conv2d(one[0], one[1].flip(2, 3), padding=border),
         "transposed": F.conv_transpose2d(*one),
     }
-    return {
+    ways = {
         name: {"rows": _rows(result), "difference": _difference(result, judged[name][0, 0])}
         for name, result in results.items()
     }
+    return {**ways, "x": run.x, "kernel": run.kernel, "borrowed": False}
 
 
 def _difference(result: Tensor, expected: Tensor) -> float:

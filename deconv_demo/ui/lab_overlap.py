@@ -7,12 +7,11 @@ import gradio as gr
 
 from deconv_demo.ui import markup
 from deconv_demo.ui.lab_picture import picture_key
-from deconv_demo.ui.language import Translations
+from deconv_demo.ui.lab_section import ServedSection
 from deconv_demo.ui.overlap_markup import overlap_html, painted_html, race_html
-from deconv_demo.ui.seen import build_seen
 from deconv_demo.ui.texts import error_sentence
 from deconv_demo.ui.upsampling import LARGEST_KERNEL, LARGEST_STRIDE, MOST_LAYERS, NETWORKS
-from deconv_demo.ui.workspace import Shelf, Workspace
+from deconv_demo.ui.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
@@ -22,27 +21,15 @@ _MODEL = {**_QUIET, "concurrency_id": "model", "concurrency_limit": 1}
 _FIRST = "DeblurGAN"
 
 
-class OverlapSection:
-    """Maps of how often each output cell is painted, and six upsamplers on a picture.
-
-    Args:
-        language: State with the language of the visitor.
-        workspace: State with what the visitor is working on.
-        translations: Where the texts of components are registered.
-        shelf: Not used; every section takes one.
-    """
+class OverlapSection(ServedSection):
+    """Maps of how often each output cell is painted, and six upsamplers on a picture."""
 
     name = "lab.overlap"
-
-    def __init__(
-        self, language: gr.State, workspace: gr.State, translations: Translations, shelf: Shelf
-    ) -> None:
-        self.language, self.workspace, self.translations = language, workspace, translations
 
     def build(self) -> None:
         """Lay the section out."""
         named = self.translations.named
-        self.seen = build_seen()
+        self.build_seen()
         named(gr.Markdown(elem_classes="lab-text"), value="lab.overlap.text")
         kernel_size, stride, layers = NETWORKS[_FIRST]
         with gr.Row():
@@ -85,17 +72,6 @@ class OverlapSection:
         self.painted = gr.HTML(elem_id="overlap-painted")
         named(gr.Markdown(elem_classes="lab-text"), value="lab.overlap.race.text")
         self.race = gr.HTML(elem_id="overlap-race")
-        # What is shown, so that coming back to the same picture costs nothing.
-        self.shown = gr.State("")
-
-    @property
-    def told(self) -> list[gr.HTML]:
-        """The one that makes the section tell itself anew; its content depends on controls."""
-        return [self.seen]
-
-    def retold(self, workspace: Workspace, language: str) -> list:
-        """Return the content of ``told``."""
-        return [language]
 
     def wire(self) -> None:
         """Connect the events."""

@@ -10,7 +10,7 @@ from deconv_demo.ui.lab_names import NamesSection
 from deconv_demo.ui.lab_overlap import OverlapSection
 from deconv_demo.ui.lab_stepper import StepperSection
 from deconv_demo.ui.language import Translations
-from deconv_demo.ui.workspace import Shelf, Workspace
+from deconv_demo.ui.workspace import Workspace
 
 # A section is one line here: the id of its tab, and its class.
 SECTIONS = {
@@ -29,18 +29,14 @@ class LabTab:
         language: State with the language of the visitor.
         workspace: State with what the visitor is working on.
         translations: Where the texts of components are registered.
-        shelf: Where files for the visitor are put.
 
     Call ``build`` inside ``gr.Blocks``, then ``wire``.
     """
 
-    def __init__(
-        self, language: gr.State, workspace: gr.State, translations: Translations, shelf: Shelf
-    ) -> None:
+    def __init__(self, language: gr.State, workspace: gr.State, translations: Translations) -> None:
         self.translations = translations
         self.sections = {
-            name: section(language, workspace, translations, shelf)
-            for name, section in SECTIONS.items()
+            name: section(language, workspace, translations) for name, section in SECTIONS.items()
         }
 
     def build(self) -> None:

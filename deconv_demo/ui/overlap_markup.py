@@ -9,6 +9,7 @@ from deconv_demo.ui.charts import bar_chart
 from deconv_demo.ui.inspecting import data_url
 from deconv_demo.ui.lab_picture import figure, figures, image_url
 from deconv_demo.ui.markup import safe
+from deconv_demo.ui.numbers import fixed
 from deconv_demo.ui.texts import text
 from deconv_demo.ui.upsampling import Overlap, Upsampled, overlap, paint_at_random, race
 
@@ -47,16 +48,12 @@ def overlap_html(kernel_size: int, stride: int, layers: int, language: str) -> s
 
 
 def _ratios(counts: Overlap, language: str) -> str:
-    line = text(language, "lab.overlap.ratio.line", ratio=_ratio(counts.ratio_1d))
-    square = text(language, "lab.overlap.ratio.square", ratio=_ratio(counts.ratio_2d))
+    line = text(language, "lab.overlap.ratio.line", ratio=fixed(counts.ratio_1d, 2))
+    square = text(language, "lab.overlap.ratio.square", ratio=fixed(counts.ratio_2d, 2))
     return (
-        f'<p class="lab-number" id="overlap-ratio"><b>{_ratio(counts.ratio_2d)}</b> '
+        f'<p class="lab-number" id="overlap-ratio"><b>{fixed(counts.ratio_2d, 2)}</b> '
         f"{safe(square)} · {safe(line)}</p>"
     )
-
-
-def _ratio(value: float) -> str:
-    return "∞" if math.isinf(value) else f"{value:.2f}"
 
 
 def _verdict(counts: Overlap, kernel_size: int, stride: int) -> str:
@@ -114,13 +111,13 @@ def race_html(key: str, language: str) -> str:
 
 
 def _row(after: Upsampled, before: Upsampled, language: str, *, best: bool) -> str:
-    fixed = after.name in ("truth", "bicubic")
-    psnr_db = "–" if math.isinf(after.psnr_db) else f"{after.psnr_db:.2f} dB"
-    untrained = "–" if fixed else f"{before.grid_db:.1f} dB"
+    untrainable = after.name in ("truth", "bicubic")
+    psnr_db = "–" if math.isinf(after.psnr_db) else f"{fixed(after.psnr_db, 2)} dB"
+    untrained = "–" if untrainable else f"{fixed(before.grid_db, 1)} dB"
     return (
         f'<tr{" class=best" if best else ""}><th scope="row">'
         f"{safe(text(language, f'lab.overlap.kind.{after.name}'))}</th><td>{psnr_db}</td>"
-        f"<td>{after.grid_db:.1f} dB</td><td>{untrained}</td></tr>"
+        f"<td>{fixed(after.grid_db, 1)} dB</td><td>{untrained}</td></tr>"
     )
 
 
@@ -137,4 +134,4 @@ def _detail(result: Upsampled, language: str) -> str:
 def _grid(grid_db: float, language: str) -> str:
     if math.isnan(grid_db):
         return text(language, "lab.overlap.grid.none")
-    return text(language, "lab.overlap.grid", grid=f"{grid_db:.1f}")
+    return text(language, "lab.overlap.grid", grid=fixed(grid_db, 1))

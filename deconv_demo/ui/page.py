@@ -44,7 +44,7 @@ def build_page() -> gr.Blocks:
         switch, appearance = _build_head(translations)
         enhance_tab = EnhanceTab(language, workspace, translations, shelf)
         inside_tab = InsideTab(language, workspace, translations, shelf)
-        lab_tab = LabTab(language, workspace, translations, shelf)
+        lab_tab = LabTab(language, workspace, translations)
         with gr.Tabs(elem_id="tabs") as tabs:
             with translations.named(gr.Tab(id="enhance"), label="tab.enhance"):
                 enhance_tab.build()
@@ -168,7 +168,8 @@ def _build_head(translations: Translations) -> tuple[gr.Radio, gr.Radio]:
 
 
 def _theme() -> gr.themes.Base:
-    # System fonts only: a web font would be asked of another host.
+    # System fonts only: a web font would be asked of another host. Gradio's own grey has a
+    # contrast of 2.6 on white, and small print is to be read too.
     return gr.themes.Base(
         primary_hue=gr.themes.colors.teal,
         secondary_hue=gr.themes.colors.teal,
@@ -176,7 +177,7 @@ def _theme() -> gr.themes.Base:
         radius_size=gr.themes.sizes.radius_md,
         font=["system-ui", "-apple-system", "Segoe UI", "Noto Sans", "Noto Sans SC", "sans-serif"],
         font_mono=["ui-monospace", "Menlo", "Consolas", "monospace"],
-    )
+    ).set(body_text_color_subdued="*neutral_500")
 
 
 def _call(function: str) -> str:

@@ -163,8 +163,8 @@ function torchCard({ run, output }, settings) {
   return card("torch", null, pictures, call.replace("torch.nn.functional", "F"));
 }
 
-function classicCards({ run, classic }) {
-  const [n, k] = [run.x.length, run.kernel.length];
+function classicCards({ classic }) {
+  const [n, k] = [classic.x.length, classic.kernel.length];
   const same = k % 2 ? [(k - 1) / 2, n] : null; // what padding (k - 1) / 2 keeps
   return CLASSIC.map((name) => {
     const { rows } = classic[name];
@@ -196,11 +196,21 @@ function draw() {
   );
   const classic = make("div", "names-cards names-classic");
   classic.append(...classicCards(value));
+  const arrays = make("div", "names-row");
+  arrays.append(
+    ...["x", "kernel"].map((name) => {
+      const array = value.classic[name];
+      const label = t(name === "x" ? "figure.input" : "figure.kernel");
+      return picture(array, label, { cell: cellFor(array.length, 120, 30) });
+    }),
+  );
   root.replaceChildren(
     intro,
     ways,
     make("h2", "", t("classic.title")),
     make("p", "", t("classic.text")),
+    make("p", "names-run", value.classic.borrowed ? t("classic.borrowed") : ""),
+    arrays,
     classic,
     sourceLink("classic"),
   );

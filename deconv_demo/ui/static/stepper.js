@@ -5,6 +5,7 @@
 const root = element.querySelector(".stepper");
 const SETTINGS = ["inputSize", "kernelSize", "stride", "padding", "outputPadding", "dilation"];
 const PAUSES = { slow: 1400, normal: 700, fast: 220 }; // milliseconds between two steps
+const LARGEST_VALUE = 9999; // of a cell
 const LONGEST = 80; // such pauses are what a run takes at most: many steps are played faster
 const ICONS = {
   first: "M6 5v14M19 6l-9 6 9 6z",
@@ -43,7 +44,7 @@ function retell() {
     if (property === "aria-label") node.setAttribute(property, t(key));
     else node[property] = t(key);
   }
-  for (const board of Object.values(boards)) board.forget();
+  refuseText(null);
   redraw({ all: true });
 }
 
@@ -110,11 +111,21 @@ function edit(board, row, column, value) {
   } else redraw();
 }
 
+// Says what was written that is no number for a cell, and what it keeps; nothing for null.
+function refuseText(text, kept) {
+  const [low, high] = [-LARGEST_VALUE, LARGEST_VALUE].map((value) => shown(value));
+  const written = text?.trim().slice(0, 24);
+  const key = written ? "refused" : "refused.empty";
+  const said = text === null ? "" : t(key, { text: written, low, high, kept: shown(kept, 6) });
+  put(refused, { textContent: said });
+}
+
 // Others on the page may want to know what is worked on here.
 function changed({ keepStep = false } = {}) {
   if (!keepStep) {
     stop();
     Object.assign(state, { step: Infinity, idle: true, attention: null });
+    refuseText(null);
   }
   redraw({ all: true });
   const { stride, padding, outputPadding, dilation } = state.settings;

@@ -1,5 +1,6 @@
 // The boards of the stepper: squares of cells that are drawn, walked through and, some, written in.
-// Only what differs from the last drawing is touched, which keeps a step far below a frame.
+// Only cells whose number or marks differ from the last drawing are touched: a step of the largest
+// board has time for no more.
 
 const make = (tag, className, text) => {
   const node = document.createElement(tag);
@@ -11,6 +12,15 @@ const make = (tag, className, text) => {
 const SMALLEST_CELL = 9; // CSS pixels
 const LARGEST_CELL = { input: 46, kernel: 46, stamp: 46, canvas: 54 };
 const READABLE = 19; // below it a cell shows its colour only
+const SMALLEST_FONT = 8; // CSS pixels
+const DIGIT = 0.6; // width of a digit, of the font size
+
+// What a cell can be besides its number, a bit each; the names are classes.
+const MARKS = { chosen: 1, lit: 2, waits: 4, cut: 8, extra: 16, never: 32, writing: 64 };
+const CLASSES = Array.from({ length: 128 }, (_, marks) =>
+  Object.keys(MARKS).filter((name) => marks & MARKS[name]).join(" "),
+);
+const EMPTY = "\u00a0"; // no text at all would be laid out anew when it comes
 
 const SHADES = 20; // of a colour; the strongest is as much as text can stand on
 
@@ -30,15 +40,18 @@ sheet.replaceSync([...places.flat(), ...shades.flat()].join("\n"));
 document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
 
 // name: "input", "kernel", "canvas" or "stamp". onAttend(cell or null): pointer or keyboard came or
-// went. onEdit(row, column, value): a visitor wrote a number. A board without onAttend is a picture.
-function makeBoard(name, { onAttend, onEdit } = {}) {
+// went. onEdit(row, column, value): a visitor wrote a number. onRefuse(text or null, kept): what was
+// written is none, and which text stays; null once it is. A board without onAttend is a picture.
+function makeBoard(name, { onAttend, onEdit, onRefuse } = {}) {
   const root = make("div", `stepper-board stepper-${name}`);
   if (onAttend) root.setAttribute("role", "grid");
   else root.setAttribute("aria-hidden", "true");
   let side = 0;
   let cells = []; // of rows
-  let drawn = [];
+  let drawn = []; // of cells: what was drawn last
+  let scale = 1; // number of the strongest colour
   let longest = 1; // characters
+  let capacity = 1; // characters that a cell has room for
   let room = 0; // CSS pixels of width
 
   const placeOf = (node) => {
@@ -58,26 +71,27 @@ function makeBoard(name, { onAttend, onEdit } = {}) {
         if (onEdit) {
           Object.assign(cell, { type: "text", autocomplete: "off", spellcheck: false });
           cell.inputMode = "decimal";
-        } else if (onAttend) cell.setAttribute("role", "gridcell");
+        } else {
+          cell.append(EMPTY); // a text that changes costs less than a new one
+          if (onAttend) cell.setAttribute("role", "gridcell");
+        }
         if (onAttend) cell.tabIndex = row + column === 0 ? 0 : -1;
         return cell;
       }),
     );
-    const rows = cells.map((line) => {
+    const rows = cells.map((line, at) => {
       const row = make("div", "stepper-row");
-      if (!onAttend) row.append(...line);
-      else {
-        row.setAttribute("role", "row");
-        row.append(
-          ...line.map((cell) => {
-            if (!onEdit) return cell;
-            const holder = make("div", "stepper-holder");
-            holder.setAttribute("role", "gridcell");
-            holder.append(cell);
-            return holder;
-          }),
-        );
-      }
+      if (onAttend) row.setAttribute("role", "row");
+      // The place is the holder's, so that cells that look alike have the same style: a browser
+      // works that out once.
+      row.append(
+        ...line.map((cell, column) => {
+          const holder = make("div", `stepper-holder row-${at} column-${column}`);
+          if (onAttend) holder.setAttribute("role", onEdit ? "gridcell" : "none");
+          holder.append(cell);
+          return holder;
+        }),
+      );
       return row;
     });
     root.replaceChildren(...rows);
@@ -89,43 +103,66 @@ function makeBoard(name, { onAttend, onEdit } = {}) {
     const projected = document.documentElement.classList.contains("projector") ? 1.3 : 1;
     const largest = Math.floor(LARGEST_CELL[name] * projected);
     const size = Math.max(SMALLEST_CELL, Math.min(largest, Math.floor((room - 2) / side)));
-    // Digits are about 0.6 of the font size wide.
-    const font = Math.max(7, Math.min(size * 0.42, 17 * projected, (size - 7) / (0.6 * longest)));
+    const dense = size < READABLE;
+    const within = size - (size < 30 ? 5 : 7); // less the borders
+    const fitting = Math.min(size * 0.42, 17 * projected, within / (DIGIT * longest));
+    const font = Math.max(SMALLEST_FONT, fitting);
+    const holds = dense ? 0 : Math.floor(within / (DIGIT * font) + 0.01);
+    if (holds !== capacity) drawn = [];
+    capacity = holds;
     root.style.setProperty("--cell", `${size}px`);
     root.style.setProperty("--font", `${font}px`);
-    const dense = size < READABLE;
-    if (root.dataset.dense !== String(dense)) drawn = [];
+    root.dataset.small = size < 30;
     root.dataset.dense = dense;
   }
 
-  // drawing(row, column) gives {text, tint, marks, label}: tint from -1 to 1, marks a class list, label a
-  // function that names the cell, called where its text is new.
-  function draw(wanted, drawing) {
-    if (wanted !== side) build(wanted);
-    let characters = 1;
+  const full = (value) => String(value || 0).replace("-", "\u2212");
+
+  // What a cell says; of a number that is shortened, its title says all.
+  function write(cell, value, marks, label) {
+    if (onEdit) {
+      // What is being typed is left alone: "-" or "1." is on its way to a number.
+      if (marks & MARKS.writing && cell.dataset.typing) return;
+      cell.value = marks & MARKS.writing ? full(value) : brief(value, capacity);
+    } else {
+      // Too small to read: its name says the number, and an empty cell costs no layout.
+      const hidden = value === null || !capacity;
+      cell.firstChild.data = hidden ? EMPTY : brief(value, capacity);
+    }
+    if (!onAttend) return;
+    cell.setAttribute("aria-label", label);
+    const said = onEdit ? cell.value : cell.firstChild.data;
+    if (said !== EMPTY && value !== null && said !== full(value)) cell.title = full(value);
+    else if (cell.title) cell.title = "";
+  }
+
+  // given: {side, scale, longest, valueOf, marksOf, labelOf}. scale is the number of the strongest
+  // colour, longest how many characters numbers have at most; valueOf, marksOf (bits of MARKS) and
+  // labelOf are asked for (row, column), a value that is null leaves the cell empty.
+  function draw({ valueOf, marksOf, labelOf, ...given }) {
+    if (given.side !== side) build(given.side);
+    if (given.longest !== longest) {
+      longest = given.longest;
+      measure();
+    }
+    if (given.scale !== scale) drawn = [];
+    scale = given.scale;
+    const active = onEdit ? document.activeElement : null;
     for (let row = 0; row < side; row += 1) {
       for (let column = 0; column < side; column += 1) {
-        const { text, tint, marks, label } = drawing(row, column);
-        characters = Math.max(characters, text.length);
         const cell = cells[row][column];
-        const shade = Math.round(SHADES * Math.min(1, Math.abs(tint)));
-        const sign = tint < 0 ? "negative" : "positive";
-        const style = `stepper-cell row-${row} column-${column} shade-${shade} ${sign} ${marks}`;
-        const old = (drawn[row * side + column] ??= {});
-        if (old.text !== text) {
-          // Too small to read: its name says the number, and an empty cell costs no layout.
-          if (!onEdit) cell.textContent = root.dataset.dense === "true" ? "" : text;
-          // What is being typed is left alone: "-" or "1." is on its way to a number.
-          else if (!(cell === document.activeElement && cell.dataset.typing)) cell.value = text;
-          if (onAttend) cell.setAttribute("aria-label", label());
-          old.text = text;
-        }
-        if (old.style !== style) cell.className = old.style = style;
+        const value = valueOf(row, column);
+        const marks = marksOf(row, column) | (cell === active ? MARKS.writing : 0);
+        const old = drawn[row * side + column];
+        if (old && old.value === value && old.marks === marks) continue;
+        const other = !old || old.value !== value || (old.marks ^ marks) & MARKS.writing;
+        if (other) write(cell, value, marks, labelOf?.(row, column));
+        const shade = Math.round(SHADES * Math.min(1, Math.abs(value) / scale));
+        const sign = value < 0 ? "negative" : "positive";
+        const style = `stepper-cell shade-${shade} ${sign} ${CLASSES[marks]}`;
+        if (cell.className !== style) cell.className = style;
+        drawn[row * side + column] = { value, marks };
       }
-    }
-    if (characters !== longest) {
-      longest = characters;
-      measure();
     }
   }
 
@@ -156,18 +193,31 @@ function makeBoard(name, { onAttend, onEdit } = {}) {
     } else if (onEdit && event.key === "Enter") settle(event.target);
     else if (onEdit && event.key === "Escape") {
       event.target.value = event.target.dataset.before;
+      onRefuse(null);
       onEdit(row, column, read(event.target.value));
       settle(event.target);
     }
   }
 
   function read(text) {
-    const plain = text.trim().replace("\u2212", "-").replace(",", ".");
+    const plain = text.trim().replaceAll("\u2212", "-").replace(",", ".");
     const value = plain === "" ? NaN : Number(plain);
-    return Number.isFinite(value) && Math.abs(value) <= 9999 ? value : null;
+    return Number.isFinite(value) && Math.abs(value) <= LARGEST_VALUE ? value : null;
+  }
+
+  // What may still become a number is not refused before the visitor is done with it.
+  const unfinished = (text) => /^\s*[-+\u2212]?[.,]?\s*$/.test(text);
+
+  function refuse(cell) {
+    const place = placeOf(cell);
+    if (!place) return; // taken away meanwhile
+    cell.setAttribute("aria-invalid", "true");
+    onRefuse(cell.value, drawn[place[0] * side + place[1]]?.value ?? 0);
   }
 
   function settle(cell) {
+    if (cell.dataset.typing && read(cell.value) === null) refuse(cell);
+    cell.removeAttribute("aria-invalid");
     delete cell.dataset.typing;
     drawn = []; // what was typed may differ from what is drawn
     onEdit(null, null, null);
@@ -202,9 +252,13 @@ function makeBoard(name, { onAttend, onEdit } = {}) {
       if (event.pointerType === "touch" && again) event.target.blur(); // so that it is focused anew
     });
     root.addEventListener("input", (event) => {
-      event.target.dataset.typing = "yes";
-      const value = read(event.target.value);
-      if (value !== null) onEdit(...placeOf(event.target), value);
+      const cell = event.target;
+      cell.dataset.typing = "yes";
+      const value = read(cell.value);
+      if (value === null && !unfinished(cell.value)) return refuse(cell);
+      cell.removeAttribute("aria-invalid");
+      onRefuse(null);
+      if (value !== null) onEdit(...placeOf(cell), value);
     });
     root.addEventListener("focusout", (event) => settle(event.target));
   }

@@ -13,6 +13,7 @@ function redraw({ all = false } = {}) {
       drawControls();
       drawFacts();
       fit();
+      for (const board of Object.values(boards)) board.forget(); // names of cells change too
     }
     drawTransport();
     drawBoards(attended());
@@ -28,8 +29,11 @@ function measureRun() {
   const reached = painted.map((_, at) => partnersAlong("canvas", at, settings).length > 0);
   const scales = { input: largest(x), kernel: largest(kernel), canvas: largest(painted) };
   scales.stamp = scales.input * scales.kernel;
+  // Of the whole run, so that no number changes its size while it plays.
+  const lengths = { input: longestOf(x), kernel: longestOf(kernel), canvas: longestOf(painted) };
+  lengths.stamp = longestOf(x.flat().map((a) => kernel.flat().map((b) => a * b)));
   const side = outputSize(settings);
-  return { settings, x, kernel, painted, reached, scales, side, texts: new Map() };
+  return { settings, x, kernel, painted, reached, scales, lengths, side };
 }
 
 // Setting what is there already would still cost the browser a look at all that depends on it.
@@ -92,7 +96,7 @@ function drawTransport() {
   const [step, steps] = [here(), stepsOf()];
   put(position, { max: String(steps) });
   put(position, { value: String(step) });
-  put(counter, { textContent: t("counter", { step, steps }) });
+  say(counter.firstChild.firstChild, t("counter", { step, steps }));
   const playing = Boolean(state.timer);
   const label = playing ? t("pause") : t("play");
   if (playButton.dataset.shown !== label) {
@@ -103,36 +107,39 @@ function drawTransport() {
   for (const button of [next, last]) put(button, { disabled: step === steps });
 }
 
-const keyOf = ([row, column]) => 64 * row + column; // no board has 64 columns
+const keyOf = (row, column) => 64 * row + column; // no board has 64 columns
 const largest = (array) => Math.max(1e-9, ...array.flat().map(Math.abs));
+const longestOf = (array) => Math.max(...array.flat().map((value) => shown(value).length));
 
 function drawBoards(lit) {
-  const { settings, x, kernel, painted, reached, scales, side, texts } = run;
-  const { padding, outputPadding } = settings;
+  const { settings, x, kernel, scales, lengths } = run;
   const painting = state.reading === "paint";
-  const canvas = painting ? paint(x, kernel, settings, here()) : painted;
   const links = lit ? contributionsOf(lit.board, lit.cell, settings) : [];
   const partners = {};
   for (const board of ["input", "kernel", "canvas"]) {
-    partners[board] = new Set(links.map((link) => keyOf(link[board])));
-    // A cell without partners is where the eye is all the same.
-    if (lit?.board === board) partners[board].add(keyOf(lit.cell));
+    partners[board] = new Set(links.map((link) => keyOf(...link[board])));
   }
-  const marksOf = (board, place) => {
-    if (lit?.board === board && keyOf(lit.cell) === keyOf(place)) return "chosen";
-    return partners[board].has(keyOf(place)) ? "lit" : "";
+  const chosen = lit ? keyOf(...lit.cell) : -1;
+  const markOf = (board, row, column) => {
+    const key = keyOf(row, column);
+    // A cell without partners is where the eye is all the same.
+    if (lit?.board === board && chosen === key) return MARKS.chosen;
+    return partners[board].has(key) ? MARKS.lit : 0;
   };
+  const drawBoard = (board, side, drawing) =>
+    boards[board].draw({ side, scale: scales[board], longest: lengths[board], ...drawing });
 
+  const ready = here();
   for (const [board, array] of [["input", x], ["kernel", kernel]]) {
-    boards[board].draw(array.length, (row, column) => {
-      const value = array[row][column];
-      const waits = board === "input" && painting && row * array.length + column >= here();
-      return {
-        text: shown(value),
-        tint: value / scales[board],
-        marks: `${marksOf(board, [row, column])} ${waits ? "waits" : ""}`,
-        label: () => `${nameOf(board, [row, column])}: ${shown(value)}`,
-      };
+    const side = array.length;
+    drawBoard(board, side, {
+      valueOf: (row, column) => array[row][column],
+      marksOf: (row, column) => {
+        const waits = painting && board === "input" && row * side + column >= ready;
+        return markOf(board, row, column) | (waits ? MARKS.waits : 0);
+      },
+      labelOf: (row, column) =>
+        `${nameOf(board, [row, column])}: ${shown(array[row][column])}`,
     });
   }
 
@@ -140,41 +147,47 @@ function drawBoards(lit) {
   const products = new Map();
   if (lit && lit.board !== "kernel") {
     for (const { input, kernel: cell } of links) {
-      products.set(keyOf(cell), x[input[0]][input[1]] * kernel[cell[0]][cell[1]]);
+      products.set(keyOf(...cell), x[input[0]][input[1]] * kernel[cell[0]][cell[1]]);
     }
   }
-  boards.stamp.draw(kernel.length, (row, column) => {
-    const value = products.get(keyOf([row, column]));
-    const text = value === undefined ? "" : shown(value);
-    return { text, tint: (value ?? 0) / scales.stamp, marks: text ? "" : "waits" };
+  drawBoard("stamp", kernel.length, {
+    valueOf: (row, column) => products.get(keyOf(row, column)) ?? null,
+    marksOf: (row, column) => (products.has(keyOf(row, column)) ? 0 : MARKS.waits),
   });
-
-  boards.canvas.draw(canvas.length, (row, column) => {
-    const [y, z] = [row - padding, column - padding];
-    const inside = y >= 0 && z >= 0 && y < side && z < side;
-    const hidden = !painting && (!inside || y * side + z >= here());
-    const value = canvas[row][column];
-    const extra = inside && outputPadding && Math.max(y, z) >= side - outputPadding;
-    const marks = [
-      marksOf("canvas", [row, column]),
-      inside ? "" : "cut",
-      extra ? "extra" : "",
-      inside && !(reached[row] && reached[column]) ? "never" : "",
-      hidden || (painting && value === 0 && here() < stepsOf()) ? "waits" : "",
-    ];
-    if (!texts.has(value)) texts.set(value, shown(value)); // most steps show most numbers again
-    return {
-      text: hidden ? "" : texts.get(value),
-      tint: hidden ? 0 : value / scales.canvas,
-      marks: marks.join(" "),
-      label: () => {
-        const name = nameOf("canvas", [row, column]);
-        return hidden ? name : `${name}: ${shown(value)}`;
-      },
-    };
-  });
+  drawCanvas(drawBoard, markOf);
   drawWords(lit, links);
   drawTitles(lit);
+}
+
+function drawCanvas(drawBoard, markOf) {
+  const { settings, x, kernel, painted, reached, side } = run;
+  const { padding, outputPadding } = settings;
+  const painting = state.reading === "paint";
+  const [ready, finished] = [here(), here() === stepsOf()];
+  const canvas = painting ? paint(x, kernel, settings, ready) : painted;
+  const isInside = (y, z) => y >= 0 && z >= 0 && y < side && z < side;
+  const valueOf = (row, column) => {
+    const [y, z] = [row - padding, column - padding];
+    const collected = painting || (isInside(y, z) && y * side + z < ready);
+    return collected ? canvas[row][column] : null;
+  };
+  drawBoard("canvas", canvas.length, {
+    valueOf,
+    marksOf: (row, column) => {
+      const [y, z] = [row - padding, column - padding];
+      const value = valueOf(row, column);
+      let marks = markOf("canvas", row, column);
+      if (value === null || (value === 0 && painting && !finished)) marks |= MARKS.waits;
+      if (!isInside(y, z)) return marks | MARKS.cut;
+      if (outputPadding && Math.max(y, z) >= side - outputPadding) marks |= MARKS.extra;
+      if (!(reached[row] && reached[column])) marks |= MARKS.never;
+      return marks;
+    },
+    labelOf: (row, column) => {
+      const [name, value] = [nameOf("canvas", [row, column]), valueOf(row, column)];
+      return value === null ? name : `${name}: ${shown(value)}`;
+    },
+  });
 }
 
 function nameOf(board, [row, column]) {
@@ -199,85 +212,6 @@ function drawTitles(lit) {
   put(legendItems[0], { hidden: reached.length === side });
   put(legendItems[1], { hidden: outputPadding === 0 });
   put(legendItems[2], { hidden: reached.slice(padding, padding + side).every(Boolean) });
-}
-
-// ---- what is going on, as a sentence and as a sum with its numbers
-
-const inBrackets = (value) => (value < 0 ? `(${shown(value)})` : shown(value));
-
-function drawWords(lit, links) {
-  const { settings, x, kernel } = run;
-  const [step, steps] = [here(), stepsOf()];
-  sum.replaceChildren();
-  if (!lit) {
-    headline.textContent = t(`reading.${state.reading}`);
-    const when = step === 0 ? "start" : "done";
-    sentence.textContent = t(`${state.reading}.${when}`, { steps });
-    return;
-  }
-  const valueOf = ({ input, kernel: cell }) => [
-    x[input[0]][input[1]],
-    kernel[cell[0]][cell[1]],
-  ];
-  headline.textContent = lit.byHand
-    ? nameOf(lit.board, lit.cell)
-    : `${t("counter", { step, steps })} · ${nameOf(lit.board, lit.cell)}`;
-  const counted = lit.board === "canvas" ? links : links.filter((link) => stays(link, settings));
-  const cut = links.length - counted.length;
-  let kind = cut ? `${lit.board}Cut` : lit.board;
-  if (lit.board === "canvas" && !counted.length) kind = "none";
-  const [row, column] = lit.cell;
-  const value = { input: x, kernel }[lit.board]?.[row]?.[column];
-  sentence.textContent = t(`about.${kind}`, {
-    value: value === undefined ? "" : shown(value),
-    count: counted.length,
-    cut,
-  });
-  if (lit.board === "canvas" && !stays({ canvas: lit.cell }, settings)) {
-    sentence.textContent += ` ${t("about.cut")}`;
-  }
-  if (!counted.length) return;
-  const n = settings.inputSize;
-  const painting = state.reading === "paint";
-  let result = 0;
-  counted.forEach((link, index) => {
-    const [a, b] = valueOf(link);
-    result += a * b;
-    const term = make("span", "stepper-term", `${inBrackets(a)} × ${inBrackets(b)}`);
-    if (painting && link.input[0] * n + link.input[1] >= step) term.classList.add("later");
-    sum.append(index ? " + " : "", term);
-  });
-  sum.append(" = ", make("b", "", shown(result, 6)));
-}
-
-function stays({ canvas }, settings) {
-  const [from, to] = [settings.padding, settings.padding + outputSize(settings)];
-  return canvas.every((at) => at >= from && at < to);
-}
-
-function drawFacts() {
-  const { settings, x, kernel, painted, side } = run;
-  const { inputSize, kernelSize, stride, padding, outputPadding, dilation } = settings;
-  formula.replaceChildren(
-    make("span", "", t("facts.formula")),
-    make(
-      "b",
-      "",
-      `(${inputSize} − 1) × ${stride} − 2 × ${padding} + ${dilation} × (${kernelSize} − 1)` +
-        ` + ${outputPadding} + 1 = ${side}`,
-    ),
-  );
-  const [kept, all] = [total(cropped(painted, settings)), total(painted)];
-  sums.textContent = t("facts.sum", {
-    input: shown(total(x), 6),
-    kernel: shown(total(kernel), 6),
-    painted: shown(all, 6),
-    kept: shown(kept, 6),
-    cut: shown(all - kept, 6),
-  });
-  code.textContent = pythonCode(x, kernel, settings);
-  if (!copy.textContent || !copy.dataset.told) copy.textContent = t("copy");
-  copy.dataset.told = "yes";
 }
 
 usePreset(Object.keys(props.value.presets)[0]);

@@ -4,10 +4,12 @@ const boards = {
   input: makeBoard("input", {
     onAttend: (cell) => attend("input", cell),
     onEdit: (row, column, value) => edit("input", row, column, value),
+    onRefuse: refuseText,
   }),
   kernel: makeBoard("kernel", {
     onAttend: (cell) => attend("kernel", cell),
     onEdit: (row, column, value) => edit("kernel", row, column, value),
+    onRefuse: refuseText,
   }),
   stamp: makeBoard("stamp"),
   canvas: makeBoard("canvas", { onAttend: (cell) => attend("canvas", cell) }),
@@ -109,6 +111,7 @@ const position = tell(make("input", "stepper-position"), "position", "aria-label
 Object.assign(position, { type: "range", min: 0, step: 1 });
 position.addEventListener("input", () => (stop(), goTo(Number(position.value))));
 const counter = make("span", "stepper-counter");
+counter.append(make("span", "", " "));
 const speed = tell(make("select", "stepper-speed"), "speed", "aria-label");
 speed.append(
   ...Object.keys(PAUSES).map((name) => tell(Object.assign(make("option"), { value: name }), name)),
@@ -158,10 +161,19 @@ const legendItems = ["cut", "extra", "never"].map((mark) => {
 legend.append(...legendItems);
 panels.canvas.panel.append(legend);
 
+// What was written in a cell and is no number for it: below the boards, and read out.
+const refused = make("p", "stepper-refused");
+refused.setAttribute("role", "status");
+
 const words = make("section", "stepper-words");
 words.setAttribute("aria-live", "polite");
 const [headline, sentence, sum] = [make("h3"), make("p"), make("p", "stepper-sum")];
-words.append(headline, sentence, sum);
+const [terms, later, result] = [new Text(), make("span", "stepper-later"), make("b")];
+sum.append(terms, later, result);
+for (const node of [headline, sentence, later, result]) node.append("");
+const spoken = make("div");
+spoken.append(headline, sentence, sum);
+words.append(spoken);
 
 // ---- facts
 
@@ -219,7 +231,7 @@ const product = make("div", "stepper-product");
 const [times, equals] = ["×", "="].map((sign) => make("span", "stepper-sign", sign));
 product.append(panels.input.panel, times, panels.kernel.panel, equals, panels.stamp.panel);
 const left = make("div", "stepper-left");
-left.append(product, words);
+left.append(product, refused, words);
 const stage = make("div", "stepper-stage");
 stage.append(left, panels.canvas.panel);
 root.append(presetBar, note, settingsBox, bar, stage, facts);

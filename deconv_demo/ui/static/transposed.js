@@ -138,11 +138,32 @@ function total(array) {
   return array.flat().reduce((sum, value) => sum + value, 0);
 }
 
-// At most `digits` significant ones, no trailing zeros, and the minus sign of mathematics.
+// At most `digits` significant ones, yet never fewer than stand before the point; no trailing zeros,
+// and the minus sign of mathematics.
 function shown(value, digits = 4) {
-  const rounded = Number(value.toPrecision(digits));
-  const string = Math.abs(rounded) < 1e-9 ? "0" : String(rounded);
-  return string.replace("-", "\u2212");
+  const size = Math.abs(value);
+  if (size < 1e-9) return "0";
+  const whole = size < 1 ? 0 : Math.floor(Math.log10(size)) + 1;
+  return String(Number(value.toPrecision(Math.max(digits, whole)))).replace("-", "\u2212");
+}
+
+const UNITS = { k: 1e3, M: 1e6, G: 1e9 };
+
+// As `shown`, in at most `room` characters: fewer digits after the point, then thousands and
+// millions, then a sign that there is more to it than fits.
+function brief(value, room) {
+  for (let digits = 4; digits > 0; digits -= 1) {
+    const text = shown(value, digits);
+    if (text.length <= room) return text;
+  }
+  if (Math.abs(value) < 1) return room > 1 ? "\u22480" : "\u2026";
+  for (const digits of [2, 1]) {
+    for (const [unit, size] of Object.entries(UNITS)) {
+      const text = shown(value / size, digits) + unit;
+      if (Math.abs(value) >= size && text.length <= room) return text;
+    }
+  }
+  return "\u2026";
 }
 
 function pythonCode(x, kernel, settings) {
