@@ -1,20 +1,26 @@
 """How fast the Look inside tab answers: ``python -m deconv_demo.ui.benchmark``.
 
-Serves the page on this computer, opens it in a headless Chromium on the same computer, and
-measures in the browser from a click until the picture that answers it is drawn. Needs the
-extra ``test`` (Playwright) and a Chromium; nothing of the page imports this.
+Serves the page in a process of its own, as ``python app.py`` does, opens it in a headless
+Chromium on the same computer, and measures in the browser from a click until the picture that
+answers it is drawn. Needs the extra ``test`` (Playwright) and a Chromium; nothing of the page
+imports this.
 """
 
 import argparse
+import multiprocessing
 import os
 import shutil
 import statistics
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+# As the buttons of the examples name them: noise and blur, both restored at their own size.
+FIRST_EXAMPLE = "astronaut"
+EXAMPLES = (FIRST_EXAMPLE, "coffee")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # Both wait for the frame in which the decoded picture is on the screen.
 _CLICK = """([selector, ready]) => new Promise((done) => {
@@ -38,7 +44,9 @@ _GRID = (
     "getComputedStyle(document.querySelector('.inside-columns'))"
     ".getPropertyValue('--atlas').slice(4, -1)"
 )
+_RESULT = "document.querySelector('.compare [data-side=after] img')?.src"
 _SETTLING_MS = 500
+PATIENCE_MS = 120_000
 _OUTPUT = "document.querySelector('.surgery-pictures img')?.src"
 _LARGE = "document.querySelector('.inside-large img.inside-enlarged')?.src"
 
@@ -90,7 +98,7 @@ def _enlarge(page: Any, repetition: int) -> float:
 def _switch_off(page: Any, repetition: int, *, layer: str) -> float:
     page.click("#inside-tabs [data-tab-id=surgery]")
     page.click(f".network-node[data-layer='{layer}']")
-    page.wait_for_selector(f".surgery-table h4:has-text(' {layer} ')", timeout=120_000)
+    page.wait_for_selector(f".surgery-table h4:has-text(' {layer} ')", timeout=PATIENCE_MS)
     # The layer was chosen for its channels: what else of the page follows it is not timed.
     page.wait_for_timeout(_SETTLING_MS)
     page.evaluate(f"window.formerOutput = {_OUTPUT}")
@@ -112,11 +120,47 @@ MEASURES = (
 )
 
 
-def measure(measures: Sequence[Measure], repetitions: int) -> dict[str, list[float]]:
-    """Serve the page, open the tab on its first example, and run each measure.
+@contextmanager
+def serve_page() -> Iterator[str]:
+    """Serve the page in another process while the block runs, and yield its address."""
+    # Spawned, not forked: nothing of this process is in it.
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(theirs,))
+    process.start()
+    theirs.close()
+    try:
+        yield ours.recv()
+    finally:
+        ours.close()
+        process.join()
+
+
+def _serve(connection: Any) -> None:
+    from deconv_demo.ui.page import build_page, launch_options
+
+    page = build_page()
+    options = {"prevent_thread_lock": True, "quiet": True, "server_name": "127.0.0.1"}
+    _, address, _ = page.launch(**{**launch_options(), **options})
+    connection.send(address)
+    try:
+        connection.recv()
+    except EOFError:  # whoever measures is done
+        page.close(verbose=False)
+
+
+def measure(
+    measures: Sequence[Measure], repetitions: int, *, example: str = FIRST_EXAMPLE
+) -> dict[str, list[float]]:
+    """Serve the page, open the tab on an example, and run each measure.
+
+    Args:
+        measures: What is measured, in this order.
+        repetitions: How often; once more before them is not counted.
+        example: Key of the example, one that is restored at its own size.
 
     Returns:
-        Name of a measure to the seconds of each repetition, one more before them not counted.
+        Name of a measure to the seconds of each repetition.
 
     Raises:
         FileNotFoundError: There is no Chromium on the path.
@@ -126,29 +170,26 @@ def measure(measures: Sequence[Measure], repetitions: int) -> dict[str, list[flo
         raise FileNotFoundError(f"no Chromium on the path (looked for {', '.join(BROWSERS)})")
     from playwright.sync_api import sync_playwright
 
-    from deconv_demo.ui.page import build_page, launch_options
-
-    page = build_page()
-    options = {"prevent_thread_lock": True, "quiet": True, "server_name": "127.0.0.1"}
-    _, address, _ = page.launch(**{**launch_options(), **options})
-    try:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=executable,
-                args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-            )
-            tab = browser.new_page(viewport={"width": 1280, "height": 800})
-            tab.goto(address)
-            tab.wait_for_selector("#scores tbody tr", timeout=120_000)
-            tab.click("#look-inside")
-            tab.wait_for_selector(".inside-map", timeout=120_000)
-            times = {
-                one.name: [one.run(tab, repetition) for repetition in range(repetitions + 1)][1:]
-                for one in measures
-            }
-            browser.close()
-    finally:
-        page.close(verbose=False)
+    with serve_page() as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=executable,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        tab = browser.new_page(viewport={"width": 1280, "height": 800})
+        tab.goto(address)
+        tab.wait_for_selector("#scores tbody tr", timeout=PATIENCE_MS)
+        former = tab.evaluate(_RESULT)
+        if example != FIRST_EXAMPLE:
+            tab.click(f".examples [data-key='{example}']")
+            ready = f"former => ![former, undefined].includes({_RESULT})"
+            tab.wait_for_function(ready, arg=former, timeout=PATIENCE_MS)
+        tab.click("#look-inside")
+        tab.wait_for_selector(".inside-map", timeout=PATIENCE_MS)
+        times = {
+            one.name: [one.run(tab, repetition) for repetition in range(repetitions + 1)][1:]
+            for one in measures
+        }
+        browser.close()
     return times
 
 
@@ -156,14 +197,19 @@ def main(arguments: list[str] | None = None) -> int:
     """Print a table of seconds; 0 if every median is within its target, 1 if not."""
     parser = argparse.ArgumentParser(prog="python -m deconv_demo.ui.benchmark")
     parser.add_argument("--repetitions", type=int, default=12)
-    repetitions = parser.parse_args(arguments).repetitions
+    parser.add_argument("--example", choices=EXAMPLES, default=FIRST_EXAMPLE)
+    options = parser.parse_args(arguments)
+    repetitions = options.repetitions
     try:
-        times = measure(MEASURES, repetitions)
+        times = measure(MEASURES, repetitions, example=options.example)
     except (FileNotFoundError, ImportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
-    print(f"{os.cpu_count()} cores, {repetitions} repetitions, load average {load}")
+    print(
+        f"{os.cpu_count()} cores, load average {load}, "
+        f"example {options.example}, {repetitions} repetitions"
+    )
     print(f"{'from the click to the picture':42} {'median':>8} {'worst':>8} {'target':>8}")
     late = 0
     for one in MEASURES:
