@@ -12,20 +12,19 @@ import gradio as gr
 from deconv_demo.layers import LayerFacts
 from deconv_demo.ui import inspecting, markup
 from deconv_demo.ui.activations import Activations
+from deconv_demo.ui.event_kinds import INSTANT, LATEST, MODEL_QUEUE
 from deconv_demo.ui.inside_context import InsideContext
 from deconv_demo.ui.inside_map import card_value, crop_value, map_value
-from deconv_demo.ui.inside_maps import MODEL_QUEUE, QUIET, MapsSection, ask_again
+from deconv_demo.ui.inside_maps import MapsSection, ask_again
 from deconv_demo.ui.inside_sections import SECTIONS
 from deconv_demo.ui.language import Translations
 from deconv_demo.ui.texts import error_sentence, text
 from deconv_demo.ui.workspace import Shelf, Workspace
+from deconv_demo.weights import load_model
 
 log = logging.getLogger(__name__)
 
-INSTANT = {**QUIET, "queue": False}
-
 _STATIC = Path(__file__).parent / "static"
-LATEST = {**QUIET, "trigger_mode": "always_last"}
 
 
 @dataclass(frozen=True)
@@ -286,8 +285,21 @@ def _mark(layer: str) -> dict[str, str]:
 def _note(view: _View) -> str:
     task = text(view.language, f"task.short.{view.workspace.task_id}")
     left, top, right, bottom = inspecting.box_of(view.workspace, view.corner)
-    crop = text(view.language, "inside.crop", width=right - left, height=bottom - top)
-    return markup.status(f"{task} · {crop}")
+    width, height = right - left, bottom - top
+    sentences = [text(view.language, "inside.crop", width=width, height=height)]
+    padded = inspecting.padded_size(view.workspace, view.corner)
+    if padded != (width, height):
+        multiple = load_model(view.workspace.task_id).size_multiple
+        sentences.append(
+            text(
+                view.language,
+                "inside.padded",
+                width=padded[0],
+                height=padded[1],
+                multiple=multiple,
+            )
+        )
+    return markup.status(f"{task} · {' '.join(sentences)}")
 
 
 def _choices(layers: list[LayerFacts]) -> list[tuple[str, str]]:

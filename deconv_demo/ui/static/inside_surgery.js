@@ -155,9 +155,7 @@ const scoreList = (value, result) => {
   const same = result.psnr === null;
   add(say("psnr.untouched"), same ? say("identical") : decibels(result.psnr));
   if (result.truth !== undefined) {
-    const change = result.truth - value.truth;
-    const sign = change < 0 ? "−" : "+";
-    const note = same ? "" : `${sign}${Math.abs(change).toFixed(2)} dB`;
+    const note = same ? "" : `${withSign(result.truth - value.truth, 2)} dB`;
     add(say("psnr.truth"), decibels(result.truth), note);
   }
   add(say("time"), `${result.seconds.toFixed(2)} s`, say("kept", result));
@@ -250,7 +248,7 @@ const losses = (state) => {
     });
     const length = make("i");
     length.style.width = `${Math.max((loss.loss / worst) * 100, 0)}%`;
-    const number = loss.drop === undefined ? decibels(loss.psnr) : `${(-loss.drop).toFixed(2)} dB`;
+    const number = loss.drop === undefined ? decibels(loss.psnr) : `${withSign(-loss.drop, 2)} dB`;
     line.append(make("span", "", say("channel", loss)), length, make("b", "", number));
     item.append(line);
     list.append(item);
