@@ -1,5 +1,6 @@
 """A picture and a task in, an ``Enhancement`` out; progress and cancelling tile by tile."""
 
+import copy
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from PIL import Image
 from torch import nn
 
 from deconv_demo import images
+from deconv_demo.lean import lean_twin
 from deconv_demo.noise_level import estimate_sigma
 from deconv_demo.tasks import TASKS, Task
 from deconv_demo.tiling import count_tiles, run_in_tiles
@@ -124,7 +126,7 @@ def enhance_by_tile(
     started = time.monotonic()
 
     device = inference_device()
-    model = load_model(task_id) if device.type == "cpu" else _model_on(task_id, device)
+    model = _lean_on(load_model(task_id), device)
     pixels = images.to_pixels(source)
     if "sigma" in values and values["sigma"] is None:
         values["sigma"] = min(estimate_sigma(pixels), _control_range(task, "sigma")[1])
@@ -224,10 +226,9 @@ def inference_dtype(device: torch.device) -> torch.dtype:
 
 
 @lru_cache(maxsize=len(TASKS))
-def _model_on(task_id: str, device: torch.device) -> nn.Module:
-    import copy
-
-    return copy.deepcopy(load_model(task_id)).to(device)
+def _lean_on(model: nn.Module, device: torch.device) -> nn.Module:
+    # Modules move in place, and the one that was loaded belongs to all.
+    return lean_twin(model if device.type == "cpu" else copy.deepcopy(model).to(device))
 
 
 def _tile_runner(

@@ -161,9 +161,7 @@ def _smaller(
 
 
 def _blur_setting(name: str, kernel: Tensor, jpeg_quality: int | None = None) -> Setting:
-    return Setting(
-        name=name, degrade=partial(_with_blur, kernel=kernel, jpeg_quality=jpeg_quality)
-    )
+    return Setting(name=name, degrade=partial(_with_blur, kernel=kernel, jpeg_quality=jpeg_quality))
 
 
 def _upscale(scale: int, *, channels: int, blocks: int, patch: int) -> Task:

@@ -8,6 +8,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["NO_PROXY"] = "127.0.0.1,localhost"
 
 import shutil
+import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ import torch
 from hypothesis import settings
 from PIL import Image
 from torch import Tensor
-from visitor import Visitor
+from visitor import Visitor, noise
 
 torch.set_num_threads(2)
 # The same examples in every run, and no failure because the machine was busy.
@@ -70,6 +71,24 @@ def picture_folder(tmp_path: Path, photo_pixels: dict[str, np.ndarray]) -> Path:
     for name, pixels in photo_pixels.items():
         Image.fromarray(pixels).save(folder / f"{name}.png")
     return folder
+
+
+@pytest.fixture
+def noise_file(tmp_path: Path) -> Path:
+    """A PNG file of ``visitor.noise``."""
+    path = tmp_path / "noise.png"
+    noise().save(path)
+    return path
+
+
+@pytest.fixture
+def picture_tar(tmp_path, picture_folder):
+    """The photographs of ``picture_folder`` in a tar file, added in no order of names."""
+    path = tmp_path / "photographs.tar"
+    with tarfile.open(path, "w") as archive:
+        for file in sorted(picture_folder.iterdir(), reverse=True):
+            archive.add(file, arcname=f"some/folder/{file.name}")
+    return path
 
 
 @pytest.fixture

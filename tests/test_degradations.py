@@ -17,6 +17,8 @@ from deconv_demo.degradations import (
     defocus_kernel,
     downscale,
     gaussian_kernel,
+    jpeg,
+    jpeg_some,
     motion_kernel,
     quantise,
     random_blur_kernel,
@@ -234,3 +236,27 @@ def test_downscale_is_that_of_matlab_up_to_the_borders(size, scale):
 def test_downscale_names_the_size_and_the_scale():
     with pytest.raises(ValueError, match="30 x 33 is not a multiple of 4"):
         downscale(torch.zeros(1, 3, 30, 33), 4)
+
+
+def test_a_share_of_the_images_is_compressed(photos):
+    crop = photos["astronaut"][..., 40:88, 32:96]
+    images = crop.expand(400, -1, -1, -1)
+    worn = jpeg_some(images, seeded(), share=0.25)
+    changed = (worn != images).flatten(1).any(dim=1)
+    assert changed.float().mean().item() == pytest.approx(0.25, abs=0.06)
+    losses = (worn - images)[changed].square().flatten(1).mean(dim=1)
+    # Pillow's own file at the two ends of the range.
+    harshest, mildest = (
+        (jpeg(crop, quality) - crop).square().mean().item() for quality in (60, 95)
+    )
+    assert mildest / 1.5 < losses.min() < losses.max() < harshest * 1.5
+    assert torch.equal(worn, jpeg_some(images, seeded(), share=0.25))
+
+
+def test_blocks_begin_anywhere():
+    """The rows at which a compressed ramp jumps tell where its blocks begin."""
+    ramp = torch.linspace(0, 1, 48).view(1, 1, 48, 1).expand(60, 3, 48, 48)
+    worn = jpeg_some(ramp, seeded(), share=1, qualities=(5, 5))
+    jumps = (worn.diff(dim=2) - ramp.diff(dim=2)).abs().mean(dim=(1, 3))
+    starts = {int(row) % 8 for row in jumps[:, 8:-8].argmax(dim=1)}
+    assert len(starts) > 4

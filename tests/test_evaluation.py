@@ -75,8 +75,9 @@ def test_twins_of_a_set_are_used_as_they_are(tmp_path, monkeypatch, picture_fold
         data=[picture_folder],
         output=tmp_path / "spoilt.json",
         low_resolution=[twin_folder],
-    )["tasks"]["upscale_x2"]["settings"]["bicubic 1/2"]
-    assert spoilt["network"]["psnr"] < reports[0]["network"]["psnr"] - 1
+    )["tasks"]["upscale_x2"]["settings"]
+    assert list(spoilt) == ["bicubic 1/2"], "what the set is, and nothing made by us"
+    assert spoilt["bicubic 1/2"]["network"]["psnr"] < reports[0]["network"]["psnr"] - 1
 
 
 def test_twins_are_found_by_name_and_checked_for_size():
@@ -103,6 +104,15 @@ def test_benchmark_times_networks_and_references_side_by_side(capsys):
 
 @pytest.mark.slow
 def test_bfloat16_changes_a_finished_picture_by_less_than_a_grey_level():
-    differences = benchmark.bfloat16_difference(side=64)
-    assert set(differences) == set(TASKS)
-    assert all(0 < difference < 1 for difference in differences.values())
+    differences = [benchmark.bfloat16_difference(task_id, side=64) for task_id in TASKS]
+    assert all(0 < difference < 1 for difference in differences)
+
+
+@pytest.mark.slow
+def test_rewritten_networks_are_timed_and_equal(capsys):
+    found = benchmark.compare_rewrites(rounds=1, side=128)
+    assert set(found) == set(TASKS)
+    for form in found.values():
+        assert form["difference"] < 1e-5
+        assert 0.1 < form["lean"] < 10
+        assert 0.1 < form["subpixel"] < 10

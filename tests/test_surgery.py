@@ -6,21 +6,18 @@ import threading
 import pytest
 import torch
 import torch.nn.functional as F
+from operated import inputs_of, known_of, scale_channel
 from torch import nn
 
-from deconv_demo.inspection import record_feature_maps
 from deconv_demo.layers import list_layers
-from deconv_demo.metrics import psnr
 from deconv_demo.network_map import map_network
-from deconv_demo.networks import DeconvUNet, DeconvUpscaler, bicubic_upscale
+from deconv_demo.networks import DeconvUpscaler, bicubic_upscale
 from deconv_demo.surgery import (
     OUTPUT,
     Edits,
     Skip,
     layer_input,
     list_skips,
-    order_by_loss,
-    rank_channels,
     run_edited,
 )
 from deconv_demo.tasks import TASKS
@@ -29,37 +26,6 @@ from deconv_demo.weights import load_model
 TOLERANCE = 1e-5
 UNET_SKIP = Skip(source="encoder.1.1", target="decoder.1.0", main="up.1")
 IMAGE_SKIP = Skip(source="<input>", target=OUTPUT, main="tail")
-
-
-def inputs_of(task_id, photos):
-    image = photos["astronaut"][..., :40, :48].contiguous(memory_format=torch.channels_last)
-    return [image, torch.tensor([25 / 255])] if task_id == "denoise" else [image]
-
-
-def nodes_of(model, inputs, *, inside_blocks=False):
-    """What a page would keep: blocks and the convolutions outside of them."""
-    layers = list_layers(model, *inputs)
-    blocks = [layer.name for layer in layers if layer.kind == "block"]
-    return [
-        layer.name
-        for layer in layers
-        if inside_blocks or not any(layer.name.startswith(f"{block}.") for block in blocks)
-    ]
-
-
-def known_of(model, inputs, **options):
-    names = nodes_of(model, inputs, **options)
-    with torch.no_grad(), record_feature_maps(model, names) as maps:
-        model(*inputs)
-    return {name: maps[name] for name in names}
-
-
-def scale_channel(layer, channel, factor):
-    """Edit the weights themselves: the oracle of a scaled channel of a convolution."""
-    axis = 1 if isinstance(layer, nn.ConvTranspose2d) else 0
-    layer.weight.select(axis, channel).mul_(factor)
-    if layer.bias is not None:
-        layer.bias[channel] *= factor
 
 
 def unet_by_hand(model, image, sigma, *, skips, image_factor):
@@ -300,44 +266,6 @@ def test_skip_connections_are_found_in_the_network(task_id, photos):
             Skip(source=f"encoder.{n}.1", target=f"decoder.{n}.0", main=f"up.{n}")
             for n in (2, 1, 0)
         ]
-
-
-def test_ranking_measures_each_channel_and_finds_the_one_that_matters(photos):
-    model = DeconvUNet(widths=(6, 8), blocks=(1, 1), bias=False).eval()
-    with torch.no_grad():
-        model.tail.weight.normal_(0, 0.02)
-        model.up[0].weight[:, 2] = 0  # a channel that is off already
-        model.up[0].weight[:, 4] *= 8
-    inputs, truth = [photos["coffee"][..., :32, :32]], photos["coffee"][..., :32, :32] * 0.9
-    known, untouched = known_of(model, inputs), model(*inputs).detach()
-    losses = list(
-        rank_channels(model, inputs, "up.0", known=known, untouched=untouched, truth=truth)
-    )
-    assert [loss.channel for loss in losses] == list(range(6))
-    for loss in losses:
-        twin = copy.deepcopy(model).requires_grad_(False)
-        scale_channel(twin.up[0], loss.channel, 0.0)
-        edited, plain = twin(*inputs).clamp(0, 1), untouched.clamp(0, 1)
-        assert loss.psnr_db == pytest.approx(psnr(edited, plain), abs=1e-3)
-        expected = psnr(plain, truth) - psnr(edited, truth)
-        assert loss.drop_db == pytest.approx(expected, abs=1e-4)
-    without_truth = list(rank_channels(model, inputs, "up.0", known=known, untouched=untouched))
-    ranked = order_by_loss(without_truth)
-    assert (ranked[0].channel, ranked[-1].channel) == (4, 2)
-    assert ranked[-1].psnr_db == float("inf")
-    assert all(loss.drop_db is None for loss in ranked)
-    drops = [loss.drop_db for loss in order_by_loss(losses)]
-    assert drops == sorted(drops, reverse=True)
-
-
-def test_ranking_can_be_stopped(photos):
-    model, inputs = load_model("upscale_x2"), inputs_of("upscale_x2", photos)
-    known = known_of(model, inputs)
-    ranking = rank_channels(model, inputs, "merge", known=known, untouched=model(*inputs))
-    assert next(ranking).channel == 0
-    ranking.close()
-    with pytest.raises(StopIteration):
-        next(ranking)
 
 
 @pytest.mark.parametrize(

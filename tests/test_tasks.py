@@ -117,6 +117,16 @@ def test_denoise_is_trained_from_no_noise_to_55():
     assert sigma.mean().item() * 255 == pytest.approx(27.5, abs=1)
 
 
+@pytest.mark.parametrize("task_id", ["upscale_x2", "upscale_x4"])
+def test_a_quarter_of_what_upscalers_see_is_worn(task_id, random_image):
+    task = TASKS[task_id]
+    clean = random_image(48, 48, batch=300)
+    expected, _ = task.settings[0].degrade(clean, seeded())
+    degraded, _ = task.degrade(clean, seeded())
+    worn = (degraded != expected).flatten(1).any(dim=1).float().mean().item()
+    assert worn == pytest.approx(0.235, abs=0.06), "0.15 compressed, 0.10 noisy, some of them both"
+
+
 def test_the_noise_told_is_the_noise_added():
     clean = torch.full((3, 3, 64, 64), 0.5)
     degraded, sigma = TASKS["denoise"].degrade(clean, seeded(1))

@@ -36,11 +36,14 @@ LEAST_GAIN_DB = {
     ("deblur", "Gaussian 1.0"): 0.5,
     ("deblur", "motion 9 px"): 0.5,
     ("deblur", "Gaussian 1.6"): 1.0,
+    ("deblur", "Gaussian 1.6, JPEG 75"): 0.3,
     ("deblur", "Gaussian 2.4"): 0.5,
     ("deblur", "motion 15 px"): 0.05,  # the hardest: the path is longer than most details
     ("deblur", "defocus 3 px"): 0.5,
     ("upscale_x2", "bicubic 1/2"): 1.0,
+    ("upscale_x2", "bicubic 1/2, JPEG 75"): 0.0,
     ("upscale_x4", "bicubic 1/4"): 0.5,
+    ("upscale_x4", "bicubic 1/4, JPEG 75"): 0.0,
 }
 
 

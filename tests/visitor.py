@@ -26,6 +26,12 @@ AS_PNG = """image => {
 }"""
 
 
+def noise(width: int = 64, height: int = 48, seed: int = 0) -> Image.Image:
+    """A picture of uniform noise, so that no two places look alike."""
+    generator = np.random.default_rng(seed)
+    return Image.fromarray(generator.integers(0, 256, (height, width, 3), dtype=np.uint8))
+
+
 class Visitor:
     """A tab that shows the page, with everything that it asked for or complained about.
 

@@ -1,6 +1,7 @@
 """The command line of training and evaluation."""
 
 import argparse
+import json
 import signal
 import sys
 from pathlib import Path
@@ -49,6 +50,9 @@ def _parser() -> argparse.ArgumentParser:
     upsamplers.add_argument("--steps", type=int, default=8000)
     upsamplers.add_argument("--seed", type=int, default=0)
     upsamplers.add_argument("--weights", type=Path, default=WEIGHTS_DIR / "upsamplers.safetensors")
+    failures = commands.add_parser("failures", help="pictures of what the networks do badly")
+    failures.add_argument("--metrics", type=Path, default=WEIGHTS_DIR / "metrics.json")
+    failures.add_argument("--output", type=Path, default=WEIGHTS_DIR / "failures")
     card = commands.add_parser("card", help="write the model card from the measured numbers")
     card.add_argument("--metrics", type=Path, default=WEIGHTS_DIR / "metrics.json")
     card.add_argument("--output", type=Path, default=WEIGHTS_DIR / "README.md")
@@ -85,15 +89,30 @@ def main(arguments: list[str] | None = None) -> int:
                 seed=options.seed,
                 weights_path=options.weights,
             )
+        elif options.command == "failures":
+            from deconv_demo.training.failures import draw_failures
+
+            for entry in draw_failures(options.output, options.metrics):
+                print(json.dumps(entry))
         elif options.command == "card":
             from deconv_demo.training.card import write_card
 
             write_card(options.metrics, options.output)
         elif options.command == "benchmark":
-            from deconv_demo.training.benchmark import benchmark, bfloat16_difference
+            from deconv_demo.training.benchmark import (
+                benchmark,
+                bfloat16_difference,
+                compare_rewrites,
+            )
 
             benchmark(options.rounds)
-            for task_id, difference in bfloat16_difference().items():
+            for task_id, form in compare_rewrites(options.rounds).items():
+                print(
+                    f"{task_id}: lean takes {form['lean']:.2f} of its time, with pixel shuffle "
+                    f"{form['subpixel']:.2f}; equal to {form['difference']:.1g}"
+                )
+            for task_id in TASKS:
+                difference = bfloat16_difference(task_id)
                 print(f"{task_id}: bfloat16 is {difference:.3f} of 255 from float32 on average")
         else:
             from deconv_demo.training.evaluation import evaluate

@@ -19,7 +19,9 @@ from torch import Tensor, nn
 
 from deconv_demo import baselines, images
 from deconv_demo.enhancement import enhance, enhance_by_tile, inference_device, inference_dtype
+from deconv_demo.lean import lean_twin, subpixel_twin
 from deconv_demo.tasks import TASKS
+from deconv_demo.weights import load_model
 
 DNCNN_LAYERS, DNCNN_CHANNELS = 17, 64
 SIDE = 512
@@ -63,23 +65,58 @@ def benchmark(rounds: int = 5, *, side: int = SIDE) -> list[dict[str, float | st
     return rows
 
 
-def bfloat16_difference(side: int = 128) -> dict[str, float]:
-    """Return how far a finished 8-bit picture of bfloat16 lies from that of float32.
+def compare_rewrites(rounds: int = 5, *, side: int = SIDE) -> dict[str, dict[str, float]]:
+    """Time each network as trained, lean, and with pixel shuffle for its transposed convolutions.
 
-    Measured on a portrait by every network, whatever this machine would choose.
+    Args:
+        rounds: Timed rounds of all three in turn, after one to warm up.
+        side: Of the square result.
 
     Returns:
-        Per task id the mean absolute difference, of 255.
+        Per task id ``lean`` and ``subpixel``, the median seconds as a share of the network's as
+        it was trained, and ``difference``, the largest of a rewritten result in float32.
+    """
+    device = inference_device()
+    dtype = inference_dtype(device)
+    found = {}
+    for task_id, task in TASKS.items():
+        model = load_model(task_id)
+        forms = {"plain": model, "lean": lean_twin(model), "subpixel": subpixel_twin(model)}
+        image = images.to_image(Image.fromarray(_photo(side // task.scale)))
+        inputs = [image.contiguous(memory_format=torch.channels_last)]
+        inputs += [torch.tensor([25 / 255])] if model.noise_level_map else []
+        with torch.inference_mode():
+            results = [form(*inputs) for form in forms.values()]
+            seconds: dict[str, list[float]] = {name: [] for name in forms}
+            for _ in range(rounds):
+                for name, form in forms.items():
+                    started = time.perf_counter()
+                    with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
+                        form(*inputs)
+                    seconds[name].append(time.perf_counter() - started)
+        medians = {name: statistics.median(times) for name, times in seconds.items()}
+        found[task_id] = {
+            "lean": medians["lean"] / medians["plain"],
+            "subpixel": medians["subpixel"] / medians["plain"],
+            "difference": max(float((one - results[0]).abs().max()) for one in results[1:]),
+        }
+    return found
+
+
+def bfloat16_difference(task_id: str, *, side: int = 128) -> float:
+    """Return how far a finished 8-bit picture of bfloat16 lies from that of float32.
+
+    Measured on a portrait, whatever this machine would choose.
+
+    Returns:
+        The mean absolute difference, of 255.
     """
     picture = Image.fromarray(_photo(side))
-    differences = {}
-    for task_id in TASKS:
-        results = []
-        for dtype in (torch.float32, torch.bfloat16):
-            *_, result = enhance_by_tile(picture, task_id, dtype=dtype, **_controls(task_id))
-            results.append(np.asarray(result.restored).astype(float))
-        differences[task_id] = float(np.abs(results[0] - results[1]).mean())
-    return differences
+    results = []
+    for dtype in (torch.float32, torch.bfloat16):
+        *_, result = enhance_by_tile(picture, task_id, dtype=dtype, **_controls(task_id))
+        results.append(np.asarray(result.restored).astype(float))
+    return float(np.abs(results[0] - results[1]).mean())
 
 
 def _prepare(name: str, side: int) -> tuple[Callable[[], object], float]:

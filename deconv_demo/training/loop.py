@@ -7,6 +7,7 @@ import platform
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,9 +24,12 @@ VALIDATION_CROP = 256
 HELD_OUT_PICTURES = 16
 SECONDS_BETWEEN_LINES = 30
 SECONDS_BETWEEN_VALIDATIONS = 300
+# Judging costs a forward pass over every setting; it may take this share of the time.
+VALIDATION_SHARE = 1 / 15
 # A step that seems to take longer was interrupted (a laptop lid, a paused process); the pause
 # must not eat the budget.
 LONGEST_STEP_SECONDS = 20
+LONGEST_JUDGING_SECONDS = 120
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,16 +110,17 @@ def train(
     def judge_and_save() -> float:
         nonlocal best
         psnr_now = _validate(average, task_id, held_out)
+        curve.append((round(spent / 60, 1), round(psnr_now, 3)))
         if psnr_now > best or not weights_path.exists():
             best = psnr_now
-            history = {"seconds": round(spent), "steps": step, "validation_psnr": round(best, 3)}
-            save_weights(
-                weights_path, average.state_dict(), _header(task_id, header, history, device)
-            )
+            run = {"seconds": round(spent), "steps": step, "validation_psnr": round(best, 3)}
+            run["curve"] = curve
+            save_weights(weights_path, average.state_dict(), _header(task_id, header, run, device))
         return psnr_now
 
     budget, spent, step, losses = minutes * 60, 0.0, 0, []
     last_line, last_judged, last_psnr = 0.0, 0.0, best
+    curve, until_judged = [(0.0, round(best, 3))], SECONDS_BETWEEN_VALIDATIONS
     try:
         while spent < budget and (steps is None or step < steps):
             started = time.monotonic()
@@ -123,8 +128,11 @@ def train(
             losses.append(_step(model, average, optimiser, sampler, rate, step))
             step += 1
             spent += min(time.monotonic() - started, LONGEST_STEP_SECONDS)
-            if spent - last_judged > SECONDS_BETWEEN_VALIDATIONS:
+            if spent - last_judged > until_judged:
+                started = time.monotonic()
                 last_psnr, last_judged = judge_and_save(), spent
+                cost = min(time.monotonic() - started, LONGEST_JUDGING_SECONDS)
+                until_judged = max(SECONDS_BETWEEN_VALIDATIONS, cost / VALIDATION_SHARE)
             if spent - last_line > SECONDS_BETWEEN_LINES:
                 last_line = spent
                 left = (budget - spent) / 60
@@ -194,10 +202,13 @@ def _validate(model: nn.Module, task_id: str, pictures: list[np.ndarray]) -> flo
 
 
 def _header(
-    task_id: str, earlier: dict[str, str], history: dict[str, float], device: torch.device
+    task_id: str, earlier: dict[str, str], run: dict[str, Any], device: torch.device
 ) -> dict[str, str]:
-    """Task, network, recipe, and every run that led to these weights, as text."""
+    """Task, network, recipe, and every run that led to these weights, as text.
+
+    The ``curve`` of a run is its validation PSNR by minute, the first point before any step.
+    """
     hardware = torch.cuda.get_device_name() if device.type == "cuda" else platform.machine()
     threads = f", {torch.get_num_threads()} threads" if device.type == "cpu" else ""
-    runs = [*json.loads(earlier.get("runs", "[]")), {**history, "hardware": hardware + threads}]
+    runs = [*json.loads(earlier.get("runs", "[]")), {**run, "hardware": hardware + threads}]
     return {"task_id": task_id, **TASKS[task_id].describe(), "runs": json.dumps(runs)}

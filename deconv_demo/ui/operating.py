@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from deconv_demo import images
 from deconv_demo.atlas import atlas_picture
+from deconv_demo.channel_ranking import ChannelLoss, order_by_loss, rank_channels
 from deconv_demo.metrics import psnr
 from deconv_demo.network_map import NetworkMap, map_network
 from deconv_demo.surgery import (
@@ -20,8 +21,6 @@ from deconv_demo.surgery import (
     Skip,
     count_untouched,
     list_skips,
-    order_by_loss,
-    rank_channels,
     run_edited,
 )
 from deconv_demo.ui import inspecting
@@ -209,7 +208,7 @@ def rank(subject: Subject, layer_name: str) -> Iterator[dict[str, Any]]:
         }
 
 
-def _loss_value(loss) -> dict[str, Any]:
+def _loss_value(loss: ChannelLoss) -> dict[str, Any]:
     value = {"channel": loss.channel, "psnr": _finite(loss.psnr_db)}
     if loss.drop_db is None:
         # The bar is as long as the error is large.

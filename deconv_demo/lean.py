@@ -1,0 +1,113 @@
+"""A network for inference alone: the same weights and results, in fewer passes over memory.
+
+At full resolution half of what a small network moves is not arithmetic but feature maps that
+are written only to be read once more. A residual block can let go of them at once.
+"""
+
+import copy
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from deconv_demo.equivalents import phase_kernels
+from deconv_demo.networks import ResidualBlock
+
+
+class LeanResidualBlock(nn.Module):
+    """A ``ResidualBlock`` that overwrites its own feature maps.
+
+    Equal to the bit, but of no use under a hook or a gradient: what a hook has recorded of
+    ``conv1`` is overwritten by the ReLU.
+
+    Args:
+        block: Whose convolutions are used, not copied.
+    """
+
+    def __init__(self, block: ResidualBlock) -> None:
+        super().__init__()
+        self.conv1, self.conv2 = block.conv1, block.conv2
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.conv2(F.relu_(self.conv1(features))).add_(features)
+
+
+class SubpixelUpsampling(nn.Module):
+    """A transposed convolution rewritten as convolution at the small size and pixel shuffle.
+
+    The same multiplications in another order (Shi et al. 2016, "Is the deconvolution layer the
+    same as a convolutional layer?"). Which of the two is faster depends on the library
+    underneath; ``python -m deconv_demo.training benchmark`` compares them.
+
+    Args:
+        layer: Its kernel is square and a multiple of its stride, with half of the rest as its
+            padding, so that the result is exactly ``stride`` times as large.
+
+    Raises:
+        ValueError: ``layer`` is not of that kind.
+
+    >>> layer, features = nn.ConvTranspose2d(3, 2, 4, stride=2, padding=1), torch.rand(1, 3, 5, 7)
+    >>> torch.allclose(SubpixelUpsampling(layer)(features), layer(features), atol=1e-6)
+    True
+    """
+
+    def __init__(self, layer: nn.ConvTranspose2d) -> None:
+        super().__init__()
+        (kernel, _), (stride, _), (padding, _) = layer.kernel_size, layer.stride, layer.padding
+        plain = layer.groups == 1 and layer.dilation == (1, 1) and layer.output_padding == (0, 0)
+        if not plain or kernel % stride or 2 * padding != kernel - stride:
+            raise ValueError(f"{layer} does not enlarge exactly {stride} times; keep it as it is")
+        self.stride, self.padding = stride, padding
+        weight = phase_kernels(layer.weight.detach(), stride=stride)
+        self.conv = nn.Conv2d(
+            layer.in_channels,
+            len(weight),
+            weight.shape[-1],
+            padding=weight.shape[-1] - 1,
+            bias=layer.bias is not None,
+        )
+        self.conv.weight = nn.Parameter(weight, requires_grad=False)
+        if layer.bias is not None:
+            repeated = layer.bias.detach().repeat_interleave(stride**2)
+            self.conv.bias = nn.Parameter(repeated, requires_grad=False)
+
+    def forward(self, features: Tensor) -> Tensor:
+        height, width = (self.stride * side for side in features.shape[-2:])
+        enlarged = F.pixel_shuffle(self.conv(features), self.stride)
+        border = self.padding
+        return enlarged[..., border : border + height, border : border + width]
+
+
+def subpixel_twin(model: nn.Module) -> nn.Module:
+    """Return a copy of ``model`` with every transposed convolution rewritten."""
+    twin = copy.deepcopy(model)
+    _replace(twin, nn.ConvTranspose2d, SubpixelUpsampling)
+    return twin.to(memory_format=torch.channels_last)
+
+
+def lean_twin(model: nn.Module) -> nn.Module:
+    """Return a network that shares the tensors of ``model`` and computes the same, leaner.
+
+    Args:
+        model: Any network; one without a ``ResidualBlock`` is returned as it is.
+
+    >>> from deconv_demo.networks import DeconvUNet
+    >>> network, image = DeconvUNet(widths=(8, 16), blocks=(1, 1)), torch.rand(1, 3, 6, 9)
+    >>> with torch.inference_mode():
+    ...     torch.equal(lean_twin(network)(image), network(image))
+    True
+    """
+    if not any(isinstance(module, ResidualBlock) for module in model.modules()):
+        return model
+    shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
+    twin = copy.deepcopy(model, memo=shared)
+    _replace(twin, ResidualBlock, LeanResidualBlock)
+    return twin
+
+
+def _replace(model: nn.Module, kind: type, by: Callable[[nn.Module], nn.Module]) -> None:
+    for name, module in list(model.named_modules()):
+        if isinstance(module, kind):
+            parent, _, child = name.rpartition(".")
+            setattr(model.get_submodule(parent), child, by(module))

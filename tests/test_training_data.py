@@ -1,0 +1,184 @@
+"""Photographs from folders and tar files, and the crops that training draws from them."""
+
+import dataclasses
+import io
+import tarfile
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Generator
+
+from deconv_demo.tasks import TASKS, Recipe
+from deconv_demo.training.data import (
+    CropSampler,
+    DataError,
+    centre_crop,
+    crop_side,
+    read_pictures,
+    to_image,
+)
+
+
+def test_a_tar_equals_a_folder(picture_folder, picture_tar, photo_pixels):
+    from_folder, from_tar = read_pictures([picture_folder]), read_pictures([picture_tar])
+    expected = [photo_pixels[name] for name in sorted(photo_pixels)]
+    for pictures in (from_folder, from_tar):
+        assert len(pictures) == 3
+        assert all(np.array_equal(a, b) for a, b in zip(pictures, expected, strict=True))
+
+
+def test_jpeg_and_webp_and_nothing_else(tmp_path):
+    grey = Image.new("L", (8, 6), 90)
+    (tmp_path / "deeper").mkdir()
+    for name in ("a.jpg", "b.JPEG", "deeper/c.webp", "d.png", "e.bmp"):
+        grey.save(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("no picture", encoding="utf-8")
+    pictures = read_pictures([tmp_path])
+    assert [picture.shape for picture in pictures] == [(6, 8, 3)] * 4
+    assert all(abs(int(picture[0, 0, 0]) - 90) <= 2 for picture in pictures)
+
+
+def test_small_pictures_are_left_out(tmp_path):
+    Image.new("RGB", (50, 20)).save(tmp_path / "low.png")
+    Image.new("RGB", (30, 30)).save(tmp_path / "square.png")
+    assert [picture.shape for picture in read_pictures([tmp_path], smallest_side=25)] == [
+        (30, 30, 3)
+    ]
+    with pytest.raises(DataError, match="at least 31 pixels a side"):
+        read_pictures([tmp_path], smallest_side=31)
+
+
+def missing(folder):
+    return folder / "nowhere"
+
+
+def empty_folder(folder):
+    return folder
+
+
+def text_file(folder):
+    path = folder / "photographs.tar"
+    path.write_text("not a tar file " * 100, encoding="utf-8")
+    return path
+
+
+def tar_without_pictures(folder):
+    path = folder / "photographs.tar"
+    with tarfile.open(path, "w") as archive:
+        archive.addfile(tarfile.TarInfo("readme.txt"), io.BytesIO())
+    return path
+
+
+def cut_tar(folder, mode="w"):
+    path = folder / "photographs.tar"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (99, 99, 3), np.uint8)).save(
+        folder / "a.png"
+    )
+    with tarfile.open(path, mode) as archive:
+        archive.add(folder / "a.png", arcname="a.png")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    return path
+
+
+def cut_compressed_tar(folder):
+    return cut_tar(folder, mode="w:gz")
+
+
+def text_named_as_a_picture(folder):
+    (folder / "photo.png").write_text("no picture", encoding="utf-8")
+    return folder
+
+
+def cut_picture(folder):
+    encoded = io.BytesIO()
+    Image.new("RGB", (200, 200), "teal").save(encoded, "JPEG")
+    (folder / "photo.jpg").write_bytes(encoded.getvalue()[:700])
+    return folder
+
+
+def folder_named_as_a_picture(folder):
+    (folder / "photo.png").mkdir()
+    return folder
+
+
+BAD_SOURCES = [
+    missing,
+    empty_folder,
+    text_file,
+    tar_without_pictures,
+    cut_tar,
+    cut_compressed_tar,
+    text_named_as_a_picture,
+    cut_picture,
+    folder_named_as_a_picture,
+]
+
+
+@pytest.mark.parametrize("make", BAD_SOURCES, ids=lambda make: make.__name__)
+def test_bad_sources_are_said_in_words(make, tmp_path):
+    folder = tmp_path / "source"
+    folder.mkdir()
+    source = make(folder)
+    with pytest.raises(DataError) as error:
+        read_pictures([source])
+    assert str(source) in str(error.value) or "photo." in str(error.value)
+
+
+def sampler(task, pictures, seed=0):
+    return CropSampler(pictures, task, Generator().manual_seed(seed), torch.device("cpu"))
+
+
+@pytest.mark.parametrize("task_id", ["denoise", "deblur", "upscale_x2", "upscale_x4"])
+def test_crops_have_the_sides_of_the_recipe(task_id, photo_pixels):
+    task = TASKS[task_id]
+    small = dataclasses.replace(task, recipe=dataclasses.replace(task.recipe, patch=12, batch=3))
+    assert crop_side(small) == (12 + 2 * task.recipe.margin) * task.scale
+    (degraded, sigma), clean = sampler(small, list(photo_pixels.values())).sample()
+    assert degraded.shape == (3, 3, 12, 12)
+    assert clean.shape == (3, 3, 12 * task.scale, 12 * task.scale)
+    assert (sigma is not None) == (task_id == "denoise")
+
+
+def test_a_pair_shows_one_place(photo_pixels):
+    task = dataclasses.replace(
+        TASKS["upscale_x2"],
+        degrade=TASKS["upscale_x2"].settings[0].degrade,
+        recipe=Recipe(patch=16, batch=4, margin=3),
+    )
+    (degraded, _), clean = sampler(task, list(photo_pixels.values())).sample()
+    # Away from the border the margin was cut from, halving the clean crop is the degraded one.
+    halved, _ = task.degrade(clean, Generator())
+    torch.testing.assert_close(
+        halved[..., 4:-4, 4:-4], degraded[..., 4:-4, 4:-4], rtol=0, atol=1.01 / 255
+    )
+
+
+def test_all_eight_symmetries_are_drawn():
+    task = dataclasses.replace(TASKS["denoise"], recipe=Recipe(patch=2, batch=200))
+    corners = np.array([[10, 60], [120, 240]], np.uint8)[..., None].repeat(3, axis=2)
+    _, clean = sampler(task, [corners]).sample()
+    seen = {tuple(crop[0].mul(255).round().flatten().tolist()) for crop in clean}
+    # Of the 24 orders of four corners, those that keep opposite corners opposite.
+    assert len(seen) == 8
+    assert all({order[0], order[3]} in ({10, 240}, {60, 120}) for order in seen)
+
+
+def test_large_pictures_are_drawn_more_often():
+    task = dataclasses.replace(TASKS["denoise"], recipe=Recipe(patch=4, batch=400))
+    pictures = [np.zeros((10, 10, 3), np.uint8), np.full((30, 10, 3), 255, np.uint8)]
+    _, clean = sampler(task, pictures).sample()
+    assert clean[:, 0, 0, 0].mean().item() == pytest.approx(0.75, abs=0.08)
+
+
+def test_centre_crop():
+    pixels = np.arange(5 * 8 * 3, dtype=np.uint8).reshape(5, 8, 3)
+    assert np.array_equal(centre_crop(pixels, 4), pixels[0:4, 2:6])
+    assert np.array_equal(centre_crop(pixels, 6), pixels[:, 1:7])
+
+
+def test_to_image():
+    image = to_image(np.array([[[255, 0, 51]]], np.uint8))
+    assert image.shape == (1, 3, 1, 1)
+    assert image.flatten().tolist() == pytest.approx([1, 0, 0.2])
