@@ -15,6 +15,7 @@ class SurgerySection(PanelSection):
     """What can be switched off, and what comes out without it."""
 
     section = "surgery"
+    scripts = ("inside_ranking.js",)
     properties = {"result": None, "ranking": None}
 
     def wire(self) -> None:

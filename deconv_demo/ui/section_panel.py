@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +30,11 @@ class PanelSection:
     Attributes:
         section: Its name in file names and text keys.
         properties: Properties that its script watches, with their first values.
+        scripts: Files in ``static`` that stand before its own script.
     """
 
     section: str
+    scripts: tuple[str, ...] = ()
     properties: dict[str, Any]
 
     def __init__(self, context: InsideContext, translations: Translations) -> None:
@@ -45,7 +47,7 @@ class PanelSection:
 
     def build(self) -> None:
         """Place the panel."""
-        self.panel = build_panel(self.section, **self.properties)
+        self.panel = build_panel(self.section, self.scripts, **self.properties)
 
     @property
     def view(self) -> list:
@@ -62,7 +64,7 @@ class PanelSection:
         return [gr.HTML(words=words_of(language, self.section))]
 
 
-def build_panel(section: str, **properties: Any) -> gr.HTML:
+def build_panel(section: str, before: Sequence[str] = (), **properties: Any) -> gr.HTML:
     """Place the panel of a section, drawn by ``static/inside_<section>.js``.
 
     Its property ``words`` holds the strings of one language, so that another language is a
@@ -70,9 +72,10 @@ def build_panel(section: str, **properties: Any) -> gr.HTML:
 
     Args:
         section: Its name in file names and text keys.
+        before: Further scripts that stand before its own.
         **properties: Further properties that the script watches, with their first values.
     """
-    scripts = ("inside_parts.js", f"inside_{section}.js")
+    scripts = ("inside_parts.js", *before, f"inside_{section}.js")
     return gr.HTML(
         value=None,
         html_template=f'<div class="inside-panel inside-{section}"></div>',
