@@ -1,6 +1,7 @@
 """What the tests of surgery operate on, and edits of weights made by hand."""
 
 import torch
+from torch import nn
 
 from deconv_demo.inspection import record_feature_maps
 from deconv_demo.layers import list_layers

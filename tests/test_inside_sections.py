@@ -202,7 +202,9 @@ def test_the_lens_reads_the_meter_and_the_bad_twin_raises_it(inside, pixels):
     page.wait_for_selector(f".lens-maps:has-text('Input channel {source}')")
     page.locator(".lens-kernel").nth(target).click()
     page.wait_for_selector(f".lens-maps:has-text('Output channel {target}')")
-    stamp = [float(cell) for cell in page.locator(".lens-stamp td").all_inner_texts()]
+    stamp = [
+        float(cell.replace("−", "-")) for cell in page.locator(".lens-stamp td").all_inner_texts()
+    ]
     assert stamp == pytest.approx(kernel[source, target].flatten().tolist(), abs=0.006)
     page.click(".inside-lens [role=group] button:has-text('up.2')")
     page.wait_for_selector("h4:has-text('One channel of up.2')")

@@ -72,8 +72,6 @@ def measure_steps() -> list[Steps]:
     """
     found = []
     with opened_page(width=1920, height=1080) as tab:
-        # The page opens with an example at work, which would take its share of the computer.
-        tab.wait_for_selector("#scores tbody tr", timeout=120_000)
         tab.click("[role=tab][data-tab-id=lab]")
         tab.wait_for_selector(".stepper-board .stepper-cell", timeout=120_000)
         for name in ("first preset", "largest grid"):

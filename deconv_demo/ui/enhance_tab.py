@@ -6,6 +6,7 @@ from deconv_demo.known_answer import BLURS
 from deconv_demo.tasks import TASKS
 from deconv_demo.ui.compare import build_compare
 from deconv_demo.ui.enhance_events import FIRST_EXAMPLE, EnhanceEvents
+from deconv_demo.ui.event_kinds import INSTANT, MODEL_QUEUE, QUIET
 from deconv_demo.ui.example_strip import build_example_strip
 from deconv_demo.ui.examples import EXAMPLES
 from deconv_demo.ui.language import Translations
@@ -15,10 +16,6 @@ from deconv_demo.ui.workspace import Shelf, Workspace
 
 _OPEN_FILE_DIALOG = "() => document.querySelector('#picture input[type=file]').click()"
 FORMATS = ("png", "jpg", "webp", "tiff", "avif")
-# One job at a time for all visitors; given on every event that runs a network.
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
-INSTANT = {**QUIET, "queue": False}
-MODEL_QUEUE = {**QUIET, "concurrency_id": "model", "concurrency_limit": 1}
 
 
 class EnhanceTab:

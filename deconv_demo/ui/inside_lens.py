@@ -1,49 +1,27 @@
 """Transposed convolutions under the lens: kernels, stamp, overlap and checkerboard meter."""
 
-import logging
-from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
 
 from deconv_demo.ui import inspecting, lensing
-from deconv_demo.ui.inside_context import InsideContext
-from deconv_demo.ui.language import Translations
-from deconv_demo.ui.section_panel import EVERY, build_panel, problem, wire_staleness, words_of
+from deconv_demo.ui.event_kinds import EVERY
+from deconv_demo.ui.section_panel import PanelSection, shown, wire_staleness
 from deconv_demo.ui.workspace import Workspace
 from deconv_demo.weights import load_model
 
-log = logging.getLogger(__name__)
 
+class LensSection(PanelSection):
+    """One transposed convolution: its kernels, maps, stamp, overlap and meter."""
 
-class LensSection:
-    """The section of the tab. Call ``build`` inside its ``gr.Tab``, then ``wire``."""
-
-    name = "inside.lens.tab"
-
-    def __init__(self, context: InsideContext, translations: Translations) -> None:
-        self.context, self.translations = context, translations
-
-    def build(self) -> None:
-        """Place the panel."""
-        self.panel = build_panel("lens", meter=None)
+    section = "lens"
+    properties = {"meter": None}
 
     def wire(self) -> None:
         """Connect the events."""
-        context = self.context
-        view = [context.workspace, context.corner, context.layer]
-        wire_staleness(self.panel, context, "lens", layer=True)
-        self.panel.look(self._look, view, self.panel, **EVERY)
-        self.panel.measure(self._measure, view, self.panel, **EVERY)
-
-    @property
-    def told(self) -> list[gr.HTML]:
-        """Components whose content is told anew in another language by ``retold``."""
-        return [self.panel]
-
-    def retold(self, _workspace: Workspace, language: str) -> list[gr.HTML]:
-        """Return the content of ``told`` in another language."""
-        return [gr.HTML(words=words_of(language, "lens"))]
+        wire_staleness(self.panel, self.context, self.section, layer=True)
+        self.panel.look(self._look, self.view, self.panel, **EVERY)
+        self.panel.measure(self._measure, self.view, self.panel, **EVERY)
 
     def _look(
         self, workspace: Workspace, corner, layer, request: gr.Request, event: gr.EventData
@@ -74,7 +52,7 @@ class LensSection:
                 }
             )
 
-        return _shown(workspace, lens)
+        return shown(workspace, lens)
 
     def _measure(
         self, workspace: Workspace, corner, _layer, request: gr.Request, event: gr.EventData
@@ -87,18 +65,8 @@ class LensSection:
             measured = f"{lensing.state_of(workspace, corner)} {name}"
             return gr.HTML(meter={**value, "measured": measured})
 
-        return _shown(workspace, meter)
+        return shown(workspace, meter)
 
 
 def _number(sent: Any) -> int | None:
     return None if sent is None else int(sent)
-
-
-def _shown(workspace: Workspace, answer: Callable[[], Any]) -> Any:
-    if not inspecting.has_result(workspace):
-        return gr.HTML(value={"none": True})
-    try:
-        return answer()
-    except Exception as error:
-        log.exception("cannot look at a transposed convolution")
-        return gr.HTML(value=problem(error))

@@ -132,6 +132,7 @@ def crop_value(
     whole = (right - left, bottom - top) == (width, height)
     return {
         "picture": inspecting.data_url(picture),
+        "shown": list(picture.size),
         "width": width,
         "height": height,
         "left": left,

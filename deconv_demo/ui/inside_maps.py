@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from deconv_demo.ui import inspecting
+from deconv_demo.ui.event_kinds import LATEST, MODEL_QUEUE
 from deconv_demo.ui.inside_context import InsideContext
 from deconv_demo.ui.inside_grid import ORDERS, SCALES, GridOptions, enlarged_value, grid_value
 from deconv_demo.ui.inside_take import take_value, write_activations
@@ -20,9 +21,6 @@ log = logging.getLogger(__name__)
 
 _STATIC = Path(__file__).parent / "static"
 _SCRIPTS = ("inside.js", "inside_take.js")
-# No network is run for what is kept, so this need not wait for those who run one.
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
-MODEL_QUEUE = {**QUIET, "concurrency_id": "model", "concurrency_limit": 1}
 
 
 def ask_again() -> dict[str, Any]:
@@ -92,12 +90,12 @@ class MapsSection:
     def wire(self) -> None:
         """Connect what happens inside the grid."""
         chosen = [self.context.workspace, self.context.layer, self.context.corner]
+        # No network is run for what is kept, so this need not wait for those who run one.
         self.atlas.pick(
             self._enlarge,
             [*chosen, *self.options, self.context.language],
             [self.atlas, self.crop],
-            trigger_mode="always_last",
-            **QUIET,
+            **LATEST,
         )
         self.atlas.take(self._take, chosen, self.atlas, **MODEL_QUEUE)
 

@@ -3,42 +3,26 @@
 import dataclasses
 import logging
 import secrets
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from deconv_demo.layers import LayerFacts
 from deconv_demo.ui import inspecting, markup
 from deconv_demo.ui.activations import Activations
+from deconv_demo.ui.event_kinds import INSTANT, LATEST, MODEL_QUEUE
 from deconv_demo.ui.inside_context import InsideContext
 from deconv_demo.ui.inside_map import card_value, crop_value, map_value
-from deconv_demo.ui.inside_maps import MODEL_QUEUE, QUIET, MapsSection, ask_again
+from deconv_demo.ui.inside_maps import MapsSection, ask_again
 from deconv_demo.ui.inside_sections import SECTIONS
+from deconv_demo.ui.inside_view import View, layer_choices, note_of
 from deconv_demo.ui.language import Translations
 from deconv_demo.ui.texts import error_sentence, text
-from deconv_demo.ui.workspace import Shelf, Workspace
+from deconv_demo.ui.workspace import Shelf
 
 log = logging.getLogger(__name__)
 
-INSTANT = {**QUIET, "queue": False}
-
 _STATIC = Path(__file__).parent / "static"
-LATEST = {**QUIET, "trigger_mode": "always_last"}
-
-
-@dataclass(frozen=True)
-class _View:
-    """The values of what events of the tab are given, in that order."""
-
-    workspace: Workspace
-    language: str
-    seen: str | None  # the file that was last looked into
-    corner: tuple[int, int] | None
-    layer: str | None
-    scale: str
-    order: str
 
 
 class InsideTab:
@@ -141,7 +125,7 @@ class InsideTab:
             visitor: Name of the session.
             *values: Of workspace, language and the components of ``view``.
         """
-        view, unchanged = _View(*values), gr.skip()
+        view, unchanged = View(*values), gr.skip()
         if view.seen is None:  # not opened yet
             note = markup.status(text(view.language, "inside.none"))
             own = [*((unchanged,) * 3), note, *((unchanged,) * 4)]
@@ -182,7 +166,7 @@ class InsideTab:
 
     def _wait(self, request: gr.Request, *values: Any) -> Any:
         """Say what is waited for, before its turn has come."""
-        view = _View(*values)
+        view = View(*values)
         corner = view.corner if view.seen == str(view.workspace.given) else None
         has_result = inspecting.has_result(view.workspace)
         if has_result and not inspecting.is_kept(_visitor(request), view.workspace, corner):
@@ -194,26 +178,26 @@ class InsideTab:
         return markup.status(text(language, "inside.running"))
 
     def _open(self, request: gr.Request, *values: Any) -> tuple:
-        return self._all(_visitor(request), _View(*values))
+        return self._all(_visitor(request), View(*values))
 
     def _place(self, request: gr.Request, event: gr.EventData, *values: Any) -> tuple:
         corner = (int(event.left), int(event.top))
-        return self._all(_visitor(request), dataclasses.replace(_View(*values), corner=corner))
+        return self._all(_visitor(request), dataclasses.replace(View(*values), corner=corner))
 
     def _pick(self, request: gr.Request, event: gr.EventData, *values: Any) -> tuple:
-        view = dataclasses.replace(_View(*values), layer=str(event.layer))
+        view = dataclasses.replace(View(*values), layer=str(event.layer))
         return self._one(_visitor(request), view)[1:]
 
     def _choose(self, request: gr.Request, *values: Any) -> tuple:
-        return self._one(_visitor(request), _View(*values))
+        return self._one(_visitor(request), View(*values))
 
     def _step_back(self, request: gr.Request, *values: Any) -> tuple:
-        return self._one(_visitor(request), _View(*values), step=-1)
+        return self._one(_visitor(request), View(*values), step=-1)
 
     def _step_on(self, request: gr.Request, *values: Any) -> tuple:
-        return self._one(_visitor(request), _View(*values), step=1)
+        return self._one(_visitor(request), View(*values), step=1)
 
-    def _all(self, visitor: str, view: _View) -> tuple:
+    def _all(self, visitor: str, view: View) -> tuple:
         """Run the crop if it has to be, and return all that the tab shows."""
         workspace, language = view.workspace, view.language
         if not inspecting.has_result(workspace):
@@ -235,8 +219,8 @@ class InsideTab:
             return (
                 given,
                 view.corner,
-                gr.Dropdown(choices=_choices(layers), value=view.layer),
-                _note(view),
+                gr.Dropdown(choices=layer_choices(layers), value=view.layer),
+                note_of(view),
                 gr.HTML(value=drawing, chosen=_mark(view.layer)),
                 crop_value(workspace, view.corner, language),
                 card_value(workspace, view.layer, language),
@@ -247,7 +231,7 @@ class InsideTab:
             problem = markup.status(error_sentence(language, error), error=True)
             return gr.skip(), gr.skip(), gr.skip(), problem, *((None,) * 4)
 
-    def _one(self, visitor: str, view: _View, *, step: int = 0) -> tuple:
+    def _one(self, visitor: str, view: View, *, step: int = 0) -> tuple:
         """Show a layer of what was run: on the map, in the list, its card, its maps."""
         unchanged = (gr.skip(),) * 5
         if view.workspace.given is None or view.seen != str(view.workspace.given):
@@ -268,7 +252,7 @@ class InsideTab:
             log.exception("cannot show the layer %r", view.layer)
             return unchanged
 
-    def _maps(self, activations: Activations, view: _View) -> dict[str, Any]:
+    def _maps(self, activations: Activations, view: View) -> dict[str, Any]:
         layer = inspecting.view_layer(view.workspace, view.layer, activations, view.corner)
         return self.maps.shown(view.workspace, layer, view.scale, view.order, view.language)
 
@@ -281,23 +265,3 @@ def _mark(layer: str) -> dict[str, str]:
     # A visitor may have chosen another one on the map since this layer was marked: what is
     # sent must differ from what was sent before, or the page would not look at it.
     return {"layer": layer, "ticket": secrets.token_hex(4)}
-
-
-def _note(view: _View) -> str:
-    task = text(view.language, f"task.short.{view.workspace.task_id}")
-    left, top, right, bottom = inspecting.box_of(view.workspace, view.corner)
-    crop = text(view.language, "inside.crop", width=right - left, height=bottom - top)
-    return markup.status(f"{task} · {crop}")
-
-
-def _choices(layers: list[LayerFacts]) -> list[tuple[str, str]]:
-    """Number the layers, and say shape and kind of each, in terms that need no translation."""
-    kinds = {"transposed_conv": "ConvTranspose2d", "conv": "Conv2d", "block": "ResidualBlock"}
-    return [
-        (
-            f"{number} · {facts.name} · {kinds.get(facts.kind, facts.kind)} · "
-            f"{facts.channels} × {facts.height} × {facts.width}",
-            facts.name,
-        )
-        for number, facts in enumerate(layers, start=1)
-    ]

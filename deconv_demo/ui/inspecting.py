@@ -52,9 +52,17 @@ def crop_of(workspace: Workspace, corner: tuple[int, int] | None = None) -> Imag
         workspace: With a result.
         corner: Left and top of the part; moved into the picture where it would reach beyond.
             None takes the middle.
+
+    Returns:
+        The same picture to whoever asks: do not draw on it.
     """
-    picture = images.open_picture(workspace.given)
-    return picture.crop(crop_box(picture.size, corner))
+    return _crop(str(workspace.given), box_of(workspace, corner))
+
+
+# A file is never written twice, and every edit would decode the whole of it again.
+@lru_cache(maxsize=32)
+def _crop(path: str, box: tuple[int, int, int, int]) -> Image.Image:
+    return images.open_picture(path).crop(box)
 
 
 def crop_box(
@@ -80,6 +88,17 @@ def box_of(
 ) -> tuple[int, int, int, int]:
     """Return left, top, right and bottom of the crop of the given picture."""
     return crop_box(given_size(str(workspace.given)), corner)
+
+
+def padded_size(workspace: Workspace, corner: tuple[int, int] | None = None) -> tuple[int, int]:
+    """Return width and height of the crop as the network runs it.
+
+    Its sides are multiples of what the network halves them by; the last row and column are
+    repeated up to there, and what comes of them is cut off again.
+    """
+    left, top, right, bottom = box_of(workspace, corner)
+    multiple = load_model(workspace.task_id).size_multiple
+    return tuple(-(-side // multiple) * multiple for side in (right - left, bottom - top))
 
 
 @lru_cache(maxsize=256)

@@ -7,6 +7,7 @@ import gradio as gr
 from deconv_demo.ui import markup
 from deconv_demo.ui.dimensions import LARGEST_KERNEL, SHAPES, SOUND_NETWORKS, STRIDES
 from deconv_demo.ui.dimensions_markup import block_html, clip_html, sound_html
+from deconv_demo.ui.event_kinds import INSTANT
 from deconv_demo.ui.lab_picture import picture_key
 from deconv_demo.ui.lab_section import ServedSection
 from deconv_demo.ui.texts import error_sentence
@@ -14,7 +15,6 @@ from deconv_demo.ui.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
-_INSTANT = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
 _QUEUED = {"show_progress": "hidden", "api_visibility": "private"}
 _FIRST_SOUND = (12, 8, "box")
 _FIRST_BLOCK = (2, 3, 2)
@@ -89,7 +89,7 @@ class DimensionsSection(ServedSection):
         hearing = [self.kernel, self.stride, self.shape]
         building = [self.block_input, self.block_kernel, self.block_stride]
         self.preset.input(
-            lambda name: SOUND_NETWORKS[name], self.preset, [self.kernel, self.stride], **_INSTANT
+            lambda name: SOUND_NETWORKS[name], self.preset, [self.kernel, self.stride], **INSTANT
         )
         for control in hearing:
             # Also after a preset has moved it.
@@ -98,7 +98,7 @@ class DimensionsSection(ServedSection):
                 [*hearing, self.language],
                 [self.preset, self.sound],
                 trigger_mode="always_last",
-                **_INSTANT,
+                **INSTANT,
             )
         for control in building:
             control.input(
@@ -106,7 +106,7 @@ class DimensionsSection(ServedSection):
                 [*building, self.language],
                 self.block,
                 trigger_mode="always_last",
-                **_INSTANT,
+                **INSTANT,
             )
         self.seen.seen(
             self._arrive,

@@ -8,6 +8,7 @@ import gradio as gr
 
 from deconv_demo.known_answer import BLUR_SIZES, BLURS
 from deconv_demo.ui import deconvolving, markup
+from deconv_demo.ui.event_kinds import INSTANT, MODEL_QUEUE
 from deconv_demo.ui.inverse_markup import (
     alone_html,
     arrays_html,
@@ -24,9 +25,6 @@ from deconv_demo.ui.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
-_QUIET = {"show_progress": "hidden", "api_visibility": "private"}
-_INSTANT = {**_QUIET, "queue": False}
-_MODEL = {**_QUIET, "concurrency_id": "model", "concurrency_limit": 1}
 _FIRST_ITERATION, _FIRST_EXPONENT = 20, -2.0
 
 
@@ -105,29 +103,29 @@ class InverseSection(ServedSection):
             self.alone,
             self.shown,
         ]
-        self.kernel.change(arrays_html, [self.kernel, self.language], self.arrays, **_INSTANT)
-        self.blur.input(_size_of, self.blur, self.size, **_INSTANT).then(
-            self._run, given, everything, **_MODEL
+        self.kernel.change(arrays_html, [self.kernel, self.language], self.arrays, **INSTANT)
+        self.blur.input(_size_of, self.blur, self.size, **INSTANT).then(
+            self._run, given, everything, **MODEL_QUEUE
         )
         for control in (self.size, self.noise):
             # Not at the end of a drag alone: the arrow keys move sliders too.
-            control.change(self._run, given, everything, trigger_mode="always_last", **_MODEL)
-        self.seen.seen(self._arrive, [self.shown, *given], everything, **_MODEL)
-        self.seen.seen(arrays_html, [self.kernel, self.language], self.arrays, **_INSTANT)
+            control.change(self._run, given, everything, trigger_mode="always_last", **MODEL_QUEUE)
+        self.seen.seen(self._arrive, [self.shown, *given], everything, **MODEL_QUEUE)
+        self.seen.seen(arrays_html, [self.kernel, self.language], self.arrays, **INSTANT)
         view = [self.shown, self.language, *trial]
         self.iteration.change(
             self._look_at_iteration,
             [*view, self.iteration],
             [self.status, self.courses, self.curves],
             trigger_mode="always_last",
-            **_MODEL,
+            **MODEL_QUEUE,
         )
         self.exponent.change(
             self._regularise,
             [*view, self.exponent],
             [self.status, self.closed],
             trigger_mode="always_last",
-            **_MODEL,
+            **MODEL_QUEUE,
         )
 
     def _arrive(

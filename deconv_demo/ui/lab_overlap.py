@@ -6,6 +6,7 @@ from typing import Any
 import gradio as gr
 
 from deconv_demo.ui import markup
+from deconv_demo.ui.event_kinds import INSTANT, MODEL_QUEUE
 from deconv_demo.ui.lab_picture import picture_key
 from deconv_demo.ui.lab_section import ServedSection
 from deconv_demo.ui.overlap_markup import overlap_html, painted_html, race_html
@@ -15,9 +16,6 @@ from deconv_demo.ui.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
-_QUIET = {"show_progress": "hidden", "api_visibility": "private"}
-_INSTANT = {**_QUIET, "queue": False}
-_MODEL = {**_QUIET, "concurrency_id": "model", "concurrency_limit": 1}
 _FIRST = "DeblurGAN"
 
 
@@ -77,7 +75,7 @@ class OverlapSection(ServedSection):
         """Connect the events."""
         sliders = [self.kernel, self.stride, self.layers]
         context = [self.workspace, self.language]
-        self.preset.input(lambda name: NETWORKS[name], self.preset, sliders, **_INSTANT)
+        self.preset.input(lambda name: NETWORKS[name], self.preset, sliders, **INSTANT)
         for slider in sliders:
             # Also after a preset has moved it.
             slider.change(
@@ -85,13 +83,13 @@ class OverlapSection(ServedSection):
                 [*context, *sliders],
                 [self.preset, self.map, self.painted],
                 trigger_mode="always_last",
-                **_INSTANT,
+                **INSTANT,
             )
         self.seen.seen(
             self._arrive,
             [self.shown, *context, *sliders],
             [self.preset, self.map, self.painted, self.race, self.shown],
-            **_MODEL,
+            **MODEL_QUEUE,
         )
 
     def _draw(

@@ -45,7 +45,7 @@ def build_page() -> gr.Blocks:
         enhance_tab = EnhanceTab(language, workspace, translations, shelf)
         inside_tab = InsideTab(language, workspace, translations, shelf)
         lab_tab = LabTab(language, workspace, translations)
-        with gr.Tabs(elem_id="tabs") as tabs:
+        with gr.Tabs(elem_id="tabs"):
             with translations.named(gr.Tab(id="enhance"), label="tab.enhance"):
                 enhance_tab.build()
             inside = translations.named(gr.Tab(id="inside"), label="tab.inside")
@@ -58,14 +58,9 @@ def build_page() -> gr.Blocks:
         inside_tab.wire(inside)
         page.unload(inside_tab.leave)
         lab_tab.wire()
-        enhance_tab.look_inside.click(
-            lambda: gr.Tabs(selected="inside"),
-            None,
-            tabs,
-            show_progress="hidden",
-            queue=False,
-            api_visibility="private",
-        )
+        # In the browser: whatever was once the output of a function is read, with all that stands
+        # in it, at every event of the page from then on, and in the tabs stands everything.
+        enhance_tab.look_inside.click(None, None, None, js=_call("openInside"), queue=False)
 
         def speak(
             request: gr.Request, chosen: str, current: Workspace, *inside_view: Any
@@ -177,7 +172,7 @@ def _theme() -> gr.themes.Base:
         radius_size=gr.themes.sizes.radius_md,
         font=["system-ui", "-apple-system", "Segoe UI", "Noto Sans", "Noto Sans SC", "sans-serif"],
         font_mono=["ui-monospace", "Menlo", "Consolas", "monospace"],
-    ).set(body_text_color_subdued="*neutral_500")
+    ).set(body_text_color_subdued="*neutral_500")  # 400 is too faint to read on white
 
 
 def _call(function: str) -> str:

@@ -1,24 +1,70 @@
 """The one component that a section of the Look inside tab draws everything in."""
 
+import logging
 import secrets
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from deconv_demo.ui import inspecting
+from deconv_demo.ui.event_kinds import INSTANT
 from deconv_demo.ui.inside_context import InsideContext
+from deconv_demo.ui.language import Translations
 from deconv_demo.ui.texts import LANGUAGES, error_sentence, texts_under
+from deconv_demo.ui.workspace import Workspace
 
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
-MODEL_QUEUE = {**QUIET, "concurrency_id": "model", "concurrency_limit": 1}
-# A panel sends one request of a kind at a time and remembers the last one meanwhile: Gradio's
-# own "always_last" would send the last event with the data of the first.
-EVERY = {**MODEL_QUEUE, "trigger_mode": "multiple"}
+log = logging.getLogger(__name__)
 
 _STATIC = Path(__file__).parent / "static"
 
 
-def build_panel(section: str, **properties: Any) -> gr.HTML:
+class PanelSection:
+    """A section of the tab that is one panel. Call ``build`` inside its ``gr.Tab``, then ``wire``.
+
+    Args:
+        context: What the sections share.
+        translations: Not used: a panel has its texts itself. Every section takes them.
+
+    Attributes:
+        section: Its name in file names and text keys.
+        properties: Properties that its script watches, with their first values.
+        scripts: Files in ``static`` that stand before its own script.
+    """
+
+    section: str
+    scripts: tuple[str, ...] = ()
+    properties: dict[str, Any]
+
+    def __init__(self, context: InsideContext, translations: Translations) -> None:
+        self.context = context
+
+    @property
+    def name(self) -> str:
+        """Key of the label of its tab."""
+        return f"inside.{self.section}.tab"
+
+    def build(self) -> None:
+        """Place the panel."""
+        self.panel = build_panel(self.section, self.scripts, **self.properties)
+
+    @property
+    def view(self) -> list:
+        """What its events are given: the workspace, the place of the crop, the chosen layer."""
+        return [self.context.workspace, self.context.corner, self.context.layer]
+
+    @property
+    def told(self) -> list[gr.HTML]:
+        """Components whose content is told anew in another language by ``retold``."""
+        return [self.panel]
+
+    def retold(self, _workspace: Workspace, language: str) -> list[gr.HTML]:
+        """Return the content of ``told`` in another language."""
+        return [gr.HTML(words=words_of(language, self.section))]
+
+
+def build_panel(section: str, before: Sequence[str] = (), **properties: Any) -> gr.HTML:
     """Place the panel of a section, drawn by ``static/inside_<section>.js``.
 
     Its property ``words`` holds the strings of one language, so that another language is a
@@ -26,9 +72,10 @@ def build_panel(section: str, **properties: Any) -> gr.HTML:
 
     Args:
         section: Its name in file names and text keys.
+        before: Further scripts that stand before its own.
         **properties: Further properties that the script watches, with their first values.
     """
-    scripts = ("inside_parts.js", f"inside_{section}.js")
+    scripts = ("inside_parts.js", *before, f"inside_{section}.js")
     return gr.HTML(
         value=None,
         html_template=f'<div class="inside-panel inside-{section}"></div>',
@@ -61,9 +108,20 @@ def wire_staleness(panel: gr.HTML, context: InsideContext, section: str, *, laye
 
     # Another picture comes while the tab is out of sight, and the panel asks when it is seen.
     for component in [context.corner, *([context.layer] if layer else [])]:
-        component.change(other, context.language, panel, queue=False, **QUIET)
+        component.change(other, context.language, panel, **INSTANT)
 
 
 def problem(error: Exception) -> dict[str, Any]:
     """Return the value of a panel that says what went wrong, in every language."""
     return {"problem": {language: error_sentence(language, error) for language in LANGUAGES}}
+
+
+def shown(workspace: Workspace, answer: Callable[[], Any]) -> Any:
+    """Return the update of a panel that ``answer`` makes, or one that says why there is none."""
+    if not inspecting.has_result(workspace):
+        return gr.HTML(value={"none": True})
+    try:
+        return answer()
+    except Exception as error:
+        log.exception("cannot answer an event of a panel")
+        return gr.HTML(value=problem(error))

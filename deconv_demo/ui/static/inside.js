@@ -158,7 +158,6 @@ const lay = () => {
   legend.append(scaleBar(value.legend, value.signed), make("span", "", value.legend.note));
   const large = make("div", "inside-large");
   large.setAttribute("aria-live", "polite");
-  large.append(make("p", "hint", value.choose));
   const left = make("div");
   left.append(make("p", "inside-facts", `${value.count} · ${value.range}`), grid, readout, legend);
   columns.append(left, large);

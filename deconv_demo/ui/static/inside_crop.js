@@ -1,6 +1,7 @@
 // Shows the given picture with the frame of the crop from props.value; a click, or the arrow keys,
 // place the frame elsewhere ("place", in pixels of the picture). Asks for another run ("again") when
 // props.missed says that what the last one gave is not kept any more.
+const SMALLEST = 120; // of the longer side, in pixels of the page
 const make = (tag, className) => {
   const node = document.createElement(tag);
   if (className) node.className = className;
@@ -17,6 +18,13 @@ const lay = () => {
   const image = make("img");
   image.src = value.picture;
   image.alt = "";
+  // Eight pixels on the screen could neither be seen nor clicked.
+  const enlarged = SMALLEST / Math.max(value.shown[0], value.shown[1]);
+  if (enlarged > 1) {
+    image.className = "enlarged";
+    image.style.width = `${value.shown[0] * enlarged}px`;
+    image.style.height = `${value.shown[1] * enlarged}px`;
+  }
   const frame = make("span", "crop-frame");
   const share = (part, whole) => `${(100 * part) / whole}%`;
   const place = (left, top) => {

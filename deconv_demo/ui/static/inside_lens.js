@@ -83,7 +83,7 @@ const table = (rows, className, cell) => {
 };
 const stampTable = (value) =>
   table(value.stamp, "lens-stamp", ({ value: number, colour }) => {
-    const cell = make("td", "", number.toFixed(2));
+    const cell = make("td", "", fixed(number, 2));
     const [red, green, blue] = colour;
     cell.style.background = `rgb(${colour.join(" ")})`;
     cell.style.color = 0.3 * red + 0.59 * green + 0.11 * blue > 140 ? "#111" : "#fff";
@@ -111,7 +111,7 @@ const meterRow = (name, reading, twin) => {
   }
   const name_cell = make("th", "", name);
   name_cell.scope = "row";
-  const shown = reading === null ? say("too_small") : `${reading < 0 ? "−" : ""}${Math.abs(reading).toFixed(1)} dB`;
+  const shown = reading === null ? say("too_small") : `${fixed(reading, 1)} dB`;
   row.append(name_cell, track, make("td", "number", shown));
   return row;
 };
@@ -206,7 +206,7 @@ const draw = () => {
   value.overlap.forEach((overlap, twin) => {
     const name = say(twin ? "overlap.twin" : "overlap.layer", overlap);
     const box = figure(overlapTable(overlap), name);
-    box.append(make("p", "lens-ratio", say("ratio", { ratio: overlap.ratio.toFixed(2) })));
+    box.append(make("p", "lens-ratio", say("ratio", { ratio: fixed(overlap.ratio, 2) })));
     overlaps.append(box);
   });
   root.replaceChildren(

@@ -9,7 +9,14 @@ const make = (tag, className, text) => {
 const say = (key, values = {}) =>
   (props.words[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => values[name]);
 const panel = () => element.querySelector(".inside-panel");
-const decibels = (number) => (number === null ? "∞ dB" : `${number.toFixed(2)} dB`);
+// A real minus, and none before what is shown as zero.
+const fixed = (number, digits) => {
+  const size = Math.abs(number).toFixed(digits);
+  return number < 0 && Number(size) ? `−${size}` : size;
+};
+const withSign = (number, digits) =>
+  (number > 0 && Number(number.toFixed(digits)) ? "+" : "") + fixed(number, digits);
+const decibels = (number) => (number === null ? "∞ dB" : `${fixed(number, 2)} dB`);
 
 const button = (label, className, act) => {
   const node = make("button", className, label);

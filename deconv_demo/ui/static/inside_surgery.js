@@ -4,25 +4,9 @@ let edits = { channels: {}, skips: {}, blocks: {} };
 let brush = 0;
 let gain = 4;
 let subject = null;
-let ranked = null; // layer that the ranking shown belongs to
-let ranking = false;
 
 const shownFactor = (factor) => (factor === undefined ? 1 : factor);
 const factorText = (factor) => (factor === 0 ? say("off") : `× ${factor}`);
-// A ranking ends when something else is asked for or nobody looks; see inside_parts.js.
-function leave() {
-  if (!ranking) return;
-  ranking = false;
-  rankNext = false;
-  trigger("stop", {});
-  if (panel()) showRanking();
-}
-// An edit on its way would end a ranking that was begun after it.
-let rankNext = false;
-const rankWhenFree = () => {
-  rankNext = Boolean(asked.operate?.since);
-  if (!rankNext) trigger("rank", {});
-};
 function lookWith() {
   leave();
   return {};
@@ -155,9 +139,7 @@ const scoreList = (value, result) => {
   const same = result.psnr === null;
   add(say("psnr.untouched"), same ? say("identical") : decibels(result.psnr));
   if (result.truth !== undefined) {
-    const change = result.truth - value.truth;
-    const sign = change < 0 ? "−" : "+";
-    const note = same ? "" : `${sign}${Math.abs(change).toFixed(2)} dB`;
+    const note = same ? "" : `${withSign(result.truth - value.truth, 2)} dB`;
     add(say("psnr.truth"), decibels(result.truth), note);
   }
   add(say("time"), `${result.seconds.toFixed(2)} s`, say("kept", result));
@@ -201,62 +183,6 @@ const showResult = () => {
   );
   place.replaceChildren(pictures);
   drawDifference(canvas, value, now);
-};
-
-// The two buttons stay the same nodes while the list under them is drawn again and again.
-const rankingPlace = () => {
-  const place = make("div", "surgery-ranking");
-  const row = make("div", "surgery-actions");
-  const start = button(say("rank"), "panel-button", () => {
-    ranking = true;
-    ranked = props.value.layer;
-    rankWhenFree();
-    showRanking();
-  });
-  const stop = button(say("stop"), "panel-button", leave);
-  row.append(start, stop);
-  place.append(row, make("p", "panel-fine", say("rank.what")), make("div", "surgery-ranked"));
-  return place;
-};
-const showRanking = () => {
-  const place = panel().querySelector(".surgery-ranking");
-  if (!place) return;
-  const state = props.ranking;
-  const mine = state && state.layer === props.value.layer && state.subject === props.value.subject;
-  if (mine && state.done === state.total) ranking = false;
-  const [start, stop] = place.querySelectorAll(".panel-button");
-  stop.hidden = !ranking;
-  start.disabled = ranking;
-  const list = place.querySelector(".surgery-ranked");
-  if (mine) list.replaceChildren(...losses(state));
-  else if (ranking && ranked === props.value.layer)
-    list.replaceChildren(make("p", "panel-fine", say("rank.wait")));
-  else list.replaceChildren();
-};
-const losses = (state) => {
-  const bar = make("progress");
-  Object.assign(bar, { max: state.total, value: state.done });
-  bar.setAttribute("aria-label", say("rank"));
-  const done = say(state.done === state.total ? "rank.done" : "rank.progress", state);
-  const worst = Math.max(...state.losses.map((loss) => loss.loss), 1e-9);
-  const list = make("ol", "surgery-losses");
-  for (const loss of state.losses.slice(0, 12)) {
-    const item = make("li");
-    const line = button("", "", () => {
-      set(channelEdits(), loss.channel, channelEdits()[loss.channel] === 0 ? 1 : 0);
-      tidy();
-      refreshAll();
-      operate();
-    });
-    const length = make("i");
-    length.style.width = `${Math.max((loss.loss / worst) * 100, 0)}%`;
-    const number = loss.drop === undefined ? decibels(loss.psnr) : `${(-loss.drop).toFixed(2)} dB`;
-    line.append(make("span", "", say("channel", loss)), length, make("b", "", number));
-    item.append(line);
-    list.append(item);
-  }
-  const unit = state.truth ? say("rank.drop") : say("rank.psnr");
-  return [bar, make("p", "panel-fine", done), make("p", "panel-fine", unit), list];
 };
 
 const draw = () => {

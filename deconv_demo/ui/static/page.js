@@ -23,4 +23,7 @@ window.deconvLab = {
     window.deconvLab.applyAppearance(appearance);
     return appearance;
   },
+  openInside() {
+    document.querySelector("#tabs [role=tab][data-tab-id=inside]").click();
+  },
 };

@@ -1,0 +1,13 @@
+"""How events of the page are run: keywords for Gradio's event listeners, by kind of event."""
+
+# No event shows Gradio's own progress, and none is an endpoint for other programs.
+QUIET = {"show_progress": "hidden", "api_visibility": "private"}
+# What runs no network and takes no time does not wait for its turn.
+INSTANT = {**QUIET, "queue": False}
+# One job at a time for all visitors; given on every event that runs a network.
+MODEL_QUEUE = {**QUIET, "concurrency_id": "model", "concurrency_limit": 1}
+# Of what a visitor asks for while an answer is on its way, the last counts.
+LATEST = {**QUIET, "trigger_mode": "always_last"}
+# A panel sends one request of a kind at a time and remembers the last one meanwhile: Gradio's
+# own "always_last" would send the last event with the data of the first.
+EVERY = {**MODEL_QUEUE, "trigger_mode": "multiple"}

@@ -1,0 +1,74 @@
+// Which channels matter: the ranking of the surgery panel, whose script stands after this one.
+let ranked = null; // layer that the ranking shown belongs to
+let ranking = false;
+
+// A ranking ends when something else is asked for or nobody looks; see inside_parts.js.
+function leave() {
+  if (!ranking) return;
+  ranking = false;
+  rankNext = false;
+  trigger("stop", {});
+  if (panel()) showRanking();
+}
+// An edit on its way would end a ranking that was begun after it.
+let rankNext = false;
+const rankWhenFree = () => {
+  rankNext = Boolean(asked.operate?.since);
+  if (!rankNext) trigger("rank", {});
+};
+
+// The two buttons stay the same nodes while the list under them is drawn again and again.
+const rankingPlace = () => {
+  const place = make("div", "surgery-ranking");
+  const row = make("div", "surgery-actions");
+  const start = button(say("rank"), "panel-button", () => {
+    ranking = true;
+    ranked = props.value.layer;
+    rankWhenFree();
+    showRanking();
+  });
+  const stop = button(say("stop"), "panel-button", leave);
+  row.append(start, stop);
+  place.append(row, make("p", "panel-fine", say("rank.what")), make("div", "surgery-ranked"));
+  return place;
+};
+const showRanking = () => {
+  const place = panel().querySelector(".surgery-ranking");
+  if (!place) return;
+  const state = props.ranking;
+  const mine = state && state.layer === props.value.layer && state.subject === props.value.subject;
+  if (mine && state.done === state.total) ranking = false;
+  const [start, stop] = place.querySelectorAll(".panel-button");
+  stop.hidden = !ranking;
+  start.disabled = ranking;
+  const list = place.querySelector(".surgery-ranked");
+  if (mine) list.replaceChildren(...losses(state));
+  else if (ranking && ranked === props.value.layer)
+    list.replaceChildren(make("p", "panel-fine", say("rank.wait")));
+  else list.replaceChildren();
+};
+const losses = (state) => {
+  const bar = make("progress");
+  Object.assign(bar, { max: state.total, value: state.done });
+  bar.setAttribute("aria-label", say("rank"));
+  const done = say(state.done === state.total ? "rank.done" : "rank.progress", state);
+  const worst = Math.max(...state.losses.map((loss) => loss.loss), 1e-9);
+  const list = make("ol", "surgery-losses");
+  for (const loss of state.losses.slice(0, 12)) {
+    const item = make("li");
+    const line = button("", "", () => {
+      set(channelEdits(), loss.channel, channelEdits()[loss.channel] === 0 ? 1 : 0);
+      tidy();
+      refreshAll();
+      operate();
+    });
+    const length = make("i");
+    length.style.width = `${Math.max((loss.loss / worst) * 100, 0)}%`;
+    const number = loss.drop === undefined ? decibels(loss.psnr) : `${withSign(-loss.drop, 2)} dB`;
+    line.append(make("span", "", say("channel", loss)), length, make("b", "", number));
+    item.append(line);
+    list.append(item);
+  }
+  const unit = state.truth ? say("rank.drop") : say("rank.psnr");
+  return [bar, make("p", "panel-fine", done), make("p", "panel-fine", unit), list];
+};
