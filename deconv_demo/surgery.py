@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from deconv_demo.lean import LeanResidualBlock
 from deconv_demo.network_map import OUTPUT, NetworkMap
+from deconv_demo.networks import ResidualBlock
 from deconv_demo.twins import shallow_twin
 
 
@@ -115,6 +117,10 @@ def run_edited(
             channels=edits.channels.get(name, {}),
             outputs=outputs,
         )
+    for name, block in twin.named_modules():
+        watched_inside = any(other == name or other.startswith(f"{name}.") for other in names)
+        if isinstance(block, ResidualBlock) and not watched_inside:
+            block.forward = LeanResidualBlock(block).forward
     restored = twin(*inputs)
     for skip, factor in readers.get(OUTPUT, {}).items():
         correction = outputs[skip.main].to(restored)

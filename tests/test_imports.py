@@ -22,7 +22,7 @@ ARROWS = {
     "picture_files": {"picture_errors"},
     "lean": {"equivalents", "networks"},
     "receptive": {"layers"},
-    "surgery": {"network_map"},
+    "surgery": {"lean", "network_map"},
     "channel_ranking": {"surgery"},
     "network_map": {"layers"},
     "tasks": set(),

@@ -99,6 +99,8 @@ def _switch_off(page: Any, repetition: int, *, layer: str) -> float:
     page.click("#inside-tabs [data-tab-id=surgery]")
     page.click(f".network-node[data-layer='{layer}']")
     page.wait_for_selector(f".surgery-table h4:has-text(' {layer} ')", timeout=PATIENCE_MS)
+    # Edits add up, and with one of an early layer everything behind it would run each time.
+    page.evaluate("document.querySelector('.surgery-reset:enabled')?.click()")
     # The layer was chosen for its channels: what else of the page follows it is not timed.
     page.wait_for_timeout(_SETTLING_MS)
     page.evaluate(f"window.formerOutput = {_OUTPUT}")
