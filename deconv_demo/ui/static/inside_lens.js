@@ -189,7 +189,9 @@ const draw = () => {
   const value = props.value;
   picked = { layer: value.layer, source: value.source, target: value.target };
   const stamp = make("div");
-  const landing = { stride: value.stride, padding: value.padding, size: value.kernel_size[0] };
+  const onward = (by) => `${value.stride} n${by ? ` ${by < 0 ? "−" : "+"} ${Math.abs(by)}` : ""}`;
+  const last = value.kernel_size[0] - 1 - value.padding;
+  const landing = { first: onward(-value.padding), last: onward(last) };
   stamp.append(stampTable(value));
   const maps = make("div", "lens-maps");
   const size = (map) => `${map.size[0]} × ${map.size[1]}`;

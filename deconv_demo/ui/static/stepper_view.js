@@ -118,7 +118,7 @@ speed.append(
 );
 speed.value = state.speed;
 speed.addEventListener("change", () => (state.speed = speed.value));
-transport.append(first, back, playButton, next, last, position, counter, speed);
+transport.append(first, back, playButton, next, last, speed, position, counter);
 
 // ---- boards and words
 
