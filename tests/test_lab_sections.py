@@ -97,6 +97,40 @@ def test_not_the_inverse(visit, key):
     page.wait_for_selector("#inverse-arrays:has-text('不可逆')")
 
 
+def test_many_channels(visit):
+    page = open_section(visit(), "channels")
+    page.wait_for_selector("#channels-costs tbody tr:nth-child(3)")
+    given = {"in-channels": 3, "out-channels": 1, "kernel-size": 4, "stride": 3}
+    for name, value in (given | {"padding": 0, "output-padding": 2, "side": 10}).items():
+        set_number(page, f"#channels-{name}", value)
+    page.wait_for_selector("#channels-costs td:text-is('10 → 33')")
+    layer = torch.nn.ConvTranspose2d(3, 1, 4, 3, output_padding=2)
+    assert layer(torch.zeros(1, 3, 10, 10)).shape[-1] == 33
+    assert "49" in page.inner_text("#channels-costs tbody tr:first-child")
+
+    def arrays():
+        read = """all => all.map(one => [...one.rows].map(row => [...row.cells].map(
+            cell => Number(cell.innerText.replace("\u2212", "-")))))"""
+        return [torch.tensor(rows) for rows in page.locator(".channels-array").evaluate_all(read)]
+
+    found = arrays()
+    x, kernels, y = torch.stack(found[0:9:3]), torch.stack(found[1:9:3]), found[9]
+    bias = y[0, 0] - sum(share[0, 0] for share in found[2:9:3])
+    layer.weight.data, layer.bias.data = kernels[:, None].float(), bias[None].float()
+    with torch.inference_mode():
+        assert (layer(x[None].float())[0, 0] == y).all()
+    page.click("#channels-again")
+    page.wait_for_function(
+        "old => document.querySelector('.channels-array').innerText !== old",
+        arg=page.locator(".channels-array").first.inner_text(),
+    )
+
+    set_number(page, "#channels-stride", 2)
+    page.wait_for_selector("#channels-sums :text('must be smaller than the stride (2)')")
+    page.check("#language input[value=zh-CN]")
+    page.wait_for_selector("#channels-sums :text('必须小于步幅（2）')")
+
+
 def test_uneven_overlap(visit, key):
     page = open_section(visit(), "overlap")
     page.wait_for_selector("#overlap-race tbody tr")

@@ -11,6 +11,7 @@ from lab_runs import number, torch_output
 
 from deconv_demo.ui import lab_stepper
 from deconv_demo.ui.lab_presets import PRESETS, as_json, read_run
+from deconv_demo.ui.lab_tab import SECTIONS
 from deconv_demo.ui.texts import texts_under
 
 STATIC = Path(lab_stepper.__file__).parent / "static"
@@ -211,9 +212,14 @@ def test_another_language_keeps_what_the_visitor_made(stepper):
 def test_no_cell_is_without_a_name_and_nothing_scrolls_sideways_on_a_phone(visit):
     visitor = visit(wait=False, viewport={"width": 390, "height": 844}, has_touch=True)
     page = visitor.page
-    page.click("[aria-label='More tabs']")
-    page.click(".overflow-dropdown button:has-text('Transposed convolution')")
+    page.click("#tabs [role=tab]:has-text('Transposed convolution')")
     page.wait_for_selector(".stepper-board .stepper-cell")
+    sections = page.locator("#lab-tabs [role=tab]")
+    assert sections.count() == len(SECTIONS)
+    for index in range(len(SECTIONS)):  # none is hidden in a menu or cut off
+        box = sections.nth(index).bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
     for setting in ("inputSize-8", "kernelSize-5", "stride-4", "dilation-3"):
         page.click(f"[data-setting={setting}]")
     # Too small for numbers: they stand in the names of the cells.

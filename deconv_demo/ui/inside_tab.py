@@ -83,7 +83,7 @@ class InsideTab:
             shelf=self.shelf,
         )
         self.maps = MapsSection(context, self.translations, self.crop)
-        with gr.Tabs(elem_id="inside-tabs"):
+        with gr.Tabs(elem_id="inside-tabs", overflow_behavior="wrap"):
             with named(gr.Tab(id="maps"), label=self.maps.name):
                 self.maps.build()
             for section_id, section_class in SECTIONS.items():

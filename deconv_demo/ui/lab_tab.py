@@ -4,6 +4,7 @@ from typing import Any
 
 import gradio as gr
 
+from deconv_demo.ui.lab_channels import ChannelsSection
 from deconv_demo.ui.lab_dimensions import DimensionsSection
 from deconv_demo.ui.lab_inverse import InverseSection
 from deconv_demo.ui.lab_names import NamesSection
@@ -16,6 +17,7 @@ from deconv_demo.ui.workspace import Workspace
 SECTIONS = {
     "stepper": StepperSection,
     "names": NamesSection,
+    "channels": ChannelsSection,
     "inverse": InverseSection,
     "overlap": OverlapSection,
     "dimensions": DimensionsSection,
@@ -42,7 +44,7 @@ class LabTab:
     def build(self) -> None:
         """Lay the tab out."""
         named = self.translations.named
-        with gr.Tabs(elem_id="lab-tabs"):
+        with gr.Tabs(elem_id="lab-tabs", overflow_behavior="wrap"):
             for name, section in self.sections.items():
                 with named(gr.Tab(id=name), label=section.name):
                     section.build()

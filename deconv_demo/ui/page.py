@@ -45,7 +45,7 @@ def build_page() -> gr.Blocks:
         enhance_tab = EnhanceTab(language, workspace, translations, shelf)
         inside_tab = InsideTab(language, workspace, translations, shelf)
         lab_tab = LabTab(language, workspace, translations)
-        with gr.Tabs(elem_id="tabs"):
+        with gr.Tabs(elem_id="tabs", overflow_behavior="wrap"):
             with translations.named(gr.Tab(id="enhance"), label="tab.enhance"):
                 enhance_tab.build()
             inside = translations.named(gr.Tab(id="inside"), label="tab.inside")
