@@ -8,7 +8,12 @@
 (64, 48)
 """
 
+import os
 from typing import TYPE_CHECKING, Any
+
+# PyTorch asks once, at its first allocation: feature maps of many megabytes come and go with every
+# layer, and in pages of 2 MB instead of 4 KB they come a tenth faster (Linux; ignored elsewhere).
+os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 __version__ = "0.1.0"
 __all__ = ["TASKS", "enhance", "__version__"]

@@ -151,3 +151,18 @@ def test_the_public_names():
     assert sorted(deconv_demo.__all__) == ["TASKS", "__version__", "enhance"]
     with pytest.raises(AttributeError, match="no attribute 'enhanse'"):
         _ = deconv_demo.enhanse
+
+
+def test_feature_maps_lie_in_large_pages():
+    """Read from the kernel, for a process that imports the package before PyTorch."""
+    switch = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+    if not switch.exists() or "[never]" in switch.read_text():
+        pytest.skip("this system has no large pages to give")
+    code = """
+import deconv_demo, torch
+kept = torch.ones(64, 2**20)  # 256 MB
+with open("/proc/self/smaps_rollup") as rollup:
+    print(next(line.split()[1] for line in rollup if line.startswith("AnonHugePages")))
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(found.stdout) * 1024 > 100 * 2**20
