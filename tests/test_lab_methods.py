@@ -208,6 +208,16 @@ def test_a_clip_is_doubled_three_ways():
     assert flicker("uneven") > 4 * max(flicker("even"), flicker("learned"))
 
 
+def test_a_clip_looks_where_there_is_light(tmp_path):
+    pixels = np.full((160, 160, 3), 200, np.uint8)
+    pixels[:80, :80] = 0  # where the first of the paths begins
+    path = tmp_path / "corner.png"
+    Image.fromarray(pixels).save(path)
+    frames = dimensions.pan(str(path)).mean(dim=(0, 2, 3))
+    assert frames.min() > 0.5
+    assert frames.max() - frames.min() > 0.05  # and it moves
+
+
 def test_an_animation_ends_and_loses_nothing():
     clip = torch.rand(3, 4, 6, 8, generator=torch.Generator().manual_seed(0))
     encoded = dimensions.animation_bytes(clip, milliseconds=200)

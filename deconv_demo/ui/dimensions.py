@@ -28,6 +28,8 @@ _NOTES = (196.0, 220.0, 246.9, 196.0, 164.8, 196.0, 220.0, 196.0)
 _LEVEL = 0.22  # of the melody as it is played; a tone may come on top
 
 FRAMES, FRAME_SIDE = 8, 40
+# Of a window: (top, left) where it starts and where it ends, as shares of the room there is.
+_PATHS = (((0, 0), (1, 1)), ((0, 1), (1, 0)), ((0, 0.5), (1, 0.5)), ((0.5, 0), (0.5, 1)))
 CLIP_STRIDE = 2
 # Kernel size and its weights along each axis.
 CLIPS = {
@@ -125,19 +127,28 @@ def wav_bytes(samples: np.ndarray) -> bytes:
 
 
 def pan(key: str) -> Tensor:
-    """Return a short clip in which a window moves over the picture, ``(3, T, h, w)``."""
+    """Return a short clip in which a window moves over the picture, ``(3, T, h, w)``.
+
+    Flicker shows where there is light: of the paths across the picture, the one whose darkest
+    frame is brightest.
+    """
     image = lab_image(key)
-    height, width = image.shape[-2:]
     side = 2 * FRAME_SIDE
-    if min(height, width) < side + FRAMES:
+    if min(image.shape[-2:]) < side + FRAMES:
         image = F.interpolate(image[None], size=(160, 160), mode="bilinear")[0]
-        height = width = 160
+    clips = [_along(image, path, side) for path in _PATHS]
+    return max(clips, key=lambda clip: clip.mean(dim=(0, 2, 3)).min())
+
+
+def _along(image: Tensor, path: tuple, side: int) -> Tensor:
+    room = [length - side for length in image.shape[-2:]]
     frames = []
-    for frame in range(FRAMES):
-        share = frame / (FRAMES - 1)
-        top, left = round(share * (height - side)), round(share * (width - side))
-        window_of_it = image[:, top : top + side, left : left + side]
-        frames.append(F.avg_pool2d(window_of_it, 2))
+    for share in torch.linspace(0, 1, FRAMES).tolist():
+        top, left = (
+            round(length * (first + share * (last - first)))
+            for length, first, last in zip(room, *path, strict=True)
+        )
+        frames.append(F.avg_pool2d(image[:, top : top + side, left : left + side], 2))
     return torch.stack(frames, dim=1)
 
 
