@@ -239,14 +239,32 @@ def test_a_block_shows_its_brightest_inside():
     assert block(np.ones((1, 2, 3)), name="bar").count("<polygon") == 2 * 3 + 3 + 2
 
 
+def drawn_points(chart):
+    path = re.search(r'class="line" d="([^"]+)"', chart)[1]
+    return [tuple(map(float, point.split(","))) for point in re.split("[ML]", path)[1:]]
+
+
+def test_a_curve_that_leaves_the_sheet_is_cut_where_it_leaves():
+    def points(values, **given):
+        line = Line(name="a", points=list(enumerate(values)))
+        return drawn_points(line_chart([line], x_label="x", y_label="y", name="n", **given))
+
+    inside = points([4, 0, 4, 0])
+    low, high = inside[1][1], inside[0][1]
+    cut = points([4, -4, -4, 12, 0], y_range=(0, 4))
+    step = inside[1][0] - inside[0][0]
+    left = inside[0][0]
+    width = 3 / 4 * step  # of four stretches on the sheet of three
+    expected = [(0, high), (0.5, low), (2.25, low), (2.5, high), (11 / 3, high), (4, low)]
+    found = [((x - left) / width, y) for x, y in cut]
+    np.testing.assert_allclose(found, expected, atol=0.02)
+
+
 def test_charts_place_their_values():
     chart = line_chart(
         [Line(name="a", points=[(0, 0), (10, 5)], dot=1)], x_label="x", y_label="y", name="n"
     )
-    (first_x, first_y), (last_x, last_y) = (
-        map(float, point.split(","))
-        for point in re.search(r'points="([^"]+)"', chart)[1].split(" ")
-    )
+    (first_x, first_y), (last_x, last_y) = drawn_points(chart)
     assert first_x < last_x
     assert first_y > last_y  # up is up
     assert f'cx="{last_x}" cy="{last_y}"' in chart

@@ -52,7 +52,6 @@ class _Axes:
 
     def y(self, value: float) -> float:
         low, high = self.y_range
-        value = min(max(value, low), high)
         return (
             self.height
             - _BOTTOM
@@ -126,11 +125,12 @@ def line_chart(
     if now is not None:
         parts.append(_vertical(axes, now, "now"))
     for index, line in enumerate(lines):
-        path = " ".join(f"{axes.x(x):.1f},{axes.y(y):.1f}" for x, y in line.points)
-        parts.append(f'<g class="s{index}"><polyline class="line" points="{path}"/>')
+        parts.append(f'<g class="s{index}"><path class="line" d="{_path(line.points, axes)}"/>')
         for kind, place in (("dot", line.dot), ("ring", line.ring)):
             if place is not None:
                 x, y = line.points[place]
+                if not axes.y_range[0] <= y <= axes.y_range[1]:
+                    continue
                 parts.append(
                     f'<circle class="{kind}" cx="{axes.x(x):.1f}" cy="{axes.y(y):.1f}" r="5"/>'
                 )
@@ -148,6 +148,30 @@ def line_chart(
         )
         legend = f'<ul class="lab-legend">{entries}</ul>'
     return _sheet("".join(parts), height, name, legend)
+
+
+def _path(points: Sequence[tuple[float, float]], axes: _Axes) -> str:
+    """A curve through the points, as far as it is on the sheet: it leaves where it leaves."""
+    low, high = axes.y_range
+    parts, pen = [], None  # where the pen stands
+    for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+        start, end = 0.0, 1.0  # the share of this stretch that is inside
+        for edge, outside in ((low, lambda y: y < low), (high, lambda y: y > high)):
+            if outside(y0) and outside(y1):
+                start, end = 1.0, 0.0
+            elif outside(y0):
+                start = max(start, (edge - y0) / (y1 - y0))
+            elif outside(y1):
+                end = min(end, (edge - y0) / (y1 - y0))
+        if start > end:
+            continue
+        ends = [
+            f"{axes.x(x0 + share * (x1 - x0)):.1f},{axes.y(y0 + share * (y1 - y0)):.1f}"
+            for share in (start, end)
+        ]
+        parts.append(f"L{ends[1]}" if pen == ends[0] else f"M{ends[0]}L{ends[1]}")
+        pen = ends[1]
+    return "".join(parts)
 
 
 def bar_chart(

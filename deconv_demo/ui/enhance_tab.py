@@ -11,6 +11,7 @@ from deconv_demo.ui.example_strip import build_example_strip
 from deconv_demo.ui.examples import EXAMPLES
 from deconv_demo.ui.language import Translations
 from deconv_demo.ui.picture_input import build_picture_input
+from deconv_demo.ui.slider import Slider
 from deconv_demo.ui.texts import text
 from deconv_demo.ui.workspace import Shelf, Workspace
 
@@ -70,7 +71,7 @@ class EnhanceTab:
         with gr.Group(visible=first_task == "denoise") as self.denoise_group:
             self.estimate = named(gr.Checkbox(value=True), label="enhance.estimate")
             self.sigma = named(
-                gr.Slider(
+                Slider(
                     sigma.minimum * sigma.shown_per_unit,
                     round(sigma.maximum * sigma.shown_per_unit),
                     value=25,
@@ -83,7 +84,7 @@ class EnhanceTab:
             )
         with gr.Group(visible=first_task == "deblur") as self.deblur_group:
             self.amount = named(
-                gr.Slider(0, 100, value=100, step=5, elem_id="amount"),
+                Slider(0, 100, value=100, step=5, elem_id="amount"),
                 label="enhance.amount",
                 info="enhance.amount.info",
             )
@@ -107,7 +108,7 @@ class EnhanceTab:
     def _build_known_answer(self) -> None:
         named = self.translations.named
         named(gr.Markdown(), value="enhance.answer.text")
-        self.noise = named(gr.Slider(0, 55, value=25, step=1), label="enhance.answer.noise")
+        self.noise = named(Slider(0, 55, value=25, step=1), label="enhance.answer.noise")
         blurs = ["none", *BLURS]
         with gr.Group(visible=False) as self.blur_group:
             self.blur = named(
@@ -115,10 +116,8 @@ class EnhanceTab:
                 label="enhance.answer.blur",
                 choices=[(f"enhance.answer.blur.{blur}", blur) for blur in blurs],
             )
-            self.blur_size = named(
-                gr.Slider(0.4, 3, value=1.6, step=0.1), label="enhance.answer.size"
-            )
-        self.jpeg = named(gr.Slider(10, 100, value=100, step=1), label="enhance.answer.jpeg")
+            self.blur_size = named(Slider(0.4, 3, value=1.6, step=0.1), label="enhance.answer.size")
+        self.jpeg = named(Slider(10, 100, value=100, step=1), label="enhance.answer.jpeg")
         self.answer_run = named(gr.Button(elem_id="answer-run"), value="enhance.answer.run")
 
     def _build_result(self) -> None:

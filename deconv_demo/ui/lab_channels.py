@@ -7,6 +7,7 @@ from deconv_demo.ui.channels_markup import costs_html, doubling_html, sums_html
 from deconv_demo.ui.event_kinds import INSTANT
 from deconv_demo.ui.lab_section import ServedSection
 from deconv_demo.ui.markup import safe
+from deconv_demo.ui.slider import Slider
 from deconv_demo.ui.texts import text
 
 # Lowest, highest and first value of each control.
@@ -44,17 +45,17 @@ class ChannelsSection(ServedSection):
         named(gr.Markdown(elem_classes="lab-text"), value="lab.channels.costs.text")
         low, high, first = _SIDES
         self.side = named(
-            gr.Slider(low, high, value=first, step=1, elem_id="channels-side"),
+            Slider(low, high, value=first, step=1, elem_id="channels-side"),
             label="lab.channels.side",
         )
         self.costs = gr.HTML(elem_id="channels-costs")
         named(gr.Markdown(elem_classes="lab-text"), value="lab.channels.doubling.text")
         self.doubling = gr.HTML(elem_id="channels-doubling")
 
-    def _build_control(self, name: str) -> gr.Slider:
+    def _build_control(self, name: str) -> Slider:
         low, high, first = _RANGES[name]
         place = f"channels-{name.replace('_', '-')}"
-        slider = gr.Slider(low, high, value=first, step=1, min_width=240, elem_id=place)
+        slider = Slider(low, high, value=first, step=1, min_width=240, elem_id=place)
         return self.translations.named(slider, label=f"lab.channels.{name}")
 
     def wire(self) -> None:

@@ -10,6 +10,7 @@ from deconv_demo.ui.dimensions_markup import block_html, clip_html, sound_html
 from deconv_demo.ui.event_kinds import INSTANT
 from deconv_demo.ui.lab_picture import picture_key
 from deconv_demo.ui.lab_section import ServedSection
+from deconv_demo.ui.slider import Slider
 from deconv_demo.ui.texts import error_sentence
 from deconv_demo.ui.workspace import Workspace
 
@@ -42,7 +43,7 @@ class DimensionsSection(ServedSection):
                 label="lab.overlap.preset",
             )
             self.kernel = named(
-                gr.Slider(
+                Slider(
                     1,
                     LARGEST_KERNEL,
                     value=kernel_size,
@@ -69,15 +70,15 @@ class DimensionsSection(ServedSection):
         input_size, kernel_size, stride = _FIRST_BLOCK
         with gr.Row():
             self.block_input = named(
-                gr.Slider(1, 4, value=input_size, step=1, min_width=180, elem_id="block-input"),
+                Slider(1, 4, value=input_size, step=1, min_width=180, elem_id="block-input"),
                 label="lab.dimensions.input",
             )
             self.block_kernel = named(
-                gr.Slider(1, 4, value=kernel_size, step=1, min_width=180, elem_id="block-kernel"),
+                Slider(1, 4, value=kernel_size, step=1, min_width=180, elem_id="block-kernel"),
                 label="lab.overlap.kernel",
             )
             self.block_stride = named(
-                gr.Slider(1, 3, value=stride, step=1, min_width=180, elem_id="block-stride"),
+                Slider(1, 3, value=stride, step=1, min_width=180, elem_id="block-stride"),
                 label="lab.overlap.stride",
             )
         self.block = gr.HTML(elem_id="dimensions-block")

@@ -20,6 +20,7 @@ from deconv_demo.ui.inverse_markup import (
 )
 from deconv_demo.ui.lab_picture import picture_key
 from deconv_demo.ui.lab_section import ServedSection
+from deconv_demo.ui.slider import Slider
 from deconv_demo.ui.texts import error_sentence, text
 from deconv_demo.ui.workspace import Workspace
 
@@ -55,18 +56,18 @@ class InverseSection(ServedSection):
             )
             low, high, usual = BLUR_SIZES["gaussian"]
             self.size = named(
-                gr.Slider(low, high, value=usual, step=0.1, min_width=200, elem_id="inverse-size"),
+                Slider(low, high, value=usual, step=0.1, min_width=200, elem_id="inverse-size"),
                 label="lab.inverse.size",
             )
             self.noise = named(
-                gr.Slider(0, 10, value=2.5, step=0.5, min_width=200, elem_id="inverse-noise"),
+                Slider(0, 10, value=2.5, step=0.5, min_width=200, elem_id="inverse-noise"),
                 label="lab.inverse.noise",
             )
         self.status = gr.HTML(elem_id="inverse-status")
         self.given = gr.HTML(elem_id="inverse-given")
         named(gr.Markdown(elem_classes="lab-text"), value="lab.inverse.iterations.text")
         self.iteration = named(
-            gr.Slider(
+            Slider(
                 1,
                 deconvolving.ITERATIONS,
                 value=_FIRST_ITERATION,
@@ -79,7 +80,7 @@ class InverseSection(ServedSection):
         self.curves = gr.HTML(elem_id="inverse-curves")
         named(gr.Markdown(elem_classes="lab-text"), value="lab.inverse.closed.text")
         self.exponent = named(
-            gr.Slider(-5, 0, value=_FIRST_EXPONENT, step=0.1, elem_id="inverse-exponent"),
+            Slider(-5, 0, value=_FIRST_EXPONENT, step=0.1, elem_id="inverse-exponent"),
             label="lab.inverse.exponent",
         )
         self.closed = gr.HTML(elem_id="inverse-closed")

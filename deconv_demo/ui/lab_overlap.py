@@ -10,6 +10,7 @@ from deconv_demo.ui.event_kinds import INSTANT, MODEL_QUEUE
 from deconv_demo.ui.lab_picture import picture_key
 from deconv_demo.ui.lab_section import ServedSection
 from deconv_demo.ui.overlap_markup import overlap_html, painted_html, race_html
+from deconv_demo.ui.slider import Slider
 from deconv_demo.ui.texts import error_sentence
 from deconv_demo.ui.upsampling import LARGEST_KERNEL, LARGEST_STRIDE, MOST_LAYERS, NETWORKS
 from deconv_demo.ui.workspace import Workspace
@@ -38,7 +39,7 @@ class OverlapSection(ServedSection):
                 label="lab.overlap.preset",
             )
             self.kernel = named(
-                gr.Slider(
+                Slider(
                     1,
                     LARGEST_KERNEL,
                     value=kernel_size,
@@ -49,7 +50,7 @@ class OverlapSection(ServedSection):
                 label="lab.overlap.kernel",
             )
             self.stride = named(
-                gr.Slider(
+                Slider(
                     1,
                     LARGEST_STRIDE,
                     value=stride,
@@ -60,7 +61,7 @@ class OverlapSection(ServedSection):
                 label="lab.overlap.stride",
             )
             self.layers = named(
-                gr.Slider(
+                Slider(
                     1, MOST_LAYERS, value=layers, step=1, min_width=200, elem_id="overlap-layers"
                 ),
                 label="lab.overlap.layers",

@@ -1,0 +1,27 @@
+"""A slider that takes the nearest of its values for a number that is typed beside it."""
+
+import math
+
+import gradio as gr
+
+
+class Slider(gr.Slider):
+    """Gradio's slider, without its refusals.
+
+    The browser corrects a typed number that is out of range, and Gradio refuses it all the same:
+    what is shown would not be what stands in the box.
+    """
+
+    is_template = True  # of gr.Slider: it is drawn by the same script
+
+    def preprocess(self, payload: float | None) -> float:
+        """Return the value nearest to ``payload`` that can be reached by sliding.
+
+        >>> slider = Slider(0.4, 3, step=0.1, render=False)
+        >>> [slider.preprocess(typed) for typed in (999, 1.234, -1, None)]
+        [3, 1.2, 0.4, 0.4]
+        """
+        if payload is None or not math.isfinite(payload):  # an empty box
+            return self.minimum
+        steps = round((payload - self.minimum) / self.step)
+        return min(max(round(self.minimum + steps * self.step, 9), self.minimum), self.maximum)
