@@ -3,6 +3,7 @@
 import base64
 import copy
 import io
+import re
 
 import numpy as np
 import pytest
@@ -157,12 +158,27 @@ def test_a_pixel_shows_its_field_and_its_reach(inside, pixels):
     assert heat.max() > 3 * 200 > 3 * 153 >= np.median(heat)
     rows, columns = receptive_window(model, "tail", *inputs_of(pixels), row=row, column=column)
     theory = page.inner_text(".pixel-numbers dd >> nth=0")
-    assert theory.startswith(f"{len(columns)} × {len(rows)}")
+    # Near the corner, so that the border of the picture cuts it.
+    assert max(rows.start, columns.start) < 0
+    assert theory.startswith(f"{min(columns.stop, width)} × {min(rows.stop, height)}")
+    assert f"{len(columns)} × {len(rows)} away from borders" in theory
 
     page.locator("[data-side=input]").focus()
     page.keyboard.press("ArrowRight")
     page.wait_for_selector(".pixel-said:has-text('touches')")
+    reach = page.inner_text(".pixel-numbers dd >> nth=0")
     assert page.locator("[data-side=output] .panel-frame").count() == 1
+    # With weights that cancel nothing, on a picture that goes on around it.
+    row, column = map(int, re.findall("[0-9]+", page.inner_text(".pixel-said"))[:2])
+    twin = copy.deepcopy(model).double()
+    for weight in twin.parameters():
+        weight.data.fill_(1 / weight.shape[1])
+    direction = torch.zeros(1, 3, 312, 312, dtype=torch.float64)
+    direction[0, :, 152 + row % 8, 152 + column % 8] = 1
+    picture, sigma = torch.ones_like(direction), inputs_of(pixels)[1].double()
+    touched = torch.func.jvp(lambda image: twin(image, sigma), (picture,), (direction,))[1] != 0
+    sides = [touched.any(dim=(0, 1, axis)).sum().item() for axis in (3, 2)]
+    assert f"{sides[1]} × {sides[0]} away from borders" in reach
 
     page.wait_for_selector(".pixel-projections img >> nth=2")
     former = page.inner_text(".pixel-unit")

@@ -113,7 +113,8 @@ def field_value(
         "kind": "field",
         "at": {"row": row, "column": column},
         "heat": _heat(field, image),
-        "window": _ends(window),
+        "window": _ends(tuple(_inside(*side) for side in zip(window, field.shape, strict=True))),
+        "unbounded": _sides(window),
         **_spread(field, centre),
     }
 
@@ -137,7 +138,11 @@ def reach_value(
         receptive_window(model, last, image, *others, row=r, column=c)
         for r, c in ((window[0][0], window[1][0]), (window[0][-1], window[1][-1]))
     ]
-    rows, columns = _cut_for(ends, image, model.size_multiple)
+    # A whole field on every side, so that no border is in the way.
+    grid = model.size_multiple
+    border = -(-max(len(side) for end in ends for side in end) // grid) * grid
+    phase = (row % grid, column % grid)
+    rows, columns = _cut_for(ends, image, grid)
     part = image[..., rows, columns]
     reach = torch.zeros(scale * height, scale * width)
     reach[_scaled(rows, scale), _scaled(columns, scale)] = effective_reach(
@@ -151,6 +156,7 @@ def reach_value(
         "at": {"row": row, "column": column},
         "heat": _heat(reach, under),
         "window": _ends(window),
+        "unbounded": _sides(_unbounded_reach(model, len(others), border, *phase)),
         **_spread(reach, centre),
     }
 
@@ -187,7 +193,7 @@ def projection_value(
         "deconvnet": _signed_url(deconvnet[:, rows, columns]),
         "gradient": _signed_url(gradient[:, rows, columns]),
         "size": [columns.stop - columns.start, rows.stop - rows.start],
-        "sees": [len(window[1]), len(window[0])],
+        "sees": _sides(window),
         "silent": not bool(deconvnet.any()),
     }
 
@@ -196,6 +202,22 @@ def projection_value(
 def _last_layer(model: nn.Module) -> str:
     """The layer that makes the correction: where its window ends, the network sees nothing."""
     return [name for name, module in model.named_modules() if isinstance(module, _CONVOLUTIONS)][-1]
+
+
+@lru_cache(maxsize=256)
+def _unbounded_reach(model: nn.Module, others: int, border: int, row: int, column: int) -> Window:
+    """What the input pixel could touch if the picture went on around it.
+
+    Only its place on the grid of the strides, ``row`` and ``column``, matters.
+    """
+    side = 2 * border + model.size_multiple
+    inputs = [torch.empty(1, 3, side, side, device="meta"), *[torch.empty(1)] * others]
+    place = {"row": row + border, "column": column + border}
+    return reach_window(model, _last_layer(model), *inputs, **place)
+
+
+def _inside(side: range, length: int) -> range:
+    return range(max(0, side.start), min(length, side.stop))
 
 
 def _cut_for(windows: list[Window], image: Tensor, multiple: int) -> tuple[slice, slice]:
@@ -272,6 +294,10 @@ def _ends(window: Window) -> dict[str, list[int]]:
         name: [side.start, side.stop]
         for name, side in zip(("rows", "columns"), window, strict=True)
     }
+
+
+def _sides(window: Window) -> list[int]:
+    return [len(window[1]), len(window[0])]
 
 
 def _size(image: Tensor) -> list[int]:

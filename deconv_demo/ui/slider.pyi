@@ -4,8 +4,6 @@ import math
 
 import gradio as gr
 
-from gradio.events import Dependency
-
 class Slider(gr.Slider):
     """Gradio's slider, without its refusals.
 

@@ -8,6 +8,12 @@ const sidesText = (value) => {
   const [rows, columns] = [value.window.rows, value.window.columns];
   return `${columns[1] - columns[0]} × ${rows[1] - rows[0]}`;
 };
+// The frame as it is drawn, and how large it would be if the border of the picture did not cut it.
+const theoryOf = (value) => {
+  const [width, height] = value.unbounded;
+  const [inside, whole] = [sidesText(value), `${width} × ${height}`];
+  return [inside, say(inside === whole ? "pixels" : "pixels.cut", { width, height })];
+};
 
 const numbersOf = (pairs) => {
   const list = make("dl", "panel-numbers");
@@ -65,7 +71,7 @@ const showSeen = () => {
     make("p", "pixel-said", say(`said.${kind}`, { place: pixelAt(seen.at) })),
     legend(false, say("legend.low", { range: value.range_db }), "", say("legend.high")),
     numbersOf([
-      [say(`theory.${kind}`), `${sidesText(seen)}`, say("pixels")],
+      [say(`theory.${kind}`), ...theoryOf(seen)],
       [say("half"), `± ${seen.half}`, say("pixels")],
       [say("most"), `± ${seen.most}`, say("pixels")],
       [say("own"), `${(seen.own * 100).toFixed(0)} %`],
