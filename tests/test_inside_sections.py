@@ -126,6 +126,7 @@ def test_a_ranking_is_watched_stopped_and_finished(inside):
     start.click()
     page.wait_for_selector(".surgery-ranking progress")
     stop.click()
+    page.wait_for_selector(".surgery-ranked:has-text('Stopped')")
     page.wait_for_function("!document.querySelector('.surgery-ranking button').disabled")
     start.click()
     page.wait_for_selector(".surgery-ranked:has-text('All 32 channels')")

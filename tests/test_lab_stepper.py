@@ -177,9 +177,21 @@ def test_a_number_too_long_for_its_cell_is_shortened_and_one_too_large_refused(s
     assert refused.inner_text() == ""
     stepper.keyboard.press("Enter")
     assert "it keeps \u22120.123456" in refused.inner_text()
-    cell.fill("3")
-    assert refused.inner_text() == ""
-    assert shown_run(stepper).x[0][1] == 3
+    for written in (
+        "\uff0d\uff12\uff0e\uff15",
+        "\u22122,5",
+    ):  # as a Chinese keyboard writes; as a German
+        cell.fill("3")
+        assert shown_run(stepper).x[0][1] == 3
+        cell.fill(written)
+        assert refused.inner_text() == ""
+        assert shown_run(stepper).x[0][1] == -2.5
+    fill = stepper.locator(".stepper-panel-input select")
+    assert fill.input_value() == "own"
+    stepper.click("[data-preset=doubling]")  # of numbers that are no pattern
+    kernel = stepper.locator(".stepper-panel-kernel select")
+    stepper.click("[data-setting=kernelSize-5]")
+    assert (kernel.input_value(), set(sum(shown_run(stepper).kernel, ()))) == ("ones", {1})
 
 
 @pytest.mark.browser
@@ -222,7 +234,8 @@ def test_no_cell_is_without_a_name_and_nothing_scrolls_sideways_on_a_phone(visit
         assert box["x"] + box["width"] <= 390
     for setting in ("inputSize-8", "kernelSize-5", "stride-4", "dilation-3"):
         page.click(f"[data-setting={setting}]")
-    # Too small for numbers: they stand in the names of the cells.
+    # Too small for numbers, which the page says: they stand in the names of the cells.
+    assert page.is_visible(".stepper-legend :text('too small for numbers')")
     assert set(page.evaluate(CELLS)) == {""}
     names = page.locator(".stepper-canvas .stepper-cell").evaluate_all(
         "all => all.map(one => one.ariaLabel.split(': ')[1])"

@@ -134,7 +134,8 @@ def _kernels(view: LayerView, model: nn.Module, channel: int, language: str) -> 
         columns=min(KERNEL_COLUMNS if few else 2 * KERNEL_COLUMNS, len(kernels)),
         tile=KERNEL_TILE if few else KERNEL_TILE // 2,
         common_scale=True,
-        gap=4,
+        # Kernels of two by two have cells so large that they would run into each other.
+        gap=4 if kernels.shape[-1] > 2 else 8,
     )
     return {
         "picture": inspecting.data_url(picture),

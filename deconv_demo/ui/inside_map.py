@@ -35,9 +35,9 @@ def map_value(
     levels = _levels(network)
     top = min(levels)
     sizes = [
-        _size(network.input_shape[1:]),
-        *(_size((node.facts.height, node.facts.width)) for node in network.nodes),
-        _size(network.output_shape[1:]),
+        network.input_shape[1:],
+        *((node.facts.height, node.facts.width) for node in network.nodes),
+        network.output_shape[1:],
     ]
     return {
         "nodes": [
@@ -55,7 +55,11 @@ def map_value(
             {"row": levels[0] - top, "title": text(language, "inside.map.input")},
             {"row": levels[-1] - top, "title": text(language, "inside.map.output")},
         ],
-        "rows": [sizes[levels.index(level)] for level in range(top, max(levels) + 1)],
+        # Of the layers: a picture whose sides do not fit is padded, and ends are smaller.
+        "rows": [
+            _size(max(size for size, at in zip(sizes, levels, strict=True) if at == level))
+            for level in range(top, max(levels) + 1)
+        ],
         "wires": [
             {
                 "from": names.index(edge.source),

@@ -26,6 +26,7 @@ class Slider(gr.Slider):
         return min(max(round(self.minimum + steps * self.step, 9), self.minimum), self.maximum)
     from typing import Callable, Literal, Sequence, Any, TYPE_CHECKING
     from gradio.blocks import Block
+
     if TYPE_CHECKING:
         from gradio.components import Timer
         from gradio.components.base import Component

@@ -175,7 +175,8 @@ const showMeter = () => {
   left.append(readout, make("p", "panel-fine", say("meter.neutral")));
   const right = make("div");
   right.append(pictures);
-  if (meter.spectra) right.append(make("p", "panel-fine", say("spectrum.note")));
+  const enlarged = { period, stride, times: period / stride };
+  if (meter.spectra) right.append(make("p", "panel-fine", say("spectrum.note", enlarged)));
   const columns = make("div", "lens-columns");
   columns.append(left, right);
   place.replaceChildren(columns);

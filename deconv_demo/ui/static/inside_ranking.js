@@ -51,7 +51,8 @@ const losses = (state) => {
   const bar = make("progress");
   Object.assign(bar, { max: state.total, value: state.done });
   bar.setAttribute("aria-label", say("rank"));
-  const done = say(state.done === state.total ? "rank.done" : "rank.progress", state);
+  const unfinished = ranking ? "rank.progress" : "rank.stopped";
+  const done = say(state.done === state.total ? "rank.done" : unfinished, state);
   const worst = Math.max(...state.losses.map((loss) => loss.loss), 1e-9);
   const list = make("ol", "surgery-losses");
   for (const loss of state.losses.slice(0, 12)) {

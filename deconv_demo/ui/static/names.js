@@ -89,8 +89,10 @@ function matrixPicture(settings, kernel) {
   const values = cells.map((row) =>
     row.map((cell) => (cell < 0 ? 0 : kernel[Math.floor(cell / k)][cell % k])),
   );
-  return picture(values, t("matrix.figure", { rows: side * side, columns: n * n }), {
-    cell: [Math.max(2, Math.min(16, 170 / (n * n))), Math.max(0.25, Math.min(12, 330 / side ** 2))],
+  const [width, height] = [170 / n ** 2, 330 / side ** 2];
+  const label = t("matrix.figure", { rows: side * side, columns: n * n });
+  return picture(values, height < 1 ? `${label}; ${t("matrix.dense")}` : label, {
+    cell: [Math.max(2, Math.min(16, width)), Math.max(0.25, Math.min(12, height))],
     colourOf: (row, column) => (cells[row][column] < 0 ? null : hueOf(cells[row][column], k * k)),
   });
 }

@@ -63,11 +63,9 @@ function valuesOf(board) {
   );
 }
 
-function fillOf(array) {
-  const same = ([, fill]) =>
-    array.every((line, row) => line.every((v, column) => v === fill(row, column, array.length)));
-  return Object.entries(FILLS).find(same)?.[0];
-}
+const isFilled = (array, name) =>
+  array.every((line, row) => line.every((v, column) => v === FILLS[name](row, column, array.length)));
+const fillOf = (array) => Object.keys(FILLS).find((name) => isFilled(array, name));
 
 const stepsOf = () =>
   (state.reading === "paint" ? state.settings.inputSize : outputSize(state.settings)) ** 2;

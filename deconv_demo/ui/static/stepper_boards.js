@@ -22,6 +22,9 @@ const CLASSES = Array.from({ length: 128 }, (_, marks) =>
 );
 const EMPTY = "\u00a0"; // no text at all would be laid out anew when it comes
 
+// Chinese keyboards write digits and signs as wide as their letters.
+const plainOf = (text) => text.normalize("NFKC").replace("\u3002", ".");
+
 const SHADES = 20; // of a colour; the strongest is as much as text can stand on
 
 // Place and colour come from classes: a browser styles a class far quicker than a style attribute.
@@ -200,13 +203,13 @@ function makeBoard(name, { onAttend, onEdit, onRefuse } = {}) {
   }
 
   function read(text) {
-    const plain = text.trim().replaceAll("\u2212", "-").replace(",", ".");
+    const plain = plainOf(text).trim().replaceAll("\u2212", "-").replace(",", ".");
     const value = plain === "" ? NaN : Number(plain);
     return Number.isFinite(value) && Math.abs(value) <= LARGEST_VALUE ? value : null;
   }
 
   // What may still become a number is not refused before the visitor is done with it.
-  const unfinished = (text) => /^\s*[-+\u2212]?[.,]?\s*$/.test(text);
+  const unfinished = (text) => /^\s*[-+\u2212]?[.,]?\s*$/.test(plainOf(text));
 
   function refuse(cell) {
     const place = placeOf(cell);

@@ -81,8 +81,8 @@ function drawControls() {
     });
   }
   for (const [board, select] of Object.entries(fills)) {
-    const own = state.edits[board].size || (state.base[board].length && !fillOf(state.base[board]));
-    select.value = own ? "own" : state.fills[board];
+    const array = board === "input" ? run.x : run.kernel;
+    select.value = isFilled(array, state.fills[board]) ? state.fills[board] : fillOf(array) ?? "own";
   }
 }
 
@@ -212,6 +212,7 @@ function drawTitles(lit) {
   put(legendItems[0], { hidden: reached.length === side });
   put(legendItems[1], { hidden: outputPadding === 0 });
   put(legendItems[2], { hidden: reached.slice(padding, padding + side).every(Boolean) });
+  put(tooSmall, { hidden: boards.canvas.root.dataset.dense !== "true" });
 }
 
 usePreset(Object.keys(props.value.presets)[0]);

@@ -158,7 +158,8 @@ const legendItems = ["cut", "extra", "never"].map((mark) => {
   item.append(make("i", `stepper-cell ${mark}`), tell(make("span"), `legend.${mark}`));
   return item;
 });
-legend.append(...legendItems);
+const tooSmall = tell(make("span", "stepper-key"), "legend.small");
+legend.append(...legendItems, tooSmall);
 panels.canvas.panel.append(legend);
 
 // What was written in a cell and is no number for it: below the boards, and read out.
