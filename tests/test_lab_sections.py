@@ -87,6 +87,10 @@ def test_not_the_inverse(visit, key):
     blur = CircularConvolution(BLURS["gaussian"](1.6), *observed.shape[-2:])
     seventh = first(richardson_lucy(blur, observed), 7)[-1].clamp(0, 1)
     assert (picture(page, "#inverse-courses", 1) - seventh).abs().max() < 1 / 255
+    set_number(page, "#inverse-iteration", 999)  # the last there is, in the box and above it
+    page.wait_for_selector("#inverse-courses :text('step 80 ·')")
+    assert page.input_value("#inverse-iteration input[type=number]") == "80"
+    assert page.locator(".toast-wrap :visible").count() == 0
     set_number(page, "#inverse-exponent", -1)
     score = psnr(tikhonov(blur, observed, 0.1).clamp(0, 1), run.clean)
     page.wait_for_selector(f"#inverse-closed :text('{score:.2f} dB')")
