@@ -97,7 +97,7 @@ def test_not_the_inverse(visit, key):
 
     page.check("#language input[value=zh-CN]")
     page.wait_for_selector("#inverse-search:has-text('网格搜索')")
-    page.wait_for_selector("#inverse-courses:has-text('第 7 步')")
+    page.wait_for_selector("#inverse-courses:has-text('第 80 步')")
     page.wait_for_selector("#inverse-arrays:has-text('不可逆')")
 
 
