@@ -53,6 +53,12 @@ def _parser() -> argparse.ArgumentParser:
     failures = commands.add_parser("failures", help="pictures of what the networks do badly")
     failures.add_argument("--metrics", type=Path, default=WEIGHTS_DIR / "metrics.json")
     failures.add_argument("--output", type=Path, default=WEIGHTS_DIR / "failures")
+    trials = commands.add_parser("trials", help="train relatives of a network for equally long")
+    trials.add_argument("task_id", choices=("denoise", "upscale_x2"))
+    for name in ("--data", "--validation"):
+        trials.add_argument(name, type=Path, nargs="+", required=True, metavar="FOLDER_OR_TAR")
+    trials.add_argument("--minutes", type=float, required=True, help="for each network")
+    trials.add_argument("--metrics", type=Path, default=WEIGHTS_DIR / "metrics.json")
     card = commands.add_parser("card", help="write the model card from the measured numbers")
     card.add_argument("--metrics", type=Path, default=WEIGHTS_DIR / "metrics.json")
     card.add_argument("--output", type=Path, default=WEIGHTS_DIR / "README.md")
@@ -94,6 +100,16 @@ def main(arguments: list[str] | None = None) -> int:
 
             for entry in draw_failures(options.output, options.metrics):
                 print(json.dumps(entry))
+        elif options.command == "trials":
+            from deconv_demo.training.trials import record_trials, try_networks
+
+            rows = try_networks(
+                options.task_id,
+                data=options.data,
+                validation=options.validation,
+                minutes=options.minutes,
+            )
+            record_trials(options.metrics, options.task_id, rows)
         elif options.command == "card":
             from deconv_demo.training.card import write_card
 

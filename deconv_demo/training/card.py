@@ -75,6 +75,8 @@ def write_card(metrics_path: Path, card_path: Path) -> None:
     sections += [_section(task_id, entry) for task_id, entry in metrics["tasks"].items()]
     sections.append(_CURVES)
     card_path.with_name("curves.svg").write_text(draw_curves(metrics["tasks"]), encoding="utf-8")
+    if "trials" in metrics:
+        sections.append(_trials(metrics["trials"]))
     if "failures" in metrics:
         sections.append(_failures(metrics["failures"]))
     if "upsamplers" in metrics:
@@ -142,6 +144,43 @@ def _gain(run: dict[str, Any]) -> str:
     if "curve" not in run:
         return ""
     return f"{run['validation_psnr'] - run['curve'][0][1]:+.2f}"
+
+
+def _trials(trials: dict[str, list[dict[str, Any]]]) -> str:
+    parts = [
+        "## What was tried",
+        "",
+        "Relatives of the networks, each trained from scratch for equal minutes with the same seed "
+        "by `python -m deconv_demo.training trials`; PSNR on the validation crops, seconds in "
+        "float32, timed in turn. A few minutes favour what learns fast: they tell apart what is "
+        "clearly worse, no more.",
+    ]
+    for task_id, rows in trials.items():
+        parts += [
+            "",
+            f"| {task_id} | parameters | MACs / output pixel | s / output megapixel | minutes "
+            "| steps | PSNR |",
+            "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+        ]
+        for row in rows:
+            parts.append(
+                f"| {row['name']}: {_arguments(row['network'])} | {row['parameters']:,} | "
+                f"{row['macs_per_output_pixel']:,} | {row['seconds_per_output_megapixel']:.2f} | "
+                f"{row['minutes']:.0f} | {row['steps']:,} | {row['validation_psnr']:.2f} |"
+            )
+    return "\n".join([*parts, ""])
+
+
+def _arguments(network: dict[str, Any]) -> str:
+    """What a network is made of, without what all of a task share."""
+    shown = (
+        "-".join(map(str, value)) if isinstance(value, list) else str(value)
+        for value in (
+            network.get("widths", network.get("channels")),
+            network["blocks"],
+        )
+    )
+    return "{} channels, {} blocks".format(*shown)
 
 
 def _failures(entries: list[dict[str, Any]]) -> str:

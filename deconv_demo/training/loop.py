@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from deconv_demo.tasks import TASKS
+from deconv_demo.tasks import TASKS, Task
 from deconv_demo.training.data import CropSampler, centre_crop, crop_side, read_pictures
 from deconv_demo.training.evaluation import mean_psnr
 from deconv_demo.weights import load_into, read_header, save_weights
@@ -52,6 +52,7 @@ def train(
     learning_rate: float | None = None,
     steps: int | None = None,
     seed: int | None = None,
+    task: Task | None = None,
 ) -> Outcome:
     """Train the network of a task and keep the best weights in a file.
 
@@ -70,12 +71,14 @@ def train(
         learning_rate: Peak; None takes the recipe's.
         steps: Stop after that many steps, if the minutes have not run out before.
         seed: Of crops and damage; None draws one, so that a continued run sees new crops.
+        task: Another network or recipe for the task; None takes that of ``TASKS``.
 
     Raises:
         DataError: No photographs.
         WeightsError: ``weights_path`` or ``start_from`` cannot be read.
     """
-    task, recipe = TASKS[task_id], TASKS[task_id].recipe
+    task = task or TASKS[task_id]
+    recipe = task.recipe
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     pictures = read_pictures(data, smallest_side=crop_side(task))
     if validation is None:
@@ -100,7 +103,7 @@ def train(
     optimiser = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.99))
     peak = learning_rate or recipe.learning_rate
 
-    best = psnr_before = _validate(average, task_id, held_out)
+    best = psnr_before = _validate(average, task, held_out)
     print(
         f"{task_id}: {sum(p.numel() for p in model.parameters()):,} parameters, {len(pictures)} "
         f"pictures, {len(held_out)} for validation, {device}, start at {best:.3f} dB",
@@ -109,13 +112,14 @@ def train(
 
     def judge_and_save() -> float:
         nonlocal best
-        psnr_now = _validate(average, task_id, held_out)
+        psnr_now = _validate(average, task, held_out)
         curve.append((round(spent / 60, 1), round(psnr_now, 3)))
         if psnr_now > best or not weights_path.exists():
             best = psnr_now
             run = {"seconds": round(spent), "steps": step, "validation_psnr": round(best, 3)}
             run["curve"] = curve
-            save_weights(weights_path, average.state_dict(), _header(task_id, header, run, device))
+            header_now = _header(task_id, task, header, run, device)
+            save_weights(weights_path, average.state_dict(), header_now)
         return psnr_now
 
     budget, spent, step, losses = minutes * 60, 0.0, 0, []
@@ -194,15 +198,15 @@ def bfloat16_autocast(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=native)
 
 
-def _validate(model: nn.Module, task_id: str, pictures: list[np.ndarray]) -> float:
+def _validate(model: nn.Module, task: Task, pictures: list[np.ndarray]) -> float:
     """Mean validation PSNR over the settings of the task, on the crops that a run judges by."""
     device = next(model.parameters()).device
     with bfloat16_autocast(device):
-        return mean_psnr(model, TASKS[task_id], pictures, device)
+        return mean_psnr(model, task, pictures, device)
 
 
 def _header(
-    task_id: str, earlier: dict[str, str], run: dict[str, Any], device: torch.device
+    task_id: str, task: Task, earlier: dict[str, str], run: dict[str, Any], device: torch.device
 ) -> dict[str, str]:
     """Task, network, recipe, and every run that led to these weights, as text.
 
@@ -211,4 +215,4 @@ def _header(
     hardware = torch.cuda.get_device_name() if device.type == "cuda" else platform.machine()
     threads = f", {torch.get_num_threads()} threads" if device.type == "cpu" else ""
     runs = [*json.loads(earlier.get("runs", "[]")), {**run, "hardware": hardware + threads}]
-    return {"task_id": task_id, **TASKS[task_id].describe(), "runs": json.dumps(runs)}
+    return {"task_id": task_id, **task.describe(), "runs": json.dumps(runs)}
