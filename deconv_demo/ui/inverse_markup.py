@@ -194,7 +194,11 @@ def search_html(found: Search, language: str) -> str:
 def alone_html(results: dict[str, tuple[Tensor, float]], language: str) -> str:
     """Return a picture with noise and no blur, and what two filters leave of it."""
     return figures(
-        figure(image_url(image), text(language, f"lab.inverse.alone.{name}"), _db(score))
+        figure(
+            image_url(image),
+            text(language, f"lab.inverse.alone.{name}"),
+            f"∞ dB: {text(language, 'scores.equal')}" if score >= HIGHEST_DB else _db(score),
+        )
         for name, (image, score) in results.items()
     )
 
