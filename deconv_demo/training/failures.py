@@ -80,8 +80,8 @@ FAILURES = (
             clean, degradations.motion_kernel(15, 2.0, 0.8), 2.55 / 255, _seeded()
         ),
         what_goes_wrong=(
-            "The path is longer than the details it crossed. The network is not told it, and "
-            "hardly moves."
+            "The path is longer than the details it crossed, and the network is not told it: the "
+            "rim comes back frayed, fine lines and reflections do not."
         ),
     ),
     Failure(
