@@ -11,6 +11,7 @@ from deconv_demo.tasks import TASKS
 from deconv_demo.training import __main__ as command_line
 from deconv_demo.training import loop, trials
 from deconv_demo.training.card import write_card
+from deconv_demo.weights import WEIGHTS_DIR
 
 TINY = {
     "small": {"channels": 6, "blocks": 1},
@@ -69,7 +70,7 @@ def test_the_command_keeps_them_for_the_card(monkeypatch, tmp_path, picture_fold
         "validation_psnr": 31.25,
     }
     monkeypatch.setattr(trials, "try_networks", lambda *_, **__: [row])
-    measured = json.loads((trials.Path("weights") / "metrics.json").read_text(encoding="utf-8"))
+    measured = json.loads((WEIGHTS_DIR / "metrics.json").read_text(encoding="utf-8"))
     path = tmp_path / "metrics.json"
     path.write_text(json.dumps(measured), encoding="utf-8")
     folders = ["--data", str(picture_folder), "--validation", str(picture_folder)]

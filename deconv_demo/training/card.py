@@ -173,14 +173,10 @@ def _trials(trials: dict[str, list[dict[str, Any]]]) -> str:
 
 def _arguments(network: dict[str, Any]) -> str:
     """What a network is made of, without what all of a task share."""
-    shown = (
-        "-".join(map(str, value)) if isinstance(value, list) else str(value)
-        for value in (
-            network.get("widths", network.get("channels")),
-            network["blocks"],
-        )
-    )
-    return "{} channels, {} blocks".format(*shown)
+    if "channels" in network:
+        return f"{network['channels']} channels, {network['blocks']} blocks"
+    widths, blocks = ("-".join(map(str, network[name])) for name in ("widths", "blocks"))
+    return f"{widths} channels, {blocks} blocks"
 
 
 def _failures(entries: list[dict[str, Any]]) -> str:

@@ -21,6 +21,7 @@ from deconv_demo.known_answer import best_classical, repeat_pixels, scores
 from deconv_demo.tasks import TASKS, Setting, Task
 from deconv_demo.training.benchmark import bfloat16_difference
 from deconv_demo.training.data import find_twins, read_named_pictures, to_image
+from deconv_demo.training.report import read_report, write_report
 from deconv_demo.weights import find_weights, load_into, read_header, sha256
 
 TIMED_SIDE = 512
@@ -60,7 +61,7 @@ def evaluate(
     named = dict(list(read_named_pictures(data).items())[:limit])
     pictures = list(named.values())
     small = None if low_resolution is None else read_named_pictures(low_resolution)
-    report = _read_report(output)
+    report = read_report(output)
     measured = {
         "date": datetime.now(timezone.utc).date().isoformat(),
         "pictures": len(pictures),
@@ -79,14 +80,14 @@ def evaluate(
             "runs": json.loads(read_header(path).get("runs", "[]")),
             "measured": measured,
         }
-        _write_report(report, output)
+        write_report(report, output)
         entry.update(_cost(task_id), baseline=TASKS[task_id].baseline_name, settings={})
         twins = None if small is None else find_twins(named, small, TASKS[task_id].scale)
         # A set's own twins are its damage, the first setting; nobody's table has another.
         for setting in TASKS[task_id].settings[: None if twins is None else 1]:
             entry["settings"][setting.name] = _judge(task_id, setting, pictures, twins)
             print(task_id, setting.name, json.dumps(entry["settings"][setting.name]), flush=True)
-        _write_report(report, output)
+        write_report(report, output)
     return report
 
 
@@ -128,10 +129,6 @@ def _cost(task_id: str) -> dict[str, float]:
     task = TASKS[task_id]
     model = task.build().eval()
     load_into(model, find_weights(task_id))
-    image = torch.rand(1, 3, 256, 256)
-    with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        model(image, torch.zeros(1)) if model.noise_level_map else model(image)
-    output_pixels = (256 * task.scale) ** 2
     noisy = np.random.default_rng(0).integers(0, 256, (TIMED_SIDE, TIMED_SIDE, 3), np.uint8)
     picture = images.from_pixels(noisy, like=_RGB)
     # The strength is told, so that the network is timed and not the estimate.
@@ -139,10 +136,21 @@ def _cost(task_id: str) -> dict[str, float]:
     seconds = [enhance(picture, task_id, **controls).seconds for _ in range(TIMED_RUNS)]
     megapixels = (TIMED_SIDE * task.scale) ** 2 / 1e6
     return {
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "macs_per_output_pixel": round(counter.get_total_flops() / 2 / output_pixels),
+        **network_size(model, task.scale),
         "seconds_per_output_megapixel": round(statistics.median(seconds[1:]) / megapixels, 3),
         "bfloat16_difference": round(bfloat16_difference(task_id), 3),
+    }
+
+
+def network_size(model: nn.Module, scale: int) -> dict[str, int]:
+    """Return ``parameters`` and ``macs_per_output_pixel`` of a network that scales so."""
+    image = torch.rand(1, 3, 256, 256)
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        model(image, torch.zeros(1)) if model.noise_level_map else model(image)
+    output_pixels = (256 * scale) ** 2
+    return {
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "macs_per_output_pixel": round(counter.get_total_flops() / 2 / output_pixels),
     }
 
 
@@ -152,14 +160,6 @@ def _processor() -> str:
             if line.startswith("model name"):
                 return f"{line.split(':', 1)[1].strip()}, {os.cpu_count()} cores"
     return f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores"
-
-
-def _read_report(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-
-
-def _write_report(report: dict[str, Any], path: Path) -> None:
-    path.write_text(json.dumps(report, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def clean_image(pixels: np.ndarray, task: Task) -> Tensor:

@@ -1,6 +1,5 @@
 """What the networks do badly, shown: one damage a task that each was not made for."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from deconv_demo.enhancement import enhance
 from deconv_demo.known_answer import best_classical, repeat_pixels, scores
 from deconv_demo.tasks import TASKS
 from deconv_demo.training.data import to_image
+from deconv_demo.training.report import read_report, write_report
 
 _RGB = Image.new("RGB", (1, 1))
 _ROWS, _COLUMNS = 160, 240
@@ -144,10 +144,9 @@ def draw_failures(folder: Path, metrics_path: Path) -> list[dict[str, Any]]:
                 "network_psnr": round(scores(restored, clean, task)[0], 3),
             }
         )
-    has_report = metrics_path.exists()
-    report = json.loads(metrics_path.read_text(encoding="utf-8")) if has_report else {}
+    report = read_report(metrics_path)
     report["failures"] = entries
-    metrics_path.write_text(json.dumps(report, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    write_report(report, metrics_path)
     return entries
 
 

@@ -11,10 +11,11 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from deconv_demo.tasks import TASKS, Task
+from deconv_demo.training.evaluation import network_size
 from deconv_demo.training.loop import train
+from deconv_demo.training.report import read_report, write_report
 from deconv_demo.weights import read_header
 
 # Arguments of a network that differ from those of the one that is shipped; about as many
@@ -95,7 +96,7 @@ def try_networks(
             {
                 "name": name,
                 "network": json.loads(task.describe()["network"]),
-                **_size(task),
+                **network_size(task.build(), task.scale),
                 "seconds_per_output_megapixel": round(seconds[name], 3),
                 "minutes": round(run["seconds"] / 60, 1),
                 "steps": run["steps"],
@@ -107,26 +108,14 @@ def try_networks(
 
 def record_trials(metrics_path: Path, task_id: str, rows: list[dict[str, Any]]) -> None:
     """Keep what ``try_networks`` found among the measured numbers."""
-    metrics = json.loads(metrics_path.read_text(encoding="utf-8")) if metrics_path.exists() else {}
-    metrics.setdefault("trials", {})[task_id] = rows
-    text = json.dumps(metrics, indent=1, sort_keys=True) + "\n"
-    metrics_path.write_text(text, encoding="utf-8")
+    report = read_report(metrics_path)
+    report.setdefault("trials", {})[task_id] = rows
+    write_report(report, metrics_path)
 
 
 def _inputs(model: nn.Module, side: int) -> list[torch.Tensor]:
     image = torch.rand(1, 3, side, side).contiguous(memory_format=torch.channels_last)
     return [image, torch.full((1,), 0.1)] if model.noise_level_map else [image]
-
-
-def _size(task: Task) -> dict[str, int]:
-    model = task.build()
-    with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        model(*_inputs(model, TIMED_SIDE))
-    pixels = (TIMED_SIDE * task.scale) ** 2
-    return {
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "macs_per_output_pixel": round(counter.get_total_flops() / 2 / pixels),
-    }
 
 
 def _seconds(tasks: dict[str, Task]) -> dict[str, float]:

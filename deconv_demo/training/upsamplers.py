@@ -17,6 +17,7 @@ from deconv_demo.degradations import quantise
 from deconv_demo.metrics import psnr
 from deconv_demo.tasks import TASKS, Recipe
 from deconv_demo.training.data import CropSampler, centre_crop, crop_side, read_pictures, to_image
+from deconv_demo.training.report import read_report, write_report
 from deconv_demo.upsamplers import SCALE, WIDTHS, build_upsamplers
 from deconv_demo.weights import read_header, save_weights, sha256
 
@@ -94,7 +95,7 @@ def train_upsamplers(
 def record(weights_path: Path) -> None:
     """Write checksum and header of the file into the ``metrics.json`` beside it."""
     path = weights_path.with_name("metrics.json")
-    report = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    report = read_report(path)
     header = read_header(weights_path)
     report["upsamplers"] = {
         "sha256": sha256(weights_path),
@@ -104,7 +105,7 @@ def record(weights_path: Path) -> None:
         "steps": int(header["steps"]),
         "validation": json.loads(header["validation"]),
     }
-    path.write_text(json.dumps(report, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    write_report(report, path)
 
 
 def _step(

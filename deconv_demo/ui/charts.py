@@ -155,14 +155,12 @@ def _path(points: Sequence[tuple[float, float]], axes: _Axes) -> str:
     low, high = axes.y_range
     parts, pen = [], None  # where the pen stands
     for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
-        start, end = 0.0, 1.0  # the share of this stretch that is inside
-        for edge, outside in ((low, lambda y: y < low), (high, lambda y: y > high)):
-            if outside(y0) and outside(y1):
-                start, end = 1.0, 0.0
-            elif outside(y0):
-                start = max(start, (edge - y0) / (y1 - y0))
-            elif outside(y1):
-                end = min(end, (edge - y0) / (y1 - y0))
+        # The shares of this stretch at which it comes onto the sheet and leaves it.
+        if y0 == y1:
+            start, end = (0, 1) if low <= y0 <= high else (1, 0)
+        else:
+            enters, leaves = sorted((edge - y0) / (y1 - y0) for edge in (low, high))
+            start, end = max(0, enters), min(1, leaves)
         if start > end:
             continue
         ends = [

@@ -126,6 +126,7 @@ def wav_bytes(samples: np.ndarray) -> bytes:
     return file.getvalue()
 
 
+@lru_cache(maxsize=8)
 def pan(key: str) -> Tensor:
     """Return a short clip in which a window moves over the picture, ``(3, T, h, w)``.
 
