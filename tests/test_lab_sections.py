@@ -123,10 +123,10 @@ def test_many_channels(visit):
     layer.weight.data, layer.bias.data = kernels[:, None].float(), bias[None].float()
     with torch.inference_mode():
         assert (layer(x[None].float())[0, 0] == y).all()
+    former = page.locator(".channels-array").first.inner_text()
     page.click("#channels-again")
     page.wait_for_function(
-        "old => document.querySelector('.channels-array').innerText !== old",
-        arg=page.locator(".channels-array").first.inner_text(),
+        "old => document.querySelector('.channels-array').innerText !== old", arg=former
     )
 
     set_number(page, "#channels-stride", 2)
