@@ -1,22 +1,30 @@
 """Trials of networks: equal conditions, and numbers that another counter finds too."""
 
 import json
-from functools import partial
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from deconv_demo.networks import DeconvUNet, DeconvUpscaler
 from deconv_demo.tasks import TASKS
 from deconv_demo.training import __main__ as command_line
-from deconv_demo.training import loop, trials
+from deconv_demo.training import candidates, loop, trials
+from deconv_demo.training.candidates import Candidate
 from deconv_demo.training.card import write_card
 from deconv_demo.weights import WEIGHTS_DIR
 
 TINY = {
-    "small": {"channels": 6, "blocks": 1},
-    "again": {"channels": 6, "blocks": 1},
-    "larger": {"channels": 10, "blocks": 2},
+    "small": Candidate(network={"channels": 6, "blocks": 1}),
+    "again": Candidate(network={"channels": 6, "blocks": 1}),
+    "larger": Candidate(network={"channels": 10, "blocks": 2}),
+    "other blocks": Candidate(
+        network={"channels": 6, "blocks": 1}, network_class=candidates.CollapsibleUpscaler
+    ),
+    "other damage": Candidate(
+        network={"channels": 6, "blocks": 1},
+        degrade=lambda clean, _: (clean[..., ::2, ::2], None),
+    ),
 }
 
 
@@ -25,14 +33,20 @@ def rows(monkeypatch, picture_folder):
     monkeypatch.setattr(loop, "VALIDATION_CROP", 48)
     monkeypatch.setattr(trials, "TIMED_SIDE", 32)
     folders = {"data": [picture_folder], "validation": [picture_folder]}
-    return trials.try_networks("upscale_x2", **folders, minutes=5, steps=6, candidates=TINY)
+    return trials.try_networks("upscale_x2", **folders, minutes=5, steps=8, candidates=TINY)
 
 
 def test_equal_networks_come_to_the_same_and_others_do_not(rows):
-    small, again, larger = rows
+    small, again, larger, other_blocks, other_damage = rows
     assert [row["name"] for row in rows] == list(TINY)
-    assert [row["steps"] for row in rows] == [6, 6, 6]
-    assert small["validation_psnr"] == again["validation_psnr"] != larger["validation_psnr"]
+    assert [row["steps"] for row in rows] == [8] * 5
+    assert list(small["psnr"]) == [setting.name for setting in TASKS["upscale_x2"].settings]
+    assert small["psnr"] == again["psnr"]
+    for row in (larger, other_blocks, other_damage):
+        assert row["psnr"] != small["psnr"]
+    # Folded, other blocks cost what plain ones do.
+    for name in ("parameters", "macs_per_output_pixel"):
+        assert other_blocks[name] == other_damage[name] == small[name]
     assert small["network"]["channels"] == 6
     for row, (channels, blocks) in ((small, (6, 1)), (larger, (10, 2))):
         head, layer = channels * 27 + channels, channels * channels * 9 + channels
@@ -44,18 +58,52 @@ def test_equal_networks_come_to_the_same_and_others_do_not(rows):
         assert row["seconds_per_output_megapixel"] > 0
 
 
-@pytest.mark.parametrize("task_id", trials.CANDIDATES)
+@pytest.mark.parametrize("task_id", candidates.CANDIDATES)
 def test_candidates_can_be_shipped(task_id):
     """They take what the task gives, cost about what the shipped one does, and fit the file."""
-    shipped = TASKS[task_id].build
-    assert trials.CANDIDATES[task_id]["shipped"] == {}
-    for changed in trials.CANDIDATES[task_id].values():
-        model = partial(shipped.func, **{**shipped.keywords, **changed})()
+    assert candidates.CANDIDATES[task_id]["shipped"] == Candidate()
+    for candidate in candidates.CANDIDATES[task_id].values():
+        model = candidates.collapse(trials._task_of(task_id, candidate).build())
         assert isinstance(model, DeconvUNet | DeconvUpscaler)
         inputs = trials._inputs(model, 16)
         with torch.inference_mode():
             assert model(*inputs).shape[-1] == 16 * TASKS[task_id].scale
         assert 2 * sum(parameter.numel() for parameter in model.parameters()) < 10e6
+
+
+def test_collapsible_convolutions_are_two_and_become_one():
+    """Torch's own convolutions, one after the other, say what the kernels of a sum must do."""
+    layer = candidates.CollapsibleConv(4, bias=True)
+    torch.nn.init.normal_(layer.squeeze)
+    features = torch.rand(2, 4, 9, 11)
+    wide = F.conv2d(features, layer.expand[..., None, None])
+    expected = F.conv2d(features, layer.weight, layer.bias, padding=1)
+    expected = expected + F.conv2d(wide, layer.squeeze, padding=1)
+    torch.testing.assert_close(layer(features), expected, atol=1e-4, rtol=1e-4)
+
+    network = candidates.CollapsibleUpscaler(channels=4, blocks=2, scale=2)
+    for block in network.trunk:
+        torch.nn.init.normal_(block.conv1.squeeze, std=0.1)
+    image = torch.rand(1, 3, 8, 8)
+    before = network(image)
+    assert not any(
+        isinstance(m, candidates.CollapsibleConv) for m in candidates.collapse(network).modules()
+    )
+    torch.testing.assert_close(network(image), before)
+    plain = DeconvUpscaler(channels=4, blocks=2, scale=2)
+    assert network.state_dict().keys() == plain.state_dict().keys()
+
+
+def test_a_candidate_starts_from_a_relative(monkeypatch, picture_folder):
+    monkeypatch.setattr(loop, "VALIDATION_CROP", 48)
+    monkeypatch.setattr(trials, "TIMED_SIDE", 32)
+    folders = {"data": [picture_folder], "validation": [picture_folder]}
+    tried = {
+        "on": Candidate(start_from="upscale_x2"),
+        "new": Candidate(),
+    }
+    on, new = trials.try_networks("upscale_x2", **folders, minutes=5, steps=1, candidates=tried)
+    assert on["psnr"]["bicubic 1/2"] > new["psnr"]["bicubic 1/2"] + 1
 
 
 def test_the_command_keeps_them_for_the_card(monkeypatch, tmp_path, picture_folder):
@@ -67,7 +115,7 @@ def test_the_command_keeps_them_for_the_card(monkeypatch, tmp_path, picture_fold
         "seconds_per_output_megapixel": 1.5,
         "minutes": 3.0,
         "steps": 7,
-        "validation_psnr": 31.25,
+        "psnr": {"bicubic 1/2": 31.25, "sigma 15": 30.5},
     }
     monkeypatch.setattr(trials, "try_networks", lambda *_, **__: [row])
     measured = json.loads((WEIGHTS_DIR / "metrics.json").read_text(encoding="utf-8"))
@@ -81,4 +129,5 @@ def test_the_command_keeps_them_for_the_card(monkeypatch, tmp_path, picture_fold
     assert kept["tasks"] == measured["tasks"]
     write_card(path, tmp_path / "README.md")
     card = (tmp_path / "README.md").read_text(encoding="utf-8")
-    assert "| shipped: 64 channels, 6 blocks | 1,234 | 5,678 | 1.50 | 3 | 7 | 31.25 |" in card
+    assert "| shipped: 64 channels, 6 blocks | 1,234 | 5,678 | 1.50 | 7 | 31.25 | 30.50 |" in card
+    assert "| upscale_x2, 3 minutes each |" in card

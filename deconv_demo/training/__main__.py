@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     failures.add_argument("--metrics", type=Path, default=WEIGHTS_DIR / "metrics.json")
     failures.add_argument("--output", type=Path, default=WEIGHTS_DIR / "failures")
     trials = commands.add_parser("trials", help="train relatives of a network for equally long")
-    trials.add_argument("task_id", choices=("denoise", "upscale_x2"))
+    trials.add_argument("task_id", choices=("denoise", "upscale_x2", "upscale_x4"))
     for name in ("--data", "--validation"):
         trials.add_argument(name, type=Path, nargs="+", required=True, metavar="FOLDER_OR_TAR")
     trials.add_argument("--minutes", type=float, required=True, help="for each network")

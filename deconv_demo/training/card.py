@@ -150,23 +150,25 @@ def _trials(trials: dict[str, list[dict[str, Any]]]) -> str:
     parts = [
         "## What was tried",
         "",
-        "Relatives of the networks, each trained from scratch for equal minutes with the same seed "
-        "by `python -m deconv_demo.training trials`; PSNR on the validation crops, seconds in "
-        "float32, timed in turn. A few minutes favour what learns fast: they tell apart what is "
-        "clearly worse, no more.",
+        "Relatives of the networks and of their training, each trained for equal minutes with the "
+        "same seed by `python -m deconv_demo.training trials`, from scratch where nothing else is "
+        "said; PSNR in dB on the validation crops, seconds in float32, timed in turn. A few "
+        "minutes favour what learns fast: they tell apart what is clearly worse, no more.",
     ]
     for task_id, rows in trials.items():
+        settings = list(rows[0]["psnr"])
         parts += [
             "",
-            f"| {task_id} | parameters | MACs / output pixel | s / output megapixel | minutes "
-            "| steps | PSNR |",
-            "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+            f"| {task_id}, {rows[0]['minutes']:.0f} minutes each | parameters | MACs / output "
+            f"pixel | s / output megapixel | steps | {' | '.join(settings)} |",
+            f"| --- |{' ---: |' * (4 + len(settings))}",
         ]
         for row in rows:
+            psnr = " | ".join(f"{row['psnr'][setting]:.2f}" for setting in settings)
             parts.append(
                 f"| {row['name']}: {_arguments(row['network'])} | {row['parameters']:,} | "
                 f"{row['macs_per_output_pixel']:,} | {row['seconds_per_output_megapixel']:.2f} | "
-                f"{row['minutes']:.0f} | {row['steps']:,} | {row['validation_psnr']:.2f} |"
+                f"{row['steps']:,} | {psnr} |"
             )
     return "\n".join([*parts, ""])
 

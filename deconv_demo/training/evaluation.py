@@ -174,16 +174,16 @@ def degrade(clean: Tensor, setting: Setting, index: int) -> tuple[Tensor, Tensor
 
 
 @torch.inference_mode()
-def mean_psnr(
+def psnr_by_setting(
     model: nn.Module, task: Task, pictures: list[np.ndarray], device: torch.device
-) -> float:
-    """Mean PSNR over all settings of a task and all pictures, for choosing between weights."""
-    values = []
+) -> dict[str, float]:
+    """Mean PSNR over all pictures for every setting of a task, for choosing between weights."""
+    values: dict[str, list[float]] = {setting.name: [] for setting in task.settings}
     for index, pixels in enumerate(pictures):
         clean = clean_image(pixels, task)
         for setting in task.settings:
             degraded, sigma = degrade(clean, setting, index)
             inputs = [degraded] if sigma is None else [degraded, sigma]
             restored = model(*(tensor.to(device) for tensor in inputs)).cpu()
-            values.append(scores(restored, clean, task)[0])
-    return float(np.mean(values))
+            values[setting.name].append(scores(restored, clean, task)[0])
+    return {name: statistics.fmean(found) for name, found in values.items()}

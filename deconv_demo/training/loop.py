@@ -4,6 +4,7 @@ import copy
 import json
 import math
 import platform
+import statistics
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from torch import nn
 
 from deconv_demo.tasks import TASKS, Task
 from deconv_demo.training.data import CropSampler, centre_crop, crop_side, read_pictures
-from deconv_demo.training.evaluation import mean_psnr
+from deconv_demo.training.evaluation import psnr_by_setting
 from deconv_demo.weights import load_into, read_header, save_weights
 
 WARM_UP_STEPS = 200
@@ -202,7 +203,7 @@ def _validate(model: nn.Module, task: Task, pictures: list[np.ndarray]) -> float
     """Mean validation PSNR over the settings of the task, on the crops that a run judges by."""
     device = next(model.parameters()).device
     with bfloat16_autocast(device):
-        return mean_psnr(model, task, pictures, device)
+        return statistics.fmean(psnr_by_setting(model, task, pictures, device).values())
 
 
 def _header(

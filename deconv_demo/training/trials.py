@@ -5,6 +5,7 @@ import json
 import statistics
 import tempfile
 import time
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,26 +14,13 @@ import torch
 from torch import nn
 
 from deconv_demo.tasks import TASKS, Task
-from deconv_demo.training.evaluation import network_size
-from deconv_demo.training.loop import train
+from deconv_demo.training import loop
+from deconv_demo.training.candidates import CANDIDATES, Candidate, collapse
+from deconv_demo.training.data import centre_crop, read_pictures
+from deconv_demo.training.evaluation import network_size, psnr_by_setting
 from deconv_demo.training.report import read_report, write_report
-from deconv_demo.weights import read_header
+from deconv_demo.weights import find_weights, load_into, read_header
 
-# Arguments of a network that differ from those of the one that is shipped; about as many
-# multiply-accumulates in all.
-CANDIDATES: dict[str, dict[str, dict[str, Any]]] = {
-    "denoise": {
-        "shipped": {},
-        "wider, fewer blocks": {"widths": (44, 72, 128, 192), "blocks": (1, 2, 2, 4)},
-        "narrower, more blocks": {"widths": (24, 48, 96, 192), "blocks": (4, 4, 3, 4)},
-        "three levels": {"widths": (32, 64, 144), "blocks": (2, 2, 5)},
-    },
-    "upscale_x2": {
-        "shipped": {},
-        "wider, fewer blocks": {"channels": 88, "blocks": 3},
-        "narrower, more blocks": {"channels": 48, "blocks": 11},
-    },
-}
 TIMED_SIDE, TIMED_ROUNDS = 256, 5
 
 
@@ -43,7 +31,7 @@ def try_networks(
     validation: list[Path],
     minutes: float,
     seed: int = 0,
-    candidates: dict[str, dict[str, Any]] | None = None,
+    candidates: Mapping[str, Candidate] | None = None,
     steps: int | None = None,
 ) -> list[dict[str, Any]]:
     """Train every candidate from scratch for equal minutes, with the same seed and recipe.
@@ -55,55 +43,67 @@ def try_networks(
         data, validation: Folders and tar files of photographs, to learn from and to judge by.
         minutes: For each candidate.
         seed: Of weights, crops and damage.
-        candidates: Name to changed arguments of the network; None takes ``CANDIDATES``.
+        candidates: By name; None takes ``CANDIDATES``.
         steps: Stop each after that many steps, if its minutes have not run out before.
 
     Returns:
         One dictionary for each candidate: ``name``, ``network`` (its arguments),
         ``parameters``, ``macs_per_output_pixel``, ``seconds_per_output_megapixel`` in float32,
-        ``minutes``, ``steps`` and ``validation_psnr``.
+        ``minutes``, ``steps`` and ``psnr`` by setting, on the crops that a run is judged by.
 
     Raises:
         DataError: No photographs.
     """
     candidates = CANDIDATES[task_id] if candidates is None else candidates
-    shipped = TASKS[task_id].build
-    tasks = {
-        name: dataclasses.replace(
-            TASKS[task_id], build=partial(shipped.func, **{**shipped.keywords, **changed})
-        )
-        for name, changed in candidates.items()
-    }
+    tasks = {name: _task_of(task_id, candidate) for name, candidate in candidates.items()}
+    crops = [centre_crop(pixels, loop.VALIDATION_CROP) for pixels in read_pictures(validation)]
     seconds = _seconds(tasks)
     rows = []
     for name, task in tasks.items():
         print(f"{name}: {json.loads(task.describe()['network'])}", flush=True)
         torch.manual_seed(seed)
+        start_from = candidates[name].start_from
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "trial.safetensors"
-            train(
+            loop.train(
                 task_id,
                 task=task,
                 data=data,
                 validation=validation,
                 minutes=minutes,
                 weights_path=path,
+                start_from=find_weights(start_from) if start_from else None,
                 seed=seed,
                 steps=steps,
             )
             run = json.loads(read_header(path)["runs"])[-1]
+            model = task.build().eval()
+            load_into(model, path)
+            model = collapse(model)
+        psnr = psnr_by_setting(model, task, crops, torch.device("cpu"))
         rows.append(
             {
                 "name": name,
                 "network": json.loads(task.describe()["network"]),
-                **network_size(task.build(), task.scale),
+                **network_size(model, task.scale),
                 "seconds_per_output_megapixel": round(seconds[name], 3),
                 "minutes": round(run["seconds"] / 60, 1),
                 "steps": run["steps"],
-                "validation_psnr": run["validation_psnr"],
+                "psnr": {setting: round(value, 3) for setting, value in psnr.items()},
             }
         )
+        print(json.dumps(rows[-1]), flush=True)
     return rows
+
+
+def _task_of(task_id: str, candidate: Candidate) -> Task:
+    task = TASKS[task_id]
+    network_class = candidate.network_class or task.build.func
+    return dataclasses.replace(
+        task,
+        build=partial(network_class, **{**task.build.keywords, **candidate.network}),
+        degrade=candidate.degrade or task.degrade,
+    )
 
 
 def record_trials(metrics_path: Path, task_id: str, rows: list[dict[str, Any]]) -> None:
@@ -121,7 +121,7 @@ def _inputs(model: nn.Module, side: int) -> list[torch.Tensor]:
 def _seconds(tasks: dict[str, Task]) -> dict[str, float]:
     """Median seconds for an output megapixel, each candidate in turn in every round."""
     models = {
-        name: task.build().eval().to(memory_format=torch.channels_last)
+        name: collapse(task.build()).eval().to(memory_format=torch.channels_last)
         for name, task in tasks.items()
     }
     times: dict[str, list[float]] = {name: [] for name in tasks}
