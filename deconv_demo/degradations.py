@@ -56,6 +56,11 @@ def downscale(clean: Tensor, scale: int) -> Tensor:
     Raises:
         ValueError: A side is no multiple of ``scale``.
     """
+    return quantise(shrink(clean, scale))
+
+
+def shrink(clean: Tensor, scale: int) -> Tensor:
+    """Do what ``downscale`` does, without rounding and clipping."""
     height, width = clean.shape[-2:]
     if height % scale or width % scale:
         raise ValueError(f"{height} x {width} is not a multiple of {scale}; crop it first")
@@ -65,7 +70,7 @@ def downscale(clean: Tensor, scale: int) -> Tensor:
     wide = clean[..., rows, :][..., columns]
     size = (height // scale + 2 * margin, width // scale + 2 * margin)
     smaller = F.interpolate(wide, size=size, mode="bicubic", antialias=True)
-    return quantise(smaller[..., margin:-margin, margin:-margin])
+    return smaller[..., margin:-margin, margin:-margin]
 
 
 def _mirrored(length: int, margin: int, like: Tensor) -> Tensor:

@@ -72,10 +72,13 @@ class Setting:
     Attributes:
         name: As in tables: "sigma 25".
         degrade: ``(clean, generator)`` to ``Degraded``.
+        compressed: Whether the degraded picture comes from a JPEG file, in blocks of 8 x 8 from
+            its top left corner on.
     """
 
     name: str
     degrade: Callable[[Tensor, Generator], Degraded]
+    compressed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,7 +164,8 @@ def _smaller(
 
 
 def _blur_setting(name: str, kernel: Tensor, jpeg_quality: int | None = None) -> Setting:
-    return Setting(name=name, degrade=partial(_with_blur, kernel=kernel, jpeg_quality=jpeg_quality))
+    degrade = partial(_with_blur, kernel=kernel, jpeg_quality=jpeg_quality)
+    return Setting(name=name, degrade=degrade, compressed=jpeg_quality is not None)
 
 
 def _upscale(scale: int, *, channels: int, blocks: int, patch: int) -> Task:
@@ -174,6 +178,7 @@ def _upscale(scale: int, *, channels: int, blocks: int, patch: int) -> Task:
             Setting(
                 name=f"bicubic 1/{scale}, JPEG {JPEG_JUDGED}",
                 degrade=partial(_smaller, scale=scale, jpeg_quality=JPEG_JUDGED),
+                compressed=True,
             ),
         ),
         baseline=partial(baselines.bicubic, scale=scale),

@@ -124,6 +124,7 @@ def _section(task_id: str, entry: dict[str, Any]) -> str:
             "in float32, on average.",
             "",
         ]
+    rows += [_block_steps(name, steps) for name, steps in entry.get("block_steps", {}).items()]
     minutes = sum(run["seconds"] for run in entry["runs"]) / 60
     rows += [
         f"Trained for {minutes:.0f} minutes in {len(entry['runs'])} runs:",
@@ -137,6 +138,15 @@ def _section(task_id: str, entry: dict[str, Any]) -> str:
         for run in entry["runs"]
     ]
     return "\n".join([*rows, ""])
+
+
+def _block_steps(setting: str, steps: dict[str, float]) -> str:
+    return (
+        f"Blocks of the JPEG in *{setting}*: steps across their edges exceed other steps by "
+        f"{steps['degraded']:.2f} of 255 in the file, {steps['classical']:.2f} after the classical "
+        f"method, {steps['network']:.2f} after the network, {steps['truth']:.2f} in the truth "
+        "(Y, at the size of the file).\n"
+    )
 
 
 def _gain(run: dict[str, Any]) -> str:

@@ -20,6 +20,7 @@ from deconv_demo.enhancement import enhance, inference_device, inference_dtype
 from deconv_demo.known_answer import best_classical, repeat_pixels, scores
 from deconv_demo.tasks import TASKS, Setting, Task
 from deconv_demo.training.benchmark import bfloat16_difference
+from deconv_demo.training.block_edges import block_step
 from deconv_demo.training.data import find_twins, read_named_pictures, to_image
 from deconv_demo.training.report import read_report, write_report
 from deconv_demo.weights import find_weights, load_into, read_header, sha256
@@ -52,7 +53,8 @@ def evaluate(
     Returns:
         What the file holds now: ``tasks`` by id, each with ``settings``, ``parameters``,
         ``macs_per_output_pixel``, ``seconds_per_output_megapixel``, ``bfloat16_difference`` (mean,
-        of 255), ``sha256``, and where and on what it was ``measured``.
+        of 255), ``block_steps`` (of settings with JPEG, of 255), ``sha256``, and where and on
+        what it was ``measured``.
 
     Raises:
         DataError: No pictures.
@@ -85,7 +87,9 @@ def evaluate(
         twins = None if small is None else find_twins(named, small, TASKS[task_id].scale)
         # A set's own twins are its damage, the first setting; nobody's table has another.
         for setting in TASKS[task_id].settings[: None if twins is None else 1]:
-            entry["settings"][setting.name] = _judge(task_id, setting, pictures, twins)
+            entry["settings"][setting.name], steps = _judge(task_id, setting, pictures, twins)
+            if steps:
+                entry.setdefault("block_steps", {})[setting.name] = steps
             print(task_id, setting.name, json.dumps(entry["settings"][setting.name]), flush=True)
         write_report(report, output)
     return report
@@ -93,13 +97,19 @@ def evaluate(
 
 def _judge(
     task_id: str, setting: Setting, pictures: list[np.ndarray], twins: list[np.ndarray] | None
-) -> dict[str, Any]:
-    """Mean PSNR and SSIM of the degraded picture, the classical method and the network."""
+) -> tuple[dict[str, Any], dict[str, float]]:
+    """Mean PSNR and SSIM of the degraded picture, the classical method and the network.
+
+    And, where the degraded picture is a JPEG, how far its blocks stand out in each.
+    """
     task = TASKS[task_id]
     columns: dict[str, list[tuple[float, float]]] = {}
+    steps: dict[str, list[float]] = {}
 
     def add(name: str, restored: Tensor, clean: Tensor) -> None:
         columns.setdefault(name, []).append(scores(restored, clean, task))
+        if setting.compressed and name != "degraded":
+            steps.setdefault(name, []).append(block_step(restored, task.scale))
 
     for index, pixels in enumerate(pictures):
         clean = clean_image(pixels, task)
@@ -109,19 +119,23 @@ def _judge(
             degraded, sigma = to_image(twins[index]), None
         picture = images.from_pixels(images.to_uint8(degraded), like=_RGB)
         add("degraded", repeat_pixels(degraded, task.scale), clean)
+        if setting.compressed:
+            steps.setdefault("degraded", []).append(block_step(degraded))
+            steps.setdefault("truth", []).append(block_step(clean, task.scale))
         add("classical", best_classical(task_id, degraded, sigma, clean)[1], clean)
         told = {} if sigma is None else {"sigma": sigma.item()}
         add("network", images.to_image(enhance(picture, task_id, **told).after), clean)
         if sigma is not None:
             blind = enhance(picture, task_id)
             add("network, strength estimated", images.to_image(blind.after), clean)
-    return {
+    means = {
         name: {
             "psnr": round(statistics.fmean(value for value, _ in values), 3),
             "ssim": round(statistics.fmean(value for _, value in values), 4),
         }
         for name, values in columns.items()
     }
+    return means, {name: round(statistics.fmean(found), 3) for name, found in steps.items()}
 
 
 def _cost(task_id: str) -> dict[str, float]:
