@@ -21,6 +21,7 @@ TINY = {
     "other blocks": Candidate(
         network={"channels": 6, "blocks": 1}, network_class=candidates.CollapsibleUpscaler
     ),
+    "other steps": Candidate(network={"channels": 6, "blocks": 1}, recipe={"batch": 2}),
     "other damage": Candidate(
         network={"channels": 6, "blocks": 1},
         degrade=lambda clean, _: (clean[..., ::2, ::2], None),
@@ -37,12 +38,12 @@ def rows(monkeypatch, picture_folder):
 
 
 def test_equal_networks_come_to_the_same_and_others_do_not(rows):
-    small, again, larger, other_blocks, other_damage = rows
+    small, again, larger, other_blocks, other_steps, other_damage = rows
     assert [row["name"] for row in rows] == list(TINY)
-    assert [row["steps"] for row in rows] == [8] * 5
+    assert [row["steps"] for row in rows] == [8] * 6
     assert list(small["psnr"]) == [setting.name for setting in TASKS["upscale_x2"].settings]
     assert small["psnr"] == again["psnr"]
-    for row in (larger, other_blocks, other_damage):
+    for row in (larger, other_blocks, other_steps, other_damage):
         assert row["psnr"] != small["psnr"]
     # Folded, other blocks cost what plain ones do.
     for name in ("parameters", "macs_per_output_pixel"):

@@ -22,12 +22,14 @@ class Candidate:
         network: Arguments that differ.
         network_class: Built instead of the class of the task; takes the same arguments.
         degrade: Random damage to train on instead of that of the task.
+        recipe: Fields of its ``Recipe`` that differ.
         start_from: Key of ``TASKS`` whose weights are copied where they fit.
     """
 
     network: Mapping[str, Any] = field(default_factory=dict)
     network_class: type[nn.Module] | None = None
     degrade: Callable[[Tensor, Generator], Degraded] | None = None
+    recipe: Mapping[str, Any] = field(default_factory=dict)
     start_from: str | None = None
 
 
@@ -143,6 +145,8 @@ CANDIDATES: Mapping[str, Mapping[str, Candidate]] = MappingProxyType(
             "narrower, more blocks": Candidate(network={"channels": 48, "blocks": 11}),
             "pixel attention": Candidate(network_class=PixelAttentionUpscaler),
             "collapsible convolutions": Candidate(network_class=CollapsibleUpscaler),
+            "half as many crops a step": Candidate(recipe={"batch": 4}),
+            "twice the learning rate": Candidate(recipe={"learning_rate": 8e-4}),
             "clean files only": Candidate(
                 degrade=partial(_as_judged, setting=TASKS["upscale_x2"].settings[0])
             ),

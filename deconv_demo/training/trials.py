@@ -103,6 +103,7 @@ def _task_of(task_id: str, candidate: Candidate) -> Task:
         task,
         build=partial(network_class, **{**task.build.keywords, **candidate.network}),
         degrade=candidate.degrade or task.degrade,
+        recipe=dataclasses.replace(task.recipe, **candidate.recipe),
     )
 
 
