@@ -1,5 +1,7 @@
 """Judging networks: the right pictures, the right damage, and small twins where a set has them."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -7,8 +9,11 @@ from PIL import Image
 
 from deconv_demo.images import to_uint8
 from deconv_demo.tasks import TASKS
+from deconv_demo.training import __main__ as command_line
 from deconv_demo.training import benchmark, evaluation
+from deconv_demo.training.card import write_card
 from deconv_demo.training.data import DataError, find_twins, read_named_pictures
+from deconv_demo.weights import WEIGHTS_DIR
 
 
 def test_validation_averages_over_pictures_for_each_setting(photo_pixels):
@@ -53,10 +58,7 @@ def twin_folder(tmp_path, picture_folder):
 
 
 @pytest.mark.slow
-def test_twins_of_a_set_are_used_as_they_are(tmp_path, monkeypatch, picture_folder, twin_folder):
-    # What it costs is not the matter here.
-    monkeypatch.setattr(evaluation, "TIMED_SIDE", 16)
-    monkeypatch.setattr(evaluation, "TIMED_RUNS", 2)
+def test_twins_of_a_set_are_used_as_they_are(tmp_path, picture_folder, twin_folder):
     reports = [
         evaluation.evaluate(
             ["upscale_x2"],
@@ -104,6 +106,24 @@ def test_benchmark_times_networks_and_references_side_by_side(capsys):
     assert rows["bicubic x2"]["seconds_per_megapixel"] < stack["seconds_per_megapixel"] / 10
     printed = capsys.readouterr().out.splitlines()
     assert len(printed) == 1 + len(rows)
+
+
+def test_benchmark_keeps_its_rows_for_the_card(monkeypatch, tmp_path):
+    row = {"seconds_per_megapixel": 1.25, "times_dncnn": 0.5, "megabytes_per_megapixel": 321}
+    rows = [{"name": name, **row} for name in ("denoise", "17 convolutions of 64")]
+    monkeypatch.setattr(benchmark, "benchmark", lambda *_: rows)
+    monkeypatch.setattr(benchmark, "compare_rewrites", lambda *_: {})
+    monkeypatch.setattr(benchmark, "bfloat16_difference", lambda *_: 0.0)
+    measured = json.loads((WEIGHTS_DIR / "metrics.json").read_text(encoding="utf-8"))
+    path = tmp_path / "metrics.json"
+    path.write_text(json.dumps(measured), encoding="utf-8")
+    assert command_line.main(["benchmark", "--metrics", str(path)]) == 0
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    assert kept["benchmark"]["rows"] == rows
+    assert kept["tasks"] == measured["tasks"]
+    assert kept["benchmark"]["measured"]["threads"] == torch.get_num_threads()
+    write_card(path, tmp_path / "README.md")
+    assert "| denoise | 1.25 | 0.50 | 321 |" in (tmp_path / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow

@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--limit", type=int, help="judge on the first so many pictures")
     benchmark = commands.add_parser("benchmark", help="seconds and memory on this machine")
     benchmark.add_argument("--rounds", type=int, default=5)
+    benchmark.add_argument("--metrics", type=Path, help="keep the numbers in this file too")
     upsamplers = commands.add_parser("upsamplers", help="train the six upsamplers of the lab")
     upsamplers.add_argument("--data", type=Path, nargs="+", required=True, metavar="FOLDER_OR_TAR")
     upsamplers.add_argument("--steps", type=int, default=8000)
@@ -115,21 +116,9 @@ def main(arguments: list[str] | None = None) -> int:
 
             write_card(options.metrics, options.output)
         elif options.command == "benchmark":
-            from deconv_demo.training.benchmark import (
-                benchmark,
-                bfloat16_difference,
-                compare_rewrites,
-            )
+            from deconv_demo.training.benchmark import benchmark_everything
 
-            benchmark(options.rounds)
-            for task_id, form in compare_rewrites(options.rounds).items():
-                print(
-                    f"{task_id}: lean takes {form['lean']:.2f} of its time, with pixel shuffle "
-                    f"{form['subpixel']:.2f}; equal to {form['difference']:.1g}"
-                )
-            for task_id in TASKS:
-                difference = bfloat16_difference(task_id)
-                print(f"{task_id}: bfloat16 is {difference:.3f} of 255 from float32 on average")
+            benchmark_everything(options.rounds, metrics_path=options.metrics)
         else:
             from deconv_demo.training.evaluation import evaluate
 

@@ -1,11 +1,7 @@
 """Judge networks on pictures they have not seen, beside the damage and a classical method."""
 
 import json
-import os
-import platform
 import statistics
-import sys
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +12,15 @@ from torch import Generator, Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from deconv_demo import images
-from deconv_demo.enhancement import enhance, inference_device, inference_dtype
+from deconv_demo.enhancement import enhance
 from deconv_demo.known_answer import best_classical, repeat_pixels, scores
 from deconv_demo.tasks import TASKS, Setting, Task
 from deconv_demo.training.benchmark import bfloat16_difference
 from deconv_demo.training.block_edges import block_step
 from deconv_demo.training.data import find_twins, read_named_pictures, to_image
-from deconv_demo.training.report import read_report, write_report
-from deconv_demo.weights import find_weights, load_into, read_header, sha256
+from deconv_demo.training.report import describe_machine, read_report, write_report
+from deconv_demo.weights import find_weights, read_header, sha256
 
-TIMED_SIDE = 512
-TIMED_RUNS = 5
 _RGB = Image.new("RGB", (1, 1))
 
 
@@ -52,8 +46,8 @@ def evaluate(
 
     Returns:
         What the file holds now: ``tasks`` by id, each with ``settings``, ``parameters``,
-        ``macs_per_output_pixel``, ``seconds_per_output_megapixel``, ``bfloat16_difference`` (mean,
-        of 255), ``block_steps`` (of settings with JPEG, of 255), ``sha256``, and where and on
+        ``macs_per_output_pixel``, ``bfloat16_difference`` (mean, of 255),
+        ``block_steps`` (of settings with JPEG, of 255), ``sha256``, and where and on
         what it was ``measured``.
 
     Raises:
@@ -65,13 +59,9 @@ def evaluate(
     small = None if low_resolution is None else read_named_pictures(low_resolution)
     report = read_report(output)
     measured = {
-        "date": datetime.now(timezone.utc).date().isoformat(),
+        **describe_machine(),
         "pictures": len(pictures),
         "megapixels": round(sum(p.shape[0] * p.shape[1] for p in pictures) / 1e6, 2),
-        "processor": _processor(),
-        "threads": torch.get_num_threads(),
-        "dtype": str(inference_dtype(inference_device())).removeprefix("torch."),
-        "torch": torch.__version__,
     }
     for task_id in task_ids:
         path = find_weights(task_id)
@@ -83,10 +73,13 @@ def evaluate(
             "measured": measured,
         }
         write_report(report, output)
-        entry.update(_cost(task_id), baseline=TASKS[task_id].baseline_name, settings={})
-        twins = None if small is None else find_twins(named, small, TASKS[task_id].scale)
+        task = TASKS[task_id]
+        entry.update(network_size(task.build(), task.scale), baseline=task.baseline_name)
+        entry["bfloat16_difference"] = round(bfloat16_difference(task_id), 3)
+        entry["settings"] = {}
+        twins = None if small is None else find_twins(named, small, task.scale)
         # A set's own twins are its damage, the first setting; nobody's table has another.
-        for setting in TASKS[task_id].settings[: None if twins is None else 1]:
+        for setting in task.settings[: None if twins is None else 1]:
             entry["settings"][setting.name], steps = _judge(task_id, setting, pictures, twins)
             if steps:
                 entry.setdefault("block_steps", {})[setting.name] = steps
@@ -138,24 +131,6 @@ def _judge(
     return means, {name: round(statistics.fmean(found), 3) for name, found in steps.items()}
 
 
-def _cost(task_id: str) -> dict[str, float]:
-    """Parameters, multiply-accumulates and seconds of one task on this machine."""
-    task = TASKS[task_id]
-    model = task.build().eval()
-    load_into(model, find_weights(task_id))
-    noisy = np.random.default_rng(0).integers(0, 256, (TIMED_SIDE, TIMED_SIDE, 3), np.uint8)
-    picture = images.from_pixels(noisy, like=_RGB)
-    # The strength is told, so that the network is timed and not the estimate.
-    controls = {"sigma": 25 / 255} if model.noise_level_map else {}
-    seconds = [enhance(picture, task_id, **controls).seconds for _ in range(TIMED_RUNS)]
-    megapixels = (TIMED_SIDE * task.scale) ** 2 / 1e6
-    return {
-        **network_size(model, task.scale),
-        "seconds_per_output_megapixel": round(statistics.median(seconds[1:]) / megapixels, 3),
-        "bfloat16_difference": round(bfloat16_difference(task_id), 3),
-    }
-
-
 def network_size(model: nn.Module, scale: int) -> dict[str, int]:
     """Return ``parameters`` and ``macs_per_output_pixel`` of a network that scales so."""
     image = torch.rand(1, 3, 256, 256)
@@ -166,14 +141,6 @@ def network_size(model: nn.Module, scale: int) -> dict[str, int]:
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "macs_per_output_pixel": round(counter.get_total_flops() / 2 / output_pixels),
     }
-
-
-def _processor() -> str:
-    if sys.platform == "linux":
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return f"{line.split(':', 1)[1].strip()}, {os.cpu_count()} cores"
-    return f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores"
 
 
 def clean_image(pixels: np.ndarray, task: Task) -> Tensor:
