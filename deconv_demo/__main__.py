@@ -32,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     from deconv_demo import images
     from deconv_demo.enhancement import TileProgress, enhance
     from deconv_demo.picture_files import writer_of
+    from deconv_demo.tasks import TASKS
     from deconv_demo.weights import WeightsError
 
     def report(progress: TileProgress) -> None:
@@ -39,10 +40,21 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"\r{progress.done}/{progress.total} tiles", end="", file=sys.stderr)
 
     controls = {}
-    if options.sigma is not None:
-        controls["sigma"] = options.sigma / 255
-    if options.amount is not None:
-        controls["amount"] = options.amount
+    units = {control.name: control for task in TASKS.values() for control in task.controls}
+    for name, control in units.items():
+        given = getattr(options, name)
+        if given is None:
+            continue
+        least, most = (
+            round(end * control.shown_per_unit, 6) for end in (control.minimum, control.maximum)
+        )
+        if not least <= given <= most:
+            print(
+                f"error: --{name} must be from {least:g} to {most:g}, got {given:g}",
+                file=sys.stderr,
+            )
+            return 2
+        controls[name] = given / control.shown_per_unit
     output = options.output or options.photo.with_name(f"{options.photo.stem}-{options.task}.png")
     try:
         writer_of(output.suffix)  # before minutes of work, not after

@@ -16,7 +16,10 @@ def wavelet_denoise(degraded: Tensor, sigma: Tensor | None) -> Tensor:
 
     levels = [None] * len(degraded) if sigma is None else sigma.tolist()
     restored = [
-        denoise_wavelet(
+        # Without noise there is nothing to shrink; scikit-image would divide nothing by nothing.
+        image.permute(1, 2, 0).numpy()
+        if level == 0
+        else denoise_wavelet(
             image.permute(1, 2, 0).numpy(),
             sigma=level,
             method="BayesShrink",

@@ -29,7 +29,9 @@ def quantise(image: Tensor) -> Tensor:
     return image.clamp(0, 1).mul(255).round().div(255)
 
 
-def add_gaussian_noise(clean: Tensor, sigma: float | Tensor, generator: Generator) -> Tensor:
+def add_gaussian_noise(
+    clean: Tensor, sigma: float | Tensor, generator: Generator, *, shared: bool | Tensor = False
+) -> Tensor:
     """Add white Gaussian noise to every channel, then clip and round to 8 bits.
 
     Args:
@@ -37,10 +39,18 @@ def add_gaussian_noise(clean: Tensor, sigma: float | Tensor, generator: Generato
         sigma: Standard deviation on ``[0, 1]`` (25 / 255, say); a number, or one for each
             image as ``(B,)``.
         generator: Source of the noise, on the CPU.
+        shared: Whether the three channels get the same noise, as those of a grey picture have;
+            one answer, or one for each image as ``(B,)``.
     """
     level = torch.as_tensor(sigma, dtype=clean.dtype, device=clean.device).view(-1, 1, 1, 1)
     noise = torch.randn(clean.shape, generator=generator).to(clean)
-    return quantise(clean + level * noise)
+    shared = torch.as_tensor(shared, device=clean.device).view(-1, 1, 1, 1)
+    return quantise(clean + level * torch.where(shared, noise[:, :1], noise))
+
+
+def is_grey(image: Tensor) -> Tensor:
+    """Tell for each of ``(B, 3, H, W)`` whether its three channels are equal, ``(B,)`` bool."""
+    return (image == image[:, :1]).flatten(1).all(dim=1)
 
 
 def downscale(clean: Tensor, scale: int) -> Tensor:

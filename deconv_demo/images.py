@@ -143,6 +143,8 @@ def from_pixels(pixels: np.ndarray, *, like: Image.Image) -> Image.Image:
 def _normalise(picture: Image.Image) -> Image.Image:
     check_size(picture.size)
     stored_as = _prepare_tiles(picture)
+    # Pillow turns a TIFF itself while it decodes it, and forgets that it did.
+    lay_down = getattr(picture, "tag_v2", {}).get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
     picture.load()
     check_size(picture.size)  # a HEIC file can turn out larger than its header says
     plain = _to_eight_bits(picture, stored_as)
@@ -150,11 +152,12 @@ def _normalise(picture: Image.Image) -> Image.Image:
     with suppress(Exception):  # Pillow raises anything on broken EXIF, which costs no picture
         exif = picture.getexif()
     orientation = exif.get(ExifTags.Base.Orientation) if exif else None
-    dpi = _read_dpi(picture)
     if orientation in UPRIGHT:
         plain = plain.transpose(UPRIGHT[orientation])
-        if orientation >= 5 and dpi:
-            dpi = dpi[::-1]
+        lay_down = orientation >= 5
+    dpi = _read_dpi(picture)
+    if lay_down and dpi:
+        dpi = dpi[::-1]
     carried = {
         "exif": _carried_exif(picture, exif, plain.size) if exif else None,
         "icc_profile": icc_profile_for(plain.mode, picture.info.get("icc_profile")),
@@ -209,8 +212,6 @@ def _scale_samples(picture: Image.Image, stored_as: str) -> Image.Image:
     values = np.asarray(picture)
     if picture.mode.startswith("I;16"):
         white = 4095 if stored_as == "I;12" else 65535
-        if getattr(picture, "tag_v2", {}).get(262) == 0:  # TIFF, WhiteIsZero
-            values = white - values
     else:
         if stored_as == "I;32N":  # unsigned in the file
             values = values.view(np.uint32)
@@ -219,6 +220,8 @@ def _scale_samples(picture: Image.Image, stored_as: str) -> Image.Image:
         whites = (1.5, 255, 65535) if picture.mode == "F" else (255, 65535)
         white = next((usual for usual in whites if largest <= usual), largest)
         white = 1 if white == 1.5 else white
+    if getattr(picture, "tag_v2", {}).get(262) == 0:  # TIFF, WhiteIsZero
+        values = white - values
     levels = np.clip(values, 0, white).astype(np.float32) * np.float32(255 / white)
     grey = Image.fromarray(np.rint(levels).astype(np.uint8))
     key = picture.info.get("transparency")  # PNG: the one grey that is transparent

@@ -109,8 +109,8 @@ def landweber(
 ) -> Iterator[Tensor]:
     """Gradient descent on ``|W x - y|² + regulariser |x|²`` from zero, without end.
 
-    ``x <- x + step (Wᵀ (y - W x) - regulariser x)`` (Landweber 1951). The residual falls at
-    every step as long as ``step`` stays below 2 / (norm of W squared + regulariser). The
+    ``x <- x + step (Wᵀ (y - W x) - regulariser x)`` (Landweber 1951). The sum of both terms
+    falls at every step as long as ``step`` stays below 2 / (norm of W squared + regulariser). The
     first iterate is ``step Wᵀ y``: one transposed convolution.
 
     Yields:
@@ -249,7 +249,10 @@ def landweber_after(
     ``(1 - (1 - step (gain + regulariser))^n) / (gain + regulariser)``.
     """
     damped = blur.gain + regulariser
-    share = -torch.expm1(iterations * torch.log1p(-step * damped.clamp(max=(1 - 1e-6) / step)))
+    taken = step * damped  # of what is missing, in each step
+    # The logarithm keeps what a power would round away where a step takes next to nothing.
+    slow = -torch.expm1(iterations * torch.log1p(-taken.clamp(max=0.5)))
+    share = torch.where(taken < 0.5, slow, 1 - (1 - taken) ** iterations)
     return blur.filter(observed, blur.transfer.conj() * share / damped.clamp(min=_TINY))
 
 

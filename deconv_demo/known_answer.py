@@ -92,7 +92,8 @@ def damage(reference: Image.Image, damage: Damage) -> Image.Image:
     if damage.scale > 1:
         image = degradations.downscale(image, damage.scale)
     generator = Generator().manual_seed(damage.seed)
-    image = degradations.add_gaussian_noise(image, damage.sigma, generator)
+    shared = reference.mode == "L"  # one channel has one noise, not the mean of three
+    image = degradations.add_gaussian_noise(image, damage.sigma, generator, shared=shared)
     if damage.jpeg_quality is not None:
         image = degradations.jpeg(image, damage.jpeg_quality)
     return images.from_pixels(images.to_uint8(image), like=Image.new(reference.mode, (1, 1)))

@@ -18,7 +18,7 @@ _SLIDING = (*_CONVOLUTIONS, nn.MaxPool2d, nn.AvgPool2d)
 
 # Operations that leave every value where it is, by the name of their node in the graph.
 _POINTWISE = re.compile(
-    "Abs|Add|Alias|Cat|Clamp|Clone|Div|Elu|Exp|Gelu|Hardswish|Hardtanh|LeakyRelu|Maximum|Minimum|"
+    "Abs|Add|Alias|Clamp|Clone|Div|Elu|Exp|Gelu|Hardswish|Hardtanh|LeakyRelu|Maximum|Minimum|"
     "Mish|Mul|NativeBatchNorm|Neg|Pow|PreluKernel|Relu|Sigmoid|Silu|Softplus|Sqrt|Sub|Tanh|ToCopy"
 )
 _PADDING = {"ConstantPadNd": "pad", "ReflectionPad2D": "padding", "ReplicationPad2D": "padding"}
@@ -220,6 +220,9 @@ class Trace:
                 return None
             if _signed_64(node._saved_dim) % 4 == axis + 2:
                 shift = start if start >= 0 else start + sizes[axis + 2]
+        elif operation == "Cat":
+            if _signed_64(node._saved_dim) % 4 > 1:  # side by side, not one over the other
+                return None
         elif not _POINTWISE.fullmatch(operation):
             return None
         return first + shift, last + shift

@@ -25,7 +25,7 @@ def psnr(restored: Tensor, reference: Tensor) -> float:
         reference: The same shape.
 
     Returns:
-        Decibels; ``math.inf`` for equal pictures.
+        Decibels; ``math.inf`` for equal pictures, NaN where a value is NaN.
 
     Raises:
         ValueError: The shapes differ.
@@ -35,7 +35,7 @@ def psnr(restored: Tensor, reference: Tensor) -> float:
     """
     _check_shapes(restored, reference)
     mean_squared_error = (restored.double() - reference.double()).square().mean().item()
-    return -10 * math.log10(mean_squared_error) if mean_squared_error > 0 else math.inf
+    return math.inf if mean_squared_error == 0 else -10 * math.log10(mean_squared_error)
 
 
 def ssim(restored: Tensor, reference: Tensor) -> float:

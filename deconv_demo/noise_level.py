@@ -10,6 +10,8 @@ LARGEST_PATCH_COUNT = 40_000
 TRUST_WAVELETS_BELOW, TRUST_PATCHES_ABOVE = 20.0, 40.0
 # Noise of so many standard deviations must fit between a patch's mean and black or white.
 CLEARANCE = 2.5
+# Flat in over half of its places: a page or a drawing, whose edges alone look like noise.
+FLAT_SHARE_OF_A_DRAWING = 0.5
 # Median of |x| for a standard normal x.
 NORMAL_MEDIAN = 0.6745
 
@@ -41,10 +43,16 @@ def estimate_sigma(pixels: np.ndarray) -> float:
 
 
 def _noise_variance(channel: np.ndarray) -> float:
+    means, details = _finest_details(channel)
+    flat = np.abs(details) < 1e-6
+    if flat.mean() > FLAT_SHARE_OF_A_DRAWING:
+        return 0.0
     from_patches = _variance_from_patches(channel)
     span = TRUST_PATCHES_ABOVE - TRUST_WAVELETS_BELOW
     trust = np.clip((np.sqrt(from_patches) - TRUST_WAVELETS_BELOW) / span, 0, 1)
-    return float(trust * from_patches + (1 - trust) * _variance_from_wavelets(channel))
+    # What is weak to the patches is weak: the wavelets take the edges of a drawing for noise.
+    weak = min(from_patches, _variance_from_wavelets(details, flat, means))
+    return float(trust * from_patches + (1 - trust) * weak)
 
 
 def _middle(pixels: np.ndarray, side: int = 1024) -> np.ndarray:
@@ -53,17 +61,22 @@ def _middle(pixels: np.ndarray, side: int = 1024) -> np.ndarray:
     return pixels[top : top + side, left : left + side]
 
 
-def _variance_from_wavelets(channel: np.ndarray) -> float:
-    """Square of the median absolute deviation of the finest diagonal coefficients."""
+def _finest_details(channel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return local means and the finest diagonal wavelet coefficients, of one shape."""
     import pywt
 
     smooth, (_, _, details) = pywt.dwt2(channel.astype(np.float64), "db2")
-    means = smooth / 2  # a low-pass filter of gain sqrt(2) in each direction
-    # Coefficients of zero come from areas that are flat or clipped, not from noise.
-    noisy = np.abs(details) > 1e-6
-    variance = _median_variance(details[noisy])
+    return smooth / 2, details  # a low-pass filter of gain sqrt(2) in each direction
+
+
+def _variance_from_wavelets(details: np.ndarray, flat: np.ndarray, means: np.ndarray) -> float:
+    """Square of the median absolute deviation of the finest diagonal coefficients."""
+    # Zeros at black and white come from areas that are clipped; elsewhere they say that there is
+    # no noise.
+    clipped = flat & ((means < 1) | (means > 254))
+    variance = _median_variance(details[~clipped])
     room = CLEARANCE * np.sqrt(variance)
-    roomy = details[noisy & (means > room) & (means < 255 - room)]
+    roomy = details[~clipped & (means > room) & (means < 255 - room)]
     return _median_variance(roomy) if len(roomy) >= 10 * PATCH * PATCH else variance
 
 

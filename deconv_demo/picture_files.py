@@ -33,11 +33,15 @@ _SIGNATURE = re.compile(
     rb"\x89PNG|\xff\xd8\xff|GIF8|II[*+]\0|MM\0[*+]|RIFF....WEBP|....ftyp(?:avi|hei|hev|mif|msf)",
     re.DOTALL,
 )
+# What stands between two marks never runs over the second one: there must be one way only to
+# read a file, or a short hostile one takes hours.
 _SVG = re.compile(
-    rb"(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?\s*(?:(?:<\?.*?\?>|<!--.*?-->)\s*)*"
+    rb"(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?\s*"
+    rb"(?:(?:<\?(?:(?!\?>).)*\?>|<!--(?:(?!-->).)*-->)\s*)*"
     rb"<(?:!DOCTYPE\s+)?(?:svg:)?svg[\s>]",
     re.DOTALL | re.IGNORECASE,
 )
+_TILE_SIDES = (322, 323)  # width and length
 # Description, maker, model, software, time, artist, host, copyright.
 _TEXT_TAGS = (270, 271, 272, 305, 306, 315, 316, 33432)
 # One at a time: warning filters belong to the whole process, and two threads that change and
@@ -97,6 +101,8 @@ def opened_file(source: str | Path | bytes | BinaryIO | None) -> Iterator[Image.
                 unchecked.verify()
         with Image.open(BytesIO(data), formats=formats) as picture:
             check_size(picture.size)
+            if picture.format == "TIFF":  # a tile may be larger than the picture it is cut from
+                check_size(tuple(picture.tag_v2.get(tag, 1) for tag in _TILE_SIDES))
             with _silent_libtiff() if picture.format == "TIFF" else nullcontext():
                 yield picture
 

@@ -19,6 +19,10 @@ JPEG_SHARE, NOISE_SHARE = 0.15, 0.10
 LARGEST_FAINT_SIGMA = 3 / 255
 JPEG_JUDGED = 75
 
+# Of the denoiser's training crops: grey ones, whose channels share their noise, and colour ones
+# with noise of brightness alone, as film has it. Without them it leaves most of such noise.
+GREY_SHARE, SHARED_NOISE_SHARE = 0.12, 0.05
+
 # What a degradation hands over: the degraded image, and the standard deviation of its noise
 # for networks that are told it (None for the others).
 Degraded = tuple[Tensor, Tensor | None]
@@ -36,6 +40,7 @@ class Recipe:
         learning_rate: Peak of the schedule.
         ema_decay: Decay a step of the averaged weights, which are the ones saved.
         gradient_clip: Largest norm of a gradient.
+        grey_share: Probability of a crop to be made grey before it is degraded.
     """
 
     patch: int = 64
@@ -44,6 +49,7 @@ class Recipe:
     learning_rate: float = 4e-4
     ema_decay: float = 0.999
     gradient_clip: float = 0.5
+    grey_share: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,11 +80,13 @@ class Setting:
         degrade: ``(clean, generator)`` to ``Degraded``.
         compressed: Whether the degraded picture comes from a JPEG file, in blocks of 8 x 8 from
             its top left corner on.
+        grey: Whether it is judged on the pictures in grey.
     """
 
     name: str
     degrade: Callable[[Tensor, Generator], Degraded]
     compressed: bool = False
+    grey: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,13 +128,19 @@ class Task:
         }
 
 
-def _with_noise(clean: Tensor, generator: Generator, *, sigma: float | None = None) -> Degraded:
-    """Noise of one ``sigma``, or of one drawn for each image from 0 to 55 / 255."""
-    if sigma is None:
-        levels = torch.rand(len(clean), generator=generator).to(clean.device) * (55 / 255)
-    else:
-        levels = torch.full((len(clean),), sigma, device=clean.device)
-    return degradations.add_gaussian_noise(clean, levels, generator), levels
+def _with_any_noise(clean: Tensor, generator: Generator) -> Degraded:
+    """Noise of a strength drawn for each image from 0 to 55 / 255."""
+    levels = torch.rand(len(clean), generator=generator).to(clean.device) * (55 / 255)
+    shared = torch.rand(len(clean), generator=generator) < SHARED_NOISE_SHARE
+    shared = shared.to(clean.device) | degradations.is_grey(clean)
+    return degradations.add_gaussian_noise(clean, levels, generator, shared=shared), levels
+
+
+def _with_noise(clean: Tensor, generator: Generator, *, sigma: float) -> Degraded:
+    """Noise of one ``sigma``; the same in all channels where the image is grey."""
+    levels = torch.full((len(clean),), sigma, device=clean.device)
+    shared = degradations.is_grey(clean)
+    return degradations.add_gaussian_noise(clean, levels, generator, shared=shared), levels
 
 
 def _with_any_blur(clean: Tensor, generator: Generator) -> Degraded:
@@ -199,7 +213,7 @@ TASKS: Mapping[str, Task] = MappingProxyType(
                 noise_level_map=True,
                 bias=False,
             ),
-            degrade=_with_noise,
+            degrade=_with_any_noise,
             controls=(
                 Control(
                     name="sigma",
@@ -210,12 +224,18 @@ TASKS: Mapping[str, Task] = MappingProxyType(
                     shown_per_unit=255,
                 ),
             ),
-            settings=tuple(
-                Setting(name=f"sigma {level}", degrade=partial(_with_noise, sigma=level / 255))
-                for level in (15, 25, 50)
+            settings=(
+                *(
+                    Setting(name=f"sigma {level}", degrade=partial(_with_noise, sigma=level / 255))
+                    for level in (15, 25, 50)
+                ),
+                Setting(
+                    name="grey, sigma 25", degrade=partial(_with_noise, sigma=25 / 255), grey=True
+                ),
             ),
             baseline=baselines.wavelet_denoise,
             baseline_name="wavelet (BayesShrink, told sigma)",
+            recipe=Recipe(grey_share=GREY_SHARE),
         ),
         "deblur": Task(
             build=partial(DeconvUNet, widths=(32, 64, 128, 192), blocks=(2, 2, 2, 4), bias=False),

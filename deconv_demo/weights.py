@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
@@ -138,20 +140,30 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     Raises:
         WeightsError: It is no safetensors file, or was cut short.
     """
+    with _readable(path) as file:
+        return {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+
+
+def read_header(path: Path) -> dict[str, str]:
+    """Return what the header of a weights file says of itself (recipe, training history).
+
+    Raises:
+        WeightsError: It is no safetensors file, or was cut short.
+    """
+    with _readable(path) as file:
+        return file.metadata() or {}
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[safe_open]:
     try:
         with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+            yield file
     except (SafetensorError, OSError) as error:
         raise WeightsError(
             f"The weights file {path.name} cannot be read ({error}). It is cut or no safetensors "
             "file; get it again from the project's repository."
         ) from error
-
-
-def read_header(path: Path) -> dict[str, str]:
-    """Return what the header of a weights file says of itself (recipe, training history)."""
-    with safe_open(path, framework="pt") as file:
-        return file.metadata() or {}
 
 
 def save_weights(path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> None:

@@ -136,8 +136,9 @@ def one_sentence(printed) -> str:
 @pytest.mark.parametrize(
     ("task_id", "options", "words"),
     [
-        ("denoise", ["--sigma", "76"], "sigma must be from 0"),
-        ("denoise", ["--sigma", "-1"], "sigma must be from 0"),
+        ("denoise", ["--sigma", "76"], "--sigma must be from 0 to 75, got 76"),
+        ("denoise", ["--sigma", "-1"], "--sigma must be from 0 to 75, got -1"),
+        ("denoise", ["--sigma", "nan"], "--sigma must be from 0 to 75, got nan"),
         ("deblur", ["--amount", "2"], "amount must be from 0 to 1"),
         ("deblur", ["--sigma", "5"], "deblur has no control sigma"),
         ("upscale_x2", ["--amount", "1"], "upscale_x2 has no control amount"),

@@ -17,6 +17,7 @@ from deconv_demo.degradations import (
     defocus_kernel,
     downscale,
     gaussian_kernel,
+    is_grey,
     jpeg,
     jpeg_some,
     motion_kernel,
@@ -75,6 +76,14 @@ def test_noise_level_of_each_image():
     noisy = add_gaussian_noise(clean, torch.tensor([5 / 255, 20 / 255]), seeded())
     deviations = (noisy - clean).flatten(1).std(dim=1) * 255
     assert deviations.tolist() == pytest.approx([5, 20], rel=0.03)
+
+
+def test_shared_noise_is_one_noise_of_the_same_strength():
+    clean = torch.full((2, 3, 128, 128), 0.5)
+    noisy = add_gaussian_noise(clean, 20 / 255, seeded(), shared=torch.tensor([True, False]))
+    assert is_grey(noisy).tolist() == [True, False]
+    deviations = (noisy - clean).flatten(1).std(dim=1).mul(255)
+    assert deviations.tolist() == pytest.approx([20, 20], rel=0.03)
 
 
 def test_a_seed_repeats_noise_and_another_does_not():

@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
+from deconv_demo import weights
 from deconv_demo.images import to_uint8
 from deconv_demo.tasks import TASKS
 from deconv_demo.training import __main__ as command_line
@@ -26,14 +27,30 @@ def test_validation_averages_over_pictures_for_each_setting(photo_pixels):
     pictures = [pixels[:40, :40] // 2 + 64 for pixels in photo_pixels.values()]
     found = evaluation.psnr_by_setting(Same(), task, pictures, torch.device("cpu"))
     # The PSNR of noise is known.
-    expected = {f"sigma {level}": 20 * np.log10(255 / level) for level in (15, 25, 50)}
+    levels = {"sigma 15": 15, "sigma 25": 25, "sigma 50": 50, "grey, sigma 25": 25}
+    expected = {name: 20 * np.log10(255 / level) for name, level in levels.items()}
     assert found == pytest.approx(expected, abs=0.3)
 
 
 def test_clean_pictures_are_cut_to_the_scale():
     pixels = np.zeros((11, 14, 3), np.uint8)
-    assert evaluation.clean_image(pixels, TASKS["upscale_x4"]).shape == (1, 3, 8, 12)
-    assert evaluation.clean_image(pixels, TASKS["denoise"]).shape == (1, 3, 11, 14)
+    for task_id, shape in (("upscale_x4", (1, 3, 8, 12)), ("denoise", (1, 3, 11, 14))):
+        task = TASKS[task_id]
+        assert evaluation.clean_image(pixels, task, task.settings[0]).shape == shape
+
+
+def test_a_grey_setting_is_judged_on_grey_pictures_with_grey_noise(photo_pixels):
+    task = TASKS["denoise"]
+    (setting,) = [setting for setting in task.settings if setting.grey]
+    pixels = photo_pixels["coffee"][:64, :64] // 2 + 64  # so that little is clipped
+    clean = evaluation.clean_image(pixels, task, setting)
+    pillow = np.asarray(Image.fromarray(pixels).convert("L"), dtype=float)
+    for channel in clean[0].mul(255).numpy():
+        assert np.abs(channel - pillow).max() <= 1
+    degraded, sigma = evaluation.degrade(clean, setting, 0)
+    assert torch.equal(degraded[:, 0], degraded[:, 1])
+    assert torch.equal(degraded[:, 0], degraded[:, 2])
+    assert (degraded - clean).std().item() == pytest.approx(sigma.item(), rel=0.05)
 
 
 def test_damage_of_a_validation_picture_is_the_same_every_time(photos):
@@ -50,7 +67,7 @@ def twin_folder(tmp_path, picture_folder):
     folder.mkdir()
     task = TASKS["upscale_x2"]
     for place, pixels in read_named_pictures([picture_folder]).items():
-        clean = evaluation.clean_image(pixels, task)
+        clean = evaluation.clean_image(pixels, task, task.settings[0])
         small, _ = evaluation.degrade(clean, task.settings[0], 0)
         name = place.rsplit("/", 1)[-1].replace(".png", "x2.png")
         Image.fromarray(to_uint8(small)).save(folder / name)
@@ -90,8 +107,13 @@ def test_twins_are_found_by_name_and_checked_for_size():
     clean = {"HR/img_1.png": np.zeros((8, 12, 3)), "HR/img_10.png": np.ones((8, 12, 3))}
     small = {f"LR/img_{n}_x2.png": np.full((4, 6, 3), n) for n in (1, 10)}
     assert [twin[0, 0, 0] for twin in find_twins(clean, small, 2)] == [1, 10]
-    with pytest.raises(DataError, match="4 rows and 6 columns, expected 2 and 3"):
+    with pytest.raises(DataError, match="2 rows and 3 columns at scale 4, found img_1_x2 4 x 6"):
         find_twins(clean, small, 4)
+    both = {"LR/birdsx2.png": np.zeros((4, 6, 3)), "LR/bird_LRBI_x2.png": np.ones((4, 6, 3))}
+    both |= {"LR/bird_LRBI_x4.png": np.ones((2, 3, 3)), "LR/birds_x4.png": np.zeros((2, 3, 3))}
+    birds = {"HR/bird.png": np.ones((8, 12, 3)), "HR/birds.png": np.zeros((8, 12, 3))}
+    for scale in (2, 4):
+        assert [twin[0, 0, 0] for twin in find_twins(birds, both, scale)] == [1, 0]
     with pytest.raises(DataError, match="img_10 has no low-resolution twin"):
         find_twins(clean, {"LR/img_1_x2.png": np.zeros((4, 6, 3))}, 2)
 
@@ -140,3 +162,16 @@ def test_rewritten_networks_are_timed_and_equal(capsys):
         assert form["difference"] < 1e-5
         assert 0.1 < form["lean"] < 10
         assert 0.1 < form["subpixel"] < 10
+
+
+def test_damaged_weights_end_with_a_sentence(monkeypatch, tmp_path, picture_folder, capsys):
+    (tmp_path / "denoise.safetensors").write_bytes(b"cut" * 50)
+    monkeypatch.setattr(weights, "WEIGHTS_DIR", tmp_path)
+    output = tmp_path / "metrics.json"
+    output.write_text('{"tasks": {"denoise": {"kept": 1}}}', encoding="utf-8")
+    folders = ["--data", str(picture_folder), "--output", str(output)]
+    assert command_line.main(["evaluate", "--tasks", "denoise", *folders]) == 2
+    printed = capsys.readouterr().err
+    assert "denoise.safetensors cannot be read" in printed
+    assert printed.count("\n") == 1
+    assert json.loads(output.read_text()) == {"tasks": {"denoise": {"kept": 1}}}

@@ -99,6 +99,18 @@ def test_orientation_is_applied_once(orientation, writer):
     np.testing.assert_array_equal(to_pixels(normalise(picture)), to_pixels(picture))
 
 
+@pytest.mark.parametrize("writer", ["JPEG", "TIFF"])
+@pytest.mark.parametrize(
+    ("orientation", "dpi"), [(1, (300, 100)), (3, (300, 100)), (6, (100, 300))]
+)
+def test_resolution_turns_with_the_picture(writer, orientation, dpi):
+    exif = Image.Exif()
+    exif[274] = orientation
+    picture = open_picture(encode(Image.new("RGB", (40, 20)), writer, exif=exif, dpi=(300, 100)))
+    assert picture.size == ((20, 40) if orientation == 6 else (40, 20))
+    assert picture.info["dpi"] == dpi
+
+
 def test_pillow_pictures_are_turned_and_left_alone():
     stored = Image.fromarray(blocks(STORED[6]))
     stored.getexif()[274] = 6
@@ -191,6 +203,7 @@ def test_transparent_grey_of_any_depth(depth):
         (np.uint16([[0, 128, 129, 65535]]), [0, 0, 1, 255], {"byteorder": ">"}),
         (np.uint16([[0, 65535]]), [255, 0], {"photometric": "miniswhite"}),
         (np.uint8([[0, 250]]), [255, 5], {"photometric": "miniswhite"}),
+        (np.float32([[0, 0.2, 1]]), [255, 204, 0], {"photometric": "miniswhite"}),
         (np.int16([[-5, 7, 255]]), [0, 7, 255], {}),
         (np.uint32([[0, 7, 255]]), [0, 7, 255], {}),
         (np.uint32([[0, 257, 65535]]), [0, 1, 255], {}),

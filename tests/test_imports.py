@@ -17,7 +17,7 @@ MODULES = {
 # here is a leaf, and imports none of ours.
 ARROWS = {
     "__init__": {"enhancement", "tasks"},
-    "__main__": {"enhancement", "weights"},
+    "__main__": {"enhancement", "tasks", "weights"},
     "images": {"picture_errors", "picture_files"},
     "picture_files": {"picture_errors"},
     "lean": {"equivalents", "networks"},

@@ -119,9 +119,11 @@ def test_the_first_step_of_landweber_is_one_transposed_convolution(grey):
 
 @pytest.mark.parametrize("regulariser", [0.0, 0.003])
 @pytest.mark.parametrize("iterations", [1, 2, 17])
-def test_an_iterate_of_landweber_without_the_ones_before(grey, regulariser, iterations):
+@pytest.mark.parametrize("step", [0.9, 1.6])
+def test_an_iterate_of_landweber_without_the_ones_before(grey, regulariser, iterations, step):
     operator = CircularConvolution(SKEW, 128, 128)
-    options = {"step": 0.9, "regulariser": regulariser}
+    assert operator.squared_norm == pytest.approx(1), "so that the larger step overshoots"
+    options = {"step": step, "regulariser": regulariser}
     expected = first(landweber(operator, grey, **options), iterations)[-1]
     found = landweber_after(operator, grey, iterations=iterations, **options)
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)

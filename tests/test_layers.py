@@ -28,6 +28,23 @@ class DenseNet(nn.Module):
         return self.merge(torch.cat([deep, side], dim=1)[..., 1:, 1:])
 
 
+class SideBySide(nn.Module):
+    """Joins along the width, where a pixel's place changes."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 3, padding=1)
+
+    def forward(self, image):
+        return self.conv(torch.cat([image, image], dim=3))
+
+
+def test_joined_side_by_side_nothing_is_claimed():
+    image = torch.rand(1, 3, 8, 8)
+    assert fields(SideBySide(), image) == [None]
+    assert receptive_window(SideBySide(), "conv", image, row=4, column=12) is None
+
+
 def by_name(model, *inputs):
     return {layer.name: layer for layer in list_layers(model, *inputs)}
 

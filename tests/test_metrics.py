@@ -39,6 +39,7 @@ def test_psnr_by_hand():
 def test_equal_pictures():
     image = torch.rand(1, 3, 16, 16)
     assert psnr(image, image.clone()) == math.inf
+    assert math.isnan(psnr(image * math.nan, image)), "no number is not a perfect one"
     assert ssim(image, image.clone()) == pytest.approx(1, abs=1e-12)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import skimage.data
 import skimage.restoration
+from PIL import Image, ImageDraw, ImageFont
 
 from deconv_demo.noise_level import LARGEST_PATCH_COUNT, PATCH, estimate_sigma
 
@@ -85,3 +86,28 @@ def test_a_large_picture_is_sampled():
     assert (side - PATCH + 1) ** 2 > 2 * LARGEST_PATCH_COUNT
     noisy = with_noise(np.full((side, side, 3), 128, np.uint8), 10)
     assert estimate_sigma(noisy) * 255 == pytest.approx(10, rel=0.03)
+
+
+@pytest.fixture(scope="module")
+def page_of_text() -> np.ndarray:
+    page = Image.new("RGB", (320, 240), "white")
+    draw, font = ImageDraw.Draw(page), ImageFont.load_default(14)
+    for top in range(4, 230, 18):
+        draw.text((8, top), "The quick brown fox jumps over the lazy dog", "black", font)
+    return np.asarray(page)
+
+
+@pytest.fixture(scope="module")
+def drawing() -> np.ndarray:
+    picture = Image.new("RGB", (256, 256), (200, 180, 90))
+    draw, generator = ImageDraw.Draw(picture), np.random.default_rng(1)
+    for x, y, width, *colour in generator.integers(0, 256, (80, 6)).tolist():
+        draw.ellipse((x, y, x + 5 + width // 8, y + 5 + width // 6), tuple(colour))
+    return np.asarray(picture)
+
+
+@pytest.mark.parametrize("kind", ["page_of_text", "drawing"])
+def test_edges_are_not_noise(kind, request):
+    clean = request.getfixturevalue(kind)
+    assert estimate_sigma(clean) * 255 < 1
+    assert estimate_sigma(with_noise(clean, 8)) * 255 > 5

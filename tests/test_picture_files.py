@@ -7,6 +7,7 @@ import os
 import string
 import struct
 import threading
+import time
 import warnings
 import zlib
 
@@ -68,6 +69,18 @@ TIFF_MANY_SAMPLES = (
     + struct.pack("<HHII", 277, 3, 1, 60000)
     + bytes(4)
 )
+TIFF_HUGE_TILE = (
+    b"II*\0\x08\0\0\0\x09\0"
+    + b"".join(
+        struct.pack("<HHII", tag, 4, 1, value)
+        for tag, value in (
+            *((256, 1), (257, 1), (258, 8), (259, 8), (262, 1)),
+            *((322, 11_008), (323, 11_008), (324, 122), (325, 20)),
+        )
+    )
+    + bytes(4)
+    + zlib.compress(bytes(9))
+)
 TIFF_DEFLATED = bytearray(encoded("TIFF", compression="tiff_adobe_deflate"))
 TIFF_DEFLATED[200:220] = bytes(20)
 BAD_FILES = {
@@ -82,6 +95,7 @@ BAD_FILES = {
         b'\xef\xbb\xbf \n<?xml version="1.0"?>\n<!-- drawn -->\n<!DOCTYPE svg PUBLIC "x">' + SVG,
         "svg",
     ),
+    "huge tile of a tiny tiff": (TIFF_HUGE_TILE, "too_large"),
     "svg in utf-16": (SVG.decode().encode("utf-16"), "svg"),
     "jpeg cut in half": (JPEG[: len(JPEG) // 2], "truncated"),
     "jpeg cut in its header": (JPEG[:40], "truncated"),
@@ -148,6 +162,18 @@ def test_bad_file_is_one_sentence_and_silence(data, code, capfd, recwarn, caplog
     assert capfd.readouterr() == ("", "")
     assert not recwarn.list
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+@pytest.mark.parametrize(
+    "token", [b"<?" + b"?>", b"<!----" + b">", b"<? ", b"<!-- ", b"<??><!---->", b" "]
+)
+def test_a_prologue_without_end_takes_no_time(token):
+    """A pattern with two ways to read it would take longer than anyone waits."""
+    started = time.monotonic()
+    for tail in (b"", b"<", b"<svg"):
+        with pytest.raises(PictureError):
+            open_picture((b"<" + token * 4096)[1:4096] + tail)
+    assert time.monotonic() - started < 2
 
 
 def test_bad_paths(tmp_path):

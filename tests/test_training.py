@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from functools import partial
 
 import numpy as np
@@ -57,7 +58,7 @@ def test_fifty_steps_lower_the_loss(task_id, train):
     # by more than an upscaler, which starts at bicubic, gains in so few steps.
     assert outcome.psnr_after > outcome.psnr_before + 0.1
     if task_id == "denoise":
-        assert np.mean(outcome.losses[-10:]) < 0.9 * np.mean(outcome.losses[:10])
+        assert np.mean(outcome.losses[-25:]) < np.mean(outcome.losses[:25])
 
 
 def test_the_file_round_trips_and_training_continues(train, tmp_path):
@@ -95,6 +96,24 @@ def test_worse_weights_never_replace_better_ones(train, tmp_path):
     worse = train(steps=8, learning_rate=10.0)
     assert worse.psnr_after < worse.psnr_before
     assert path.read_bytes() == before
+
+
+def test_weights_that_are_no_numbers_are_never_kept(train, tmp_path, monkeypatch, capsys):
+    path = tmp_path / "trained.safetensors"
+    real_step = loop._step
+
+    def spoilt_step(model, average, *rest):
+        loss = real_step(model, average, *rest)
+        with torch.no_grad():
+            next(average.parameters()).fill_(math.nan)
+        return loss
+
+    monkeypatch.setattr(loop, "_step", spoilt_step)
+    assert math.isnan(train(steps=2).psnr_after)
+    assert not path.exists()
+    monkeypatch.setattr(loop, "_step", lambda *_: math.nan)
+    assert len(train(steps=50).losses) == 1
+    assert "the loss became nan" in capsys.readouterr().out
 
 
 def test_a_seed_repeats_a_run(train, tmp_path):

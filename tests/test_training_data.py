@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from torch import Generator
 
+from deconv_demo.degradations import is_grey
 from deconv_demo.tasks import TASKS, Recipe
 from deconv_demo.training.data import (
     CropSampler,
@@ -38,6 +39,18 @@ def test_jpeg_and_webp_and_nothing_else(tmp_path):
     pictures = read_pictures([tmp_path])
     assert [picture.shape for picture in pictures] == [(6, 8, 3)] * 4
     assert all(abs(int(picture[0, 0, 0]) - 90) <= 2 for picture in pictures)
+
+
+def test_pictures_are_read_as_the_page_reads_them(tmp_path):
+    ramp = np.linspace(0, 65535, 32).astype(np.uint16).reshape(4, 8)
+    Image.fromarray(ramp).save(tmp_path / "a.png")
+    lying = Image.new("RGB", (20, 10))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    lying.save(tmp_path / "b.jpg", exif=exif)
+    grey, upright = read_pictures([tmp_path])
+    assert np.abs(grey[..., 0] - ramp / 257).max() <= 0.5
+    assert upright.shape == (20, 10, 3)
 
 
 def test_small_pictures_are_left_out(tmp_path):
@@ -163,6 +176,20 @@ def test_all_eight_symmetries_are_drawn():
     # Of the 24 orders of four corners, those that keep opposite corners opposite.
     assert len(seen) == 8
     assert all({order[0], order[3]} in ({10, 240}, {60, 120}) for order in seen)
+
+
+def test_grey_crops_get_grey_noise_and_some_colour_ones_too(photo_pixels):
+    recipe = dataclasses.replace(TASKS["denoise"].recipe, patch=16, batch=400)
+    task = dataclasses.replace(TASKS["denoise"], recipe=recipe)
+    (degraded, _), clean = sampler(task, [photo_pixels["coffee"]]).sample()
+    grey = is_grey(clean)
+    assert grey.float().mean().item() == pytest.approx(recipe.grey_share, abs=0.05)
+    assert is_grey(degraded[grey]).all()
+    # Where nothing is clipped, noise that is the same in all channels leaves their differences.
+    inside = ((degraded > 0) & (degraded < 1)).all(dim=1)
+    difference = ((degraded - clean)[:, 0] - (degraded - clean)[:, 1]).abs()
+    shared = ((difference < 1.5 / 255) | ~inside).flatten(1).all(dim=1)
+    assert 0.01 < shared[~grey].float().mean() < 0.12
 
 
 def test_large_pictures_are_drawn_more_often():

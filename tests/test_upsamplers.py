@@ -13,6 +13,7 @@ from deconv_demo.degradations import downscale
 from deconv_demo.metrics import psnr
 from deconv_demo.training import __main__ as command_line
 from deconv_demo.training import upsamplers as training
+from deconv_demo.training.data import to_image
 from deconv_demo.upsamplers import WIDTHS, SmallUpsampler, build_upsamplers, start_as_nearest
 from deconv_demo.weights import (
     WEIGHTS_DIR,
@@ -154,3 +155,14 @@ def test_the_command_trains_repeats_and_records(tmp_path, picture_folder, monkey
     entry = json.loads(files[0].with_name("metrics.json").read_text(encoding="utf-8"))["upsamplers"]
     assert entry["sha256"] == sha256(files[0])
     assert (entry["steps"], entry["seed"]) == (12, 3)
+
+
+def test_they_are_judged_on_pictures_that_were_halved_and_nothing_else(photo_pixels):
+    # As large as a crop whose damage would have been compressed, had it been that of the upscaler.
+    pixels = photo_pixels["coffee"][:128, :128]
+    network = build_upsamplers(0)["transposed_4"]
+    clean = to_image(pixels)
+    with torch.inference_mode():
+        enlarged = network(downscale(clean, 2))
+    expected = psnr(enlarged.clamp(0, 1).mul(255).round().div(255), clean)
+    assert training.judge(network, [pixels])["psnr"] == pytest.approx(expected, abs=1e-3)

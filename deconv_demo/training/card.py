@@ -18,7 +18,7 @@ Four small networks whose upsampling is done by transposed convolutions alone, e
 that is a multiple of its stride, so that every output pixel gets the same number of
 contributions. float16 safetensors; `deconv_demo/tasks.py` builds the network of each file, and
 every file carries its network, recipe and training runs in its header. All numbers below were
-written by `python -m deconv_demo.training evaluate` and `benchmark`, and this page by `card`.
+written by the commands of `python -m deconv_demo.training`, and this page by its `card`.
 """
 
 _CURVES = """## How training went
@@ -26,7 +26,8 @@ _CURVES = """## How training went
 ![Validation PSNR of each network by minute of training](curves.svg)
 
 A dot is where a run ended. A run that starts higher or lower than the last one ended is judged on
-other damage: since November 2026 the upscalers and the deblurrer are also judged on JPEG files.
+other damage: since November 2026 the upscalers and the deblurrer are also judged on JPEG files,
+the denoiser on grey pictures.
 """
 
 _TAIL = """
@@ -48,7 +49,8 @@ Trained on 497 photographs under free licences alone: public domain and CC0 (79 
 of a standard test set is among them. The photographs themselves are not part of this repository.
 
 Training sees random crops of the photographs in the eight flips and rotations, damaged anew each
-time: noise of 0 to 55 / 255, clipped and rounded; Gaussian blur of 0.4 to 3.0 pixels, straight
+time: noise of 0 to 55 / 255, clipped and rounded (12 % of the crops are made grey and get one noise
+for all channels, as do 5 % of the others); Gaussian blur of 0.4 to 3.0 pixels, straight
 and curved motion of 1 to 17 pixels, discs of radius 0.5 to 4, each with noise of 0 to 5 / 255;
 antialiased bicubic downscaling. Of what the deblurrer is given a quarter comes from a JPEG file
 of quality 60 to 95, its blocks anywhere; of what the upscalers are given 15 % does, and 10 % has
@@ -104,9 +106,9 @@ def _speed(found: dict[str, Any]) -> str:
     rows = [
         "## Speed and memory",
         "",
-        f"All in turn in one run, each making {side} × {side} pixels by the function `enhance`; "
-        "medians. The ratios are steadier than the seconds. A stack of plain convolutions of the "
-        "size of DnCNN is there to compare with.",
+        f"All in turn in one run, each making {side} × {side} pixels, the networks by the function "
+        "`enhance`; medians. The ratios are steadier than the seconds. A stack of plain "
+        "convolutions of the size of DnCNN is there to compare with.",
         "",
         f"| for a megapixel of the result | seconds | of *{stack}* | MB |",
         "| --- | ---: | ---: | ---: |",

@@ -1,6 +1,6 @@
 """Photographs from folders and tar files, and the random crops that training sees."""
 
-import io
+import re
 import tarfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -9,9 +9,10 @@ from pathlib import Path, PurePath
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Generator, Tensor
 
+from deconv_demo import images
+from deconv_demo.degradations import quantise
 from deconv_demo.tasks import Degraded, Task
 
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
@@ -62,8 +63,9 @@ def find_twins(
 
     Args:
         clean: As ``read_named_pictures`` returns them.
-        small: The same; a twin's file name begins with that of its clean picture: "baby.png"
-            and "babyx2.png" or "baby_LRBI_x2.png".
+        small: The same; the file name of a twin is that of its clean picture and something that
+            does not go on with it: "baby.png" and "babyx2.png" or "baby_LRBI_x2.png". Others may
+            be among them, of other scales too.
         scale: Of the twins. Sets cut their clean pictures to multiples of it.
 
     Returns:
@@ -72,21 +74,27 @@ def find_twins(
     Raises:
         DataError: A picture has no twin, or one of another size.
     """
-    stems = {PurePath(place).stem: array for place, array in small.items()}
     twins = []
     for place, pixels in clean.items():
         stem = PurePath(place).stem
         size = tuple(length // scale for length in pixels.shape[:2])
-        candidates = [name for name in stems if name.startswith(stem)]
+        # "img_10" is no twin of "img_1", nor "birds" of "bird".
+        name = re.compile(re.escape(stem) + r"(x\d|[^a-z0-9].*|$)", re.IGNORECASE)
+        candidates = [
+            (PurePath(other).stem, array)
+            for other, array in small.items()
+            if name.match(PurePath(other).stem)
+        ]
+        fitting = [array for _, array in candidates if array.shape[:2] == size]
         if not candidates:
             raise DataError(f"{stem} has no low-resolution twin whose name begins with {stem}")
-        twin = stems[min(candidates, key=len)]
-        if twin.shape[:2] != size:
+        if len(fitting) != 1:
+            found = ", ".join(f"{other} {a.shape[0]} x {a.shape[1]}" for other, a in candidates)
             raise DataError(
-                f"the twin of {stem} has {twin.shape[0]} rows and {twin.shape[1]} columns, "
-                f"expected {size[0]} and {size[1]} at scale {scale}"
+                f"{stem} needs one twin of {size[0]} rows and {size[1]} columns at scale {scale}, "
+                f"found {found}"
             )
-        twins.append(twin)
+        twins.append(fitting[0])
     return twins
 
 
@@ -116,15 +124,20 @@ def _pictures_of_tar(source: Path) -> Iterator[tuple[str, bytes]]:
 def _decode(named: tuple[str, bytes]) -> tuple[str, np.ndarray]:
     name, encoded = named
     try:
-        # A copy, because torch wants to be able to write to what it wraps.
-        return name, np.array(Image.open(io.BytesIO(encoded)).convert("RGB"))
-    except (OSError, SyntaxError, ValueError) as error:
+        return name, images.to_pixels(images.open_picture(encoded))
+    except images.PictureError as error:
         raise DataError(f"{name} cannot be read as a picture ({error}); remove it") from error
 
 
 def to_image(pixels: np.ndarray) -> Tensor:
     """Turn ``(H, W, 3)`` uint8 pixels into a ``(1, 3, H, W)`` float32 image in ``[0, 1]``."""
     return torch.from_numpy(pixels.astype(np.float32)).div(255).permute(2, 0, 1).unsqueeze(0)
+
+
+def to_grey(image: Tensor) -> Tensor:
+    """Return ``(B, 3, H, W)`` in ``[0, 1]`` without colour: Y' of BT.601, rounded to 8 bits."""
+    weights = torch.tensor([0.299, 0.587, 0.114]).to(image).view(1, 3, 1, 1)
+    return quantise((image * weights).sum(dim=1, keepdim=True)).expand_as(image)
 
 
 def centre_crop(pixels: np.ndarray, side: int) -> np.ndarray:
@@ -165,6 +178,10 @@ class CropSampler:
         )
         crops = torch.stack([self._crop(self.pictures[index]) for index in chosen.tolist()])
         clean = crops.to(self.device, non_blocking=True).permute(0, 3, 1, 2).float().div(255)
+        if self.task.recipe.grey_share:
+            drawn = torch.rand(len(clean), generator=self.generator)
+            grey = (drawn < self.task.recipe.grey_share).to(clean.device)
+            clean[grey] = to_grey(clean[grey])
         degraded, sigma = self.task.degrade(clean, self.generator)
         margin, scale = self.task.recipe.margin, self.task.scale
         return (_cut(degraded, margin), sigma), _cut(clean, margin * scale)

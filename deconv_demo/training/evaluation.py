@@ -17,11 +17,9 @@ from deconv_demo.known_answer import best_classical, repeat_pixels, scores
 from deconv_demo.tasks import TASKS, Setting, Task
 from deconv_demo.training.benchmark import bfloat16_difference
 from deconv_demo.training.block_edges import block_step
-from deconv_demo.training.data import find_twins, read_named_pictures, to_image
+from deconv_demo.training.data import find_twins, read_named_pictures, to_grey, to_image
 from deconv_demo.training.report import describe_machine, read_report, write_report
 from deconv_demo.weights import find_weights, read_header, sha256
-
-_RGB = Image.new("RGB", (1, 1))
 
 
 def evaluate(
@@ -65,6 +63,7 @@ def evaluate(
     }
     for task_id in task_ids:
         path = find_weights(task_id)
+        before = read_report(output)
         # Recorded first: loading refuses a file that is not the recorded one.
         entry = report.setdefault("tasks", {})[task_id] = {
             "sha256": sha256(path),
@@ -73,19 +72,34 @@ def evaluate(
             "measured": measured,
         }
         write_report(report, output)
-        task = TASKS[task_id]
-        entry.update(network_size(task.build(), task.scale), baseline=task.baseline_name)
-        entry["bfloat16_difference"] = round(bfloat16_difference(task_id), 3)
-        entry["settings"] = {}
-        twins = None if small is None else find_twins(named, small, task.scale)
-        # A set's own twins are its damage, the first setting; nobody's table has another.
-        for setting in task.settings[: None if twins is None else 1]:
-            entry["settings"][setting.name], steps = _judge(task_id, setting, pictures, twins)
-            if steps:
-                entry.setdefault("block_steps", {})[setting.name] = steps
-            print(task_id, setting.name, json.dumps(entry["settings"][setting.name]), flush=True)
+        try:
+            _measure(task_id, entry, named, small)
+        except BaseException:  # Ctrl-C too: the last numbers are better than half of the new ones
+            write_report(before, output)
+            raise
         write_report(report, output)
     return report
+
+
+def _measure(
+    task_id: str,
+    entry: dict[str, Any],
+    named: dict[str, np.ndarray],
+    small: dict[str, np.ndarray] | None,
+) -> None:
+    """Fill the entry of a task with what its network costs and how well it does."""
+    task = TASKS[task_id]
+    entry.update(network_size(task.build(), task.scale), baseline=task.baseline_name)
+    entry["bfloat16_difference"] = round(bfloat16_difference(task_id), 3)
+    entry["settings"] = {}
+    pictures = list(named.values())
+    twins = None if small is None else find_twins(named, small, task.scale)
+    # A set's own twins are its damage, the first setting; nobody's table has another.
+    for setting in task.settings[: None if twins is None else 1]:
+        entry["settings"][setting.name], steps = _judge(task_id, setting, pictures, twins)
+        if steps:
+            entry.setdefault("block_steps", {})[setting.name] = steps
+        print(task_id, setting.name, json.dumps(entry["settings"][setting.name]), flush=True)
 
 
 def _judge(
@@ -105,12 +119,13 @@ def _judge(
             steps.setdefault(name, []).append(block_step(restored, task.scale))
 
     for index, pixels in enumerate(pictures):
-        clean = clean_image(pixels, task)
+        clean = clean_image(pixels, task, setting)
         if twins is None:
             degraded, sigma = degrade(clean, setting, index)
         else:
             degraded, sigma = to_image(twins[index]), None
-        picture = images.from_pixels(images.to_uint8(degraded), like=_RGB)
+        like = Image.new("L" if setting.grey else "RGB", (1, 1))
+        picture = images.from_pixels(images.to_uint8(degraded), like=like)
         add("degraded", repeat_pixels(degraded, task.scale), clean)
         if setting.compressed:
             steps.setdefault("degraded", []).append(block_step(degraded))
@@ -143,10 +158,11 @@ def network_size(model: nn.Module, scale: int) -> dict[str, int]:
     }
 
 
-def clean_image(pixels: np.ndarray, task: Task) -> Tensor:
+def clean_image(pixels: np.ndarray, task: Task, setting: Setting) -> Tensor:
     """Return the ground truth ``(1, 3, H, W)``: cut so that ``task.scale`` divides its sides."""
     height, width = (length - length % task.scale for length in pixels.shape[:2])
-    return to_image(pixels[:height, :width])
+    image = to_image(pixels[:height, :width])
+    return to_grey(image) if setting.grey else image
 
 
 def degrade(clean: Tensor, setting: Setting, index: int) -> tuple[Tensor, Tensor | None]:
@@ -161,8 +177,8 @@ def psnr_by_setting(
     """Mean PSNR over all pictures for every setting of a task, for choosing between weights."""
     values: dict[str, list[float]] = {setting.name: [] for setting in task.settings}
     for index, pixels in enumerate(pictures):
-        clean = clean_image(pixels, task)
         for setting in task.settings:
+            clean = clean_image(pixels, task, setting)
             degraded, sigma = degrade(clean, setting, index)
             inputs = [degraded] if sigma is None else [degraded, sigma]
             restored = model(*(tensor.to(device) for tensor in inputs)).cpu()

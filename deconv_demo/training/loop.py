@@ -115,7 +115,8 @@ def train(
         nonlocal best
         psnr_now = _validate(average, task, held_out)
         curve.append((round(spent / 60, 1), round(psnr_now, 3)))
-        if psnr_now > best or not weights_path.exists():
+        # Weights that have become NaN are no better than none.
+        if psnr_now > best or not (weights_path.exists() or math.isnan(psnr_now)):
             best = psnr_now
             run = {"seconds": round(spent), "steps": step, "validation_psnr": round(best, 3)}
             run["curve"] = curve
@@ -131,6 +132,9 @@ def train(
             started = time.monotonic()
             rate = peak * _schedule(step, spent / budget)
             losses.append(_step(model, average, optimiser, sampler, rate, step))
+            if not math.isfinite(losses[-1]):
+                print(f"the loss became {losses[-1]}; judging and stopping", flush=True)
+                break
             step += 1
             spent += min(time.monotonic() - started, LONGEST_STEP_SECONDS)
             if spent - last_judged > until_judged:
