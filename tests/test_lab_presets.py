@@ -55,6 +55,12 @@ def test_a_run_is_read_with_care():
         {**good, "output_padding": 2},
         {**good, "padding": 10**30},
         {**good, "stride": None},
+        # What the page cannot choose would fill the memory of the server.
+        {**good, "stride": 5},
+        {**good, "padding": 7},
+        {**good, "dilation": 4},
+        {**good, "output_padding": 4, "stride": 4, "dilation": 3},
+        {**good, "stride": 0},
         {**good, "stride": "two"},
     ):
         with pytest.raises(ValueError, match="."):

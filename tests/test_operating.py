@@ -1,5 +1,9 @@
 """What the surgery section operates on, and the edits that it takes from a browser."""
 
+import itertools
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +11,7 @@ from PIL import Image
 
 from deconv_demo.surgery import OUTPUT, Edits, Skip
 from deconv_demo.ui import inspecting, operating
+from deconv_demo.ui.inside_surgery import SurgerySection
 from deconv_demo.ui.workspace import Workspace
 from deconv_demo.weights import load_model
 
@@ -100,3 +105,12 @@ def test_a_ranking_reports_each_channel(workspace):
     assert {state["total"] for state in states} == {3}
     losses = [loss["loss"] for loss in states[-1]["losses"]]
     assert losses == sorted(losses, reverse=True)
+
+
+def test_a_ranking_without_a_result_ends(monkeypatch):
+    """Files are deleted after an hour; the button is still there, and asks once."""
+    section = SurgerySection(None, None)
+    request = SimpleNamespace(session_hash="somebody")
+    for workspace in (Workspace(), Workspace(given=Path("/nowhere/given.png"), task_id="denoise")):
+        updates = list(itertools.islice(section._rank(workspace, None, "head", request), 5))
+        assert [update.value for update in updates] == [{"none": True}]

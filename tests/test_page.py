@@ -1,5 +1,7 @@
 """The page as a visitor meets it: how it opens, its languages, sizes, and two people at once."""
 
+import re
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -62,6 +64,7 @@ def test_a_chinese_browser_is_greeted_in_chinese_and_dark_stays_dark(visit):
     assert page.is_checked("#language input[value=zh-CN]")
     page.wait_for_selector("#scores th:has-text('本网络')")
     page.wait_for_selector("#status:has-text('完成，用时')")
+    page.wait_for_selector("html[lang=zh-CN]")
 
     page.check("#appearance input[value=dark]")
     page.wait_for_selector("body.dark")
@@ -87,6 +90,7 @@ def test_chinese_is_chosen_stays_chosen_and_the_result_stays_too(visit):
     page.wait_for_selector("#scores th:has-text('本网络')")
     page.check("#language input[value=en]")
     page.wait_for_selector("#run:has-text('Run')")
+    page.wait_for_selector("html[lang=en]")
     page.wait_for_selector("#status:has-text('Done in')")
 
 
@@ -94,6 +98,38 @@ def test_a_dark_computer_gets_a_dark_page(visit):
     visitor = visit(color_scheme="dark")
     visitor.page.wait_for_selector("body.dark")
     assert visitor.page.is_checked("#appearance input[value=dark]")
+
+
+def test_an_address_that_asks_for_the_theme_of_the_computer_gets_it(visit):
+    visitor = visit(color_scheme="dark")
+    page = visitor.page
+    page.goto(f"{visitor.address}?__theme=system")
+    page.wait_for_selector("body.dark")
+    page.wait_for_function("document.querySelector('#appearance input[value=dark]').checked")
+
+
+def luminance(colour):
+    """Relative luminance of "rgb(r, g, b)" (WCAG 2.2)."""
+    levels = np.array([float(number) for number in re.findall(r"[\d.]+", colour)[:3]]) / 255
+    linear = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
+    return linear @ [0.2126, 0.7152, 0.0722]
+
+
+@pytest.mark.parametrize("appearance", ["light", "dark"])
+def test_the_main_button_can_be_read(visit, appearance):
+    page = visit(color_scheme=appearance).page
+    page.wait_for_selector("#run:enabled")
+    page.wait_for_selector("body.dark" if appearance == "dark" else "body:not(.dark)")
+    page.mouse.move(1, 1)
+    style = "button => [getComputedStyle(button).color, getComputedStyle(button).backgroundColor]"
+    contrast = 0.0
+    for _ in range(20):  # colours fade in
+        lighter, darker = sorted(map(luminance, page.locator("#run").evaluate(style)), reverse=True)
+        contrast = (lighter + 0.05) / (darker + 0.05)
+        if contrast >= 4.5:
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"contrast of {contrast:.2f}")
 
 
 def test_on_a_phone_nothing_scrolls_sideways(visit):

@@ -1,9 +1,12 @@
 """The endpoint for other programs is the function of the page, refusals included."""
 
+import http.server
 import json
+import threading
 import urllib.request
 from pathlib import Path
 
+import gradio
 import numpy as np
 import pytest
 from gradio_client import Client, handle_file
@@ -104,19 +107,44 @@ def test_a_control_outside_its_range_is_refused(client, noise_file, task_id, con
         predict(client, noise_file, task_id, *controls)
 
 
-def test_files_of_this_computer_cannot_be_asked_for(page_address, tmp_path):
-    secret = tmp_path / "secret.png"
-    Image.new("RGB", (8, 8)).save(secret)
-    asked = {"path": str(secret), "meta": {"_type": "gradio.FileData"}}
+def told_of(page_address, picture):
+    """What the endpoint tells a client that sends this as its picture."""
     call = f"{page_address}gradio_api/call/enhance"
-    body = json.dumps({"data": [asked, "denoise", -1, 1]}).encode()
+    body = json.dumps({"data": [picture, "denoise", -1, 1]}).encode()
     request = urllib.request.Request(call, body, {"Content-Type": "application/json"})
     with urllib.request.urlopen(request) as answer:
         ticket = json.load(answer)["event_id"]
     with urllib.request.urlopen(f"{call}/{ticket}") as answer:
-        told = answer.read().decode()
+        return answer.read().decode()
+
+
+def test_files_of_this_computer_cannot_be_asked_for(page_address, tmp_path):
+    secret = tmp_path / "secret.png"
+    Image.new("RGB", (8, 8)).save(secret)
+    told = told_of(page_address, {"path": str(secret), "meta": {"_type": "gradio.FileData"}})
     assert "event: error" in told
     assert "event: complete" not in told
+
+
+def test_nothing_is_fetched_from_other_hosts(page_address, monkeypatch):
+    """A client may name an address in the place of a file; whoever is there is not asked."""
+    asked = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_error(404)
+
+    other = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=other.serve_forever, daemon=True).start()
+    # Gradio refuses this computer itself; here it stands for any other one.
+    monkeypatch.setattr(gradio.processing_utils, "PUBLIC_HOSTNAME_WHITELIST", ["127.0.0.1"])
+    for address in (f"http://127.0.0.1:{other.server_port}/a.png", "https://example.com/a.png"):
+        told = told_of(page_address, {"path": address, "meta": {"_type": "gradio.FileData"}})
+        assert "event: error" in told
+        assert "nothing is fetched from other computers" in told
+    other.shutdown()
+    assert asked == []
 
 
 def test_it_is_the_only_public_endpoint(client):

@@ -59,6 +59,12 @@ def test_chinese_is_chinese():
         assert re.search(r"[\u4e00-\u9fff]", sentence) or key in same_on_purpose, key
 
 
+def test_chinese_has_one_word_for_one_thing():
+    # Each of these has another word elsewhere on the page, or means something else.
+    for word in ("步长", "您", "满分", "标准答案", "反卷积层"):
+        assert not [key for key, sentence in STRINGS["zh-CN"].items() if word in sentence], word
+
+
 def test_a_sentence_for_every_picture_error():
     for code, message in MESSAGES.items():
         error = PictureError(code, **examples_for(message))

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from deconv_demo.inspection import HOOKS, record_feature_maps
 from deconv_demo.network_map import MapNode, NetworkMap
 
-VISITOR_BYTES = 256 * 2**20
+# What the maps and the surgery of the largest network keep for one crop, 310 MB, must fit.
+VISITOR_BYTES = 330 * 2**20
 SERVER_BYTES = 2**30
 
 

@@ -85,6 +85,21 @@ class EnhanceEvents:
         """Open the example whose button was pressed."""
         yield from self.open_example(str(event.key), language)
 
+    def open_finished(self, language: str) -> tuple:
+        """Show the first example if it is finished; else say that it is waited for."""
+        done = finished_example(FIRST_EXAMPLE)
+        if done is None:
+            return gr.skip(), gr.skip(), *self.waiting(language), *((gr.skip(),) * 6)
+        task_id = EXAMPLES[FIRST_EXAMPLE].task_id
+        return str(done.source), task_id, *self._finished(done, language)
+
+    def open_first(self, workspace: Workspace, language: str) -> Iterator[tuple]:
+        """Open the first example, unless something is on the page already."""
+        if workspace.source is None:
+            yield from self.open_example(FIRST_EXAMPLE, language)
+        else:  # without any step Gradio would empty the page
+            yield (gr.skip(),) * 11
+
     def open_example(self, example_id: str, language: str) -> Iterator[tuple]:
         """Show an example with its finished result; an unknown id opens the first."""
         if example_id not in EXAMPLES:

@@ -188,9 +188,15 @@ class EnhanceTab:
             [self.picture, self.task, *working],
             **MODEL_QUEUE,
         )
+        # What is finished is shown without a turn, so that nobody finds an empty page.
         opening_event = opened.then(
-            lambda language: (yield from self.events.open_example(FIRST_EXAMPLE, language)),
+            self.events.open_finished,
             self.language,
+            [self.picture, self.task, *working],
+            **INSTANT,
+        ).then(
+            self.events.open_first,
+            state,
             [self.picture, self.task, *working],
             **MODEL_QUEUE,
         )

@@ -44,7 +44,7 @@ def choose(path: str | None, shelf: Shelf) -> tuple[Workspace, Path | None]:
     picture = images.open_picture(path)
     source = Path(path)
     workspace = Workspace(source=source, name=safe_stem(source.name), size=picture.size)
-    if source.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".avif"):
+    if _browsers_show(source):
         return workspace, None
     return workspace, shelf.put(shown_part(picture), f"{workspace.name}.png")
 
@@ -57,7 +57,7 @@ def run_task(
     shelf: Shelf,
 ) -> Iterator[Step | Workspace]:
     """Run a task on the picture of a workspace; steps first, the new workspace last."""
-    source = _source_of(workspace)
+    source = _still(workspace.source)
     yield text(language, "status.preparing"), None
     picture = images.open_picture(source)
     # A truth is of use only at the size that the task gives.
@@ -77,10 +77,10 @@ def run_known_answer(
     shelf: Shelf,
 ) -> Iterator[Step | Workspace]:
     """Take the picture as the truth, damage it, run the task, and judge what comes out."""
-    source = _source_of(workspace)
+    source = _still(workspace.source)
     yield text(language, "status.damaging"), None
     # Of an example the truth is the clean picture, not the damaged one that is shown.
-    clean = images.open_picture(workspace.reference if workspace.is_example else source)
+    clean = images.open_picture(_still(workspace.reference) if workspace.is_example else source)
     scale = TASKS[task_id].scale
     truth = prepare_reference(clean, scale)
     damaged = damage(truth, dataclasses.replace(wish, scale=scale))
@@ -102,8 +102,8 @@ def wished_damage(
 
 def change_amount(workspace: Workspace, amount: float, shelf: Shelf) -> Workspace:
     """Blend the last result with what the network was given, without running it again."""
-    before = images.open_picture(workspace.given)
-    restored = images.open_picture(workspace.restored)
+    before = images.open_picture(_still(workspace.given))
+    restored = images.open_picture(_still(workspace.restored))
     after = blend(before, restored, amount)
     shown = shown_part(after)
     return dataclasses.replace(
@@ -117,9 +117,10 @@ def change_amount(workspace: Workspace, amount: float, shelf: Shelf) -> Workspac
 
 def encode(workspace: Workspace, suffix: str, shelf: Shelf) -> Path:
     """Return the result as a file of another format, with its metadata."""
-    if workspace.after.suffix == f".{suffix}":
-        return workspace.after
-    picture = images.open_picture(workspace.after)
+    after = _still(workspace.after)
+    if after.suffix == f".{suffix}":
+        return after
+    picture = images.open_picture(after)
     return shelf.put(picture, f"{workspace.after.stem}.{suffix}")
 
 
@@ -132,25 +133,41 @@ def _scores_of_blend(workspace: Workspace, after: Image.Image) -> tuple[Score, .
     """Judge a blended result anew; damaged picture and classical method keep their scores."""
     if not workspace.scores:
         return ()
-    clean = images.to_image(images.open_picture(workspace.truth))
+    clean = images.to_image(images.open_picture(_still(workspace.truth)))
     value, similarity = scores(images.to_image(after), clean, TASKS[workspace.task_id])
     network = dataclasses.replace(workspace.scores[-1], psnr_db=value, ssim=similarity)
     return (*workspace.scores[:-1], network)
 
 
-def _source_of(workspace: Workspace) -> Path:
-    if workspace.source is None:
+def _browsers_show(source: Path) -> bool:
+    """Whether a picture can be shown as the file it is: by what is in it and by its name."""
+    if source.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".avif"):
+        return False
+    try:
+        with Image.open(source) as picture:
+            return picture.format in ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "AVIF")
+    except OSError:  # a photo of a telephone that is called .JPG and is none
+        return False
+
+
+def _still(path: Path | None) -> Path:
+    """Return a file of a workspace.
+
+    Raises:
+        PictureError: There never was one, or it has been deleted for its age.
+    """
+    if path is None:
         raise images.PictureError("no_picture")
-    if not workspace.source.exists():
+    if not path.exists():
         raise images.PictureError("expired")
-    return workspace.source
+    return path
 
 
 def _truth_for(workspace: Workspace, picture: Image.Image, task_id: str) -> Image.Image | None:
     # After a known answer the picture itself, undamaged, may be run: then there is no truth.
     if not workspace.is_example:
         return None
-    truth = images.open_picture(workspace.reference)
+    truth = images.open_picture(_still(workspace.reference))
     scale = TASKS[task_id].scale
     fits = truth.size == (picture.width * scale, picture.height * scale)
     return truth if fits else None

@@ -8,6 +8,9 @@ INSTANT = {**QUIET, "queue": False}
 MODEL_QUEUE = {**QUIET, "concurrency_id": "model", "concurrency_limit": 1}
 # Of what a visitor asks for while an answer is on its way, the last counts.
 LATEST = {**QUIET, "trigger_mode": "always_last"}
-# A panel sends one request of a kind at a time and remembers the last one meanwhile: Gradio's
-# own "always_last" would send the last event with the data of the first.
+# For events that carry data. Their scripts send one request of a kind at a time and remember the
+# last one meanwhile (asking.js): Gradio's own "always_last" would send the last event with the data
+# of the first.
+ASKED = {**QUIET, "trigger_mode": "multiple"}
+# The same, where a network is run.
 EVERY = {**MODEL_QUEUE, "trigger_mode": "multiple"}

@@ -1,11 +1,12 @@
 """The strip of example pictures, as buttons that work by pointer and keyboard."""
 
-import base64
+from functools import cache
 from pathlib import Path
 
 import gradio as gr
 
 from deconv_demo.ui.examples import EXAMPLES, thumbnail
+from deconv_demo.ui.inspecting import data_url
 from deconv_demo.ui.texts import text
 
 _SCRIPT = Path(__file__).parent / "static" / "examples.js"
@@ -22,7 +23,7 @@ def strip_value(language: str) -> dict:
                 "key": example_id,
                 "name": text(language, f"example.{example_id}"),
                 "task": text(language, f"task.short.{example.task_id}"),
-                "picture": _data_url(thumbnail(example_id)),
+                "picture": _picture_of(example_id),
             }
             for example_id, example in EXAMPLES.items()
         ],
@@ -39,5 +40,6 @@ def build_example_strip() -> gr.HTML:
     )
 
 
-def _data_url(path: Path) -> str:
-    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+@cache
+def _picture_of(example_id: str) -> str:
+    return data_url(thumbnail(example_id))

@@ -6,6 +6,7 @@ So each has a known answer, and the page opens with numbers beside the pictures.
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -108,15 +109,15 @@ def keep_finished(example_id: str, steps: Iterable[Any]) -> Iterator[Any]:
         yield step
 
 
-def thumbnail(example_id: str) -> Path:
-    """Return a small square PNG of an example, as damaged."""
+@cache
+def thumbnail(example_id: str) -> Image.Image:
+    """Return a small square picture of an example, as damaged."""
     workspace = open_example(example_id)
     with Image.open(workspace.source) as picture:
         side = min(picture.size)
         left, top = ((length - side) // 2 for length in picture.size)
         square = picture.crop((left, top, left + side, top + side))
-    small = square.resize((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
-    return Shelf().put(small, f"{example_id}.png")
+        return square.resize((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
 
 
 def _clean(example: Example) -> Image.Image:

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from deconv_demo.ui import inspecting
-from deconv_demo.ui.event_kinds import LATEST, MODEL_QUEUE
+from deconv_demo.ui.event_kinds import ASKED, MODEL_QUEUE
 from deconv_demo.ui.inside_context import InsideContext
 from deconv_demo.ui.inside_grid import ORDERS, SCALES, GridOptions, enlarged_value, grid_value
 from deconv_demo.ui.inside_take import take_value, write_activations
@@ -20,7 +20,7 @@ from deconv_demo.weights import load_model
 log = logging.getLogger(__name__)
 
 _STATIC = Path(__file__).parent / "static"
-_SCRIPTS = ("inside.js", "inside_take.js")
+_SCRIPTS = ("asking.js", "inside.js", "inside_take.js")
 
 
 def ask_again() -> dict[str, Any]:
@@ -28,6 +28,12 @@ def ask_again() -> dict[str, Any]:
     # By way of the browser: an event that waits in the queue of the networks cannot be begun by
     # one that does not.
     return gr.HTML(missed=secrets.token_hex(4))
+
+
+def turn_of(event: gr.EventData) -> str:
+    """Return what tells the script that its question has been answered, one way or another."""
+    # Made here: what a client sends may be anything, and the same twice.
+    return f"{getattr(event, 'turn', None)} {secrets.token_hex(4)}"[-40:]
 
 
 class MapsSection:
@@ -53,6 +59,7 @@ class MapsSection:
         self.atlas = gr.HTML(
             value=None,
             enlarged=None,
+            answered=None,
             file=None,
             html_template='<div class="inside"></div>',
             js_on_load="\n".join((_STATIC / name).read_text(encoding="utf-8") for name in _SCRIPTS),
@@ -95,7 +102,7 @@ class MapsSection:
             self._enlarge,
             [*chosen, *self.options, self.context.language],
             [self.atlas, self.crop],
-            **LATEST,
+            **ASKED,
         )
         self.atlas.take(self._take, chosen, self.atlas, **MODEL_QUEUE)
 
@@ -114,7 +121,7 @@ class MapsSection:
             visitor = str(request.session_hash)
             activations = inspecting.kept_activations(visitor, workspace, corner)
             if activations is None:
-                return gr.skip(), ask_again()
+                return gr.HTML(answered=turn_of(event)), ask_again()
             enlarged = enlarged_value(
                 inspecting.view_layer(workspace, layer, activations, corner),
                 load_model(workspace.task_id),
@@ -123,10 +130,11 @@ class MapsSection:
                 language,
             )
             # The page tells by the ticket which of its questions this answers.
-            return gr.HTML(enlarged={**enlarged, "ticket": int(event.ticket)}), gr.skip()
+            enlarged["ticket"] = int(event.ticket)
+            return gr.HTML(enlarged=enlarged, answered=turn_of(event)), gr.skip()
         except Exception:
             log.exception("cannot enlarge a map of %r", layer)
-            return gr.skip(), gr.skip()
+            return gr.HTML(answered=turn_of(event)), gr.skip()
 
     def _take(
         self,

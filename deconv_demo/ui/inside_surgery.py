@@ -50,17 +50,16 @@ class SurgerySection(PanelSection):
         return shown(workspace, result)
 
     def _rank(self, workspace: Workspace, corner, layer, request: gr.Request) -> Iterator[Any]:
-        states: Iterator = iter(())
-
-        def begun() -> Any:
-            nonlocal states
+        def states() -> Iterator:
             subject = operating.subject_of(str(request.session_hash), workspace, corner)
-            states = operating.rank(subject, layer)
-            return None
+            yield from operating.rank(subject, layer)
 
-        first = shown(workspace, begun)
-        if first is not None:
-            yield first
-        done = object()
-        while (state := shown(workspace, lambda: next(states, done))) is not done:
-            yield state if isinstance(state, gr.HTML) else gr.HTML(ranking=state)
+        ranking = states()
+        while True:
+            update = shown(workspace, lambda: next(ranking, None))
+            if isinstance(update, gr.HTML):  # why there is none, or no more
+                yield update
+                return
+            if update is None:
+                return
+            yield gr.HTML(ranking=update)

@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,10 @@ import gradio as gr
 
 from deconv_demo.ui import inspecting, markup
 from deconv_demo.ui.activations import Activations
-from deconv_demo.ui.event_kinds import INSTANT, LATEST, MODEL_QUEUE
+from deconv_demo.ui.event_kinds import ASKED, EVERY, INSTANT, LATEST, MODEL_QUEUE
 from deconv_demo.ui.inside_context import InsideContext
 from deconv_demo.ui.inside_map import card_value, crop_value, map_value
-from deconv_demo.ui.inside_maps import MapsSection, ask_again
+from deconv_demo.ui.inside_maps import MapsSection, ask_again, turn_of
 from deconv_demo.ui.inside_sections import SECTIONS
 from deconv_demo.ui.inside_view import View, layer_choices, note_of
 from deconv_demo.ui.language import Translations
@@ -52,11 +53,13 @@ class InsideTab:
         named = self.translations.named
         self.corner, self.seen = gr.State(None), gr.State(None)
         self.note = gr.HTML(value=markup.status(text("en", "inside.none")), elem_id="inside-note")
-        self.network = self._drawn("network", "inside_map.js", elem_id="network-map", chosen=None)
+        self.network = self._drawn(
+            "network", "inside_map.js", elem_id="network-map", chosen=None, answered=None
+        )
         with gr.Row(elem_classes="inside-chosen"):
             with gr.Column(scale=0, min_width=190, elem_classes="inside-crop"):
                 self.crop = self._drawn(
-                    "crop", "inside_crop.js", elem_id="inside-crop", missed=None
+                    "crop", "inside_crop.js", elem_id="inside-crop", missed=None, answered=None
                 )
             with gr.Column(scale=1, min_width=300):
                 with gr.Row(elem_classes="inside-bar"):
@@ -74,7 +77,9 @@ class InsideTab:
                         gr.Button(scale=0, min_width=110, elem_id="next-layer"),
                         value="inside.next",
                     )
-                self.card = self._drawn("layer-card", "inside_card.js", elem_id="layer-card")
+                self.card = self._drawn(
+                    "layer-card", "inside_card.js", elem_id="layer-card", answered=None
+                )
         context = InsideContext(
             language=self.language,
             workspace=self.workspace,
@@ -97,7 +102,9 @@ class InsideTab:
         return gr.HTML(
             value=None,
             html_template=f'<div class="{class_name}"></div>',
-            js_on_load=(_STATIC / script).read_text(encoding="utf-8"),
+            js_on_load="\n".join(
+                (_STATIC / name).read_text(encoding="utf-8") for name in ("asking.js", script)
+            ),
             **settings,
         )
 
@@ -145,12 +152,11 @@ class InsideTab:
             self._open, view, everything, **MODEL_QUEUE
         )
         self.crop.place(self._wait_for_place, self.language, self.note, **INSTANT)
-        self.crop.place(self._place, view, everything, trigger_mode="always_last", **MODEL_QUEUE)
+        self.crop.place(self._place, view, everything, **EVERY)
         # What had to make room for others is run again.
         self.crop.again(self._open, view, everything, **MODEL_QUEUE)
-        # The map has marked what was picked on it before anybody was asked.
-        self.network.pick(self._pick, view, shown[1:], **LATEST)
-        self.card.pick(self._pick, view, shown[1:], **LATEST)
+        self.network.pick(self._pick, view, shown, **ASKED)
+        self.card.pick(self._pick_part, view, shown, **ASKED)
         self.layer.input(self._choose, view, shown, **LATEST)
         self.previous.click(self._step_back, view, shown, **LATEST)
         self.next.click(self._step_on, view, shown, **LATEST)
@@ -181,12 +187,26 @@ class InsideTab:
         return self._all(_visitor(request), View(*values))
 
     def _place(self, request: gr.Request, event: gr.EventData, *values: Any) -> tuple:
-        corner = (int(event.left), int(event.top))
-        return self._all(_visitor(request), dataclasses.replace(View(*values), corner=corner))
+        view = View(*values)
+        # From anything but the page: where it was.
+        with suppress(AttributeError, TypeError, ValueError, OverflowError):
+            view = dataclasses.replace(view, corner=(int(event.left), int(event.top)))
+        *others, crop, card, atlas = self._all(_visitor(request), view)
+        return *others, gr.HTML(value=crop, answered=turn_of(event)), card, atlas
 
     def _pick(self, request: gr.Request, event: gr.EventData, *values: Any) -> tuple:
-        view = dataclasses.replace(View(*values), layer=str(event.layer))
-        return self._one(_visitor(request), view)[1:]
+        one = self._asked_for(request, event, *values)
+        # The map has marked what was picked on it before anybody was asked.
+        return gr.HTML(answered=turn_of(event)), *one[1:]
+
+    def _pick_part(self, request: gr.Request, event: gr.EventData, *values: Any) -> tuple:
+        network, layer, card, *maps = self._asked_for(request, event, *values)
+        told = {"value": card} if isinstance(card, dict) and "facts" in card else {}
+        return network, layer, gr.HTML(**told, answered=turn_of(event)), *maps
+
+    def _asked_for(self, request: gr.Request, event: gr.EventData, *values: Any) -> tuple:
+        view = dataclasses.replace(View(*values), layer=str(getattr(event, "layer", "")))
+        return self._one(_visitor(request), view)
 
     def _choose(self, request: gr.Request, *values: Any) -> tuple:
         return self._one(_visitor(request), View(*values))

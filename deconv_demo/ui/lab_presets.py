@@ -10,6 +10,8 @@ from deconv_demo.transposed import output_size
 SMALLEST_INPUT, LARGEST_INPUT = 2, 8
 LARGEST_KERNEL = 5
 LARGEST_VALUE = 9999
+# As in transposed.js. Settings that the page cannot choose would fill the memory.
+SETTINGS = {"stride": (1, 4), "padding": (0, 6), "output_padding": (0, 3), "dilation": (1, 3)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,20 +36,24 @@ class Run:
     dilation: int = 1
 
     def __post_init__(self) -> None:
-        if not SMALLEST_INPUT <= len(self.x) <= LARGEST_INPUT or len(self.kernel) > LARGEST_KERNEL:
+        if not SMALLEST_INPUT <= len(self.x) <= LARGEST_INPUT or not (
+            1 <= len(self.kernel) <= LARGEST_KERNEL
+        ):
             raise ValueError(f"got {len(self.x)} input rows and {len(self.kernel)} of the kernel")
         for rows in (self.x, self.kernel):
             if {len(row) for row in rows} != {len(rows)}:
                 raise ValueError(f"a square array is wanted, got rows of {[len(r) for r in rows]}")
         if not (np.abs([*np.ravel(self.x), *np.ravel(self.kernel)]) <= LARGEST_VALUE).all():
             raise ValueError(f"a cell holds a number from -{LARGEST_VALUE} to {LARGEST_VALUE}")
+        for name, (least, most) in SETTINGS.items():
+            if not least <= getattr(self, name) <= most:
+                raise ValueError(f"{name} must be from {least} to {most}")
         output_size(len(self.x), len(self.kernel), **self.settings)
 
     @property
     def settings(self) -> dict[str, int]:
         """The keywords of ``torch.nn.functional.conv_transpose2d``."""
-        names = ("stride", "padding", "output_padding", "dilation")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in SETTINGS}
 
 
 def read_run(data: Any) -> Run:

@@ -12,6 +12,7 @@ for _name in ("NO_PROXY", "no_proxy"):
 
 import gradio as gr  # noqa: E402
 
+from deconv_demo.ui.cleaning import keep_clean  # noqa: E402
 from deconv_demo.ui.enhance_tab import EnhanceTab  # noqa: E402
 from deconv_demo.ui.example_strip import strip_value  # noqa: E402
 from deconv_demo.ui.inside_tab import InsideTab  # noqa: E402
@@ -23,7 +24,7 @@ from deconv_demo.ui.workspace import Shelf, Workspace  # noqa: E402
 
 STATIC = Path(__file__).parent / "static"
 # Files that visitors made are deleted when they are this old; looked at every so often.
-CACHE_SECONDS = 3600
+CACHE_SECONDS, CLEANING_SECONDS = 3600, 300
 MAX_WAITING = 40
 APPEARANCES = ("light", "dark", "projector")
 
@@ -31,9 +32,7 @@ APPEARANCES = ("light", "dark", "projector")
 def build_page() -> gr.Blocks:
     """Build the whole page; nothing is served yet."""
     translations = Translations()
-    with gr.Blocks(
-        title="Deconv Lab", analytics_enabled=False, delete_cache=(CACHE_SECONDS, CACHE_SECONDS)
-    ) as page:
+    with gr.Blocks(title="Deconv Lab", analytics_enabled=False) as page:
         made_files: set[str] = set()
         page.temp_file_sets.append(made_files)
         shelf = Shelf(made_files.add)
@@ -105,9 +104,13 @@ def build_page() -> gr.Blocks:
             queue=False,
             api_visibility="private",
         )
+        # For those who are read to, and for the right shapes of Chinese characters.
+        for spoken in (switch.change, greeted.then):
+            spoken(None, switch, None, js=_call("applyLanguage"), queue=False)
         enhance_tab.wire(greeted)
         appearance.change(None, appearance, None, js=_call("applyAppearance"), queue=False)
         page.load(None, None, appearance, js=_call("rememberedAppearance"), queue=False)
+    keep_clean(page, age=CACHE_SECONDS, every=CLEANING_SECONDS)
     page.queue(max_size=MAX_WAITING, default_concurrency_limit=4)
     return page
 
@@ -172,7 +175,19 @@ def _theme() -> gr.themes.Base:
         radius_size=gr.themes.sizes.radius_md,
         font=["system-ui", "-apple-system", "Segoe UI", "Noto Sans", "Noto Sans SC", "sans-serif"],
         font_mono=["ui-monospace", "Menlo", "Consolas", "monospace"],
-    ).set(body_text_color_subdued="*neutral_500")  # 400 is too faint to read on white
+    ).set(
+        body_text_color_subdued="*neutral_500",  # 400 is too faint to read on white
+        # White on teal 500 and 600, Gradio's own choice, has a contrast of 2.5 and 3.7.
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_hover_dark="*primary_800",
+        color_accent="*primary_600",
+        link_text_color="*secondary_700",
+        link_text_color_hover="*secondary_800",
+        link_text_color_active="*secondary_800",
+        link_text_color_visited="*secondary_700",
+    )
 
 
 def _call(function: str) -> str:

@@ -20,6 +20,18 @@ PictureInput = ABCMeta.__new__(
 )
 
 
+async def _refuse_address(address: str, cache_dir: str) -> str:
+    raise gr.Error(
+        "An address has arrived, and a picture is needed: nothing is fetched from other computers "
+        "here. Save the picture and send the file.",
+        print_exception=False,
+    )
+
+
+# Gradio would fetch whatever address a client names in the place of a file, for every component.
+gr.processing_utils.async_ssrf_protected_download = _refuse_address
+
+
 def build_picture_input(**options: Any) -> gr.Image:
     """Place a ``gr.Image`` that hands over the file itself, whatever is in it.
 

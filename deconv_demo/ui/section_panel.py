@@ -75,7 +75,7 @@ def build_panel(section: str, before: Sequence[str] = (), **properties: Any) -> 
         before: Further scripts that stand before its own.
         **properties: Further properties that the script watches, with their first values.
     """
-    scripts = ("inside_parts.js", *before, f"inside_{section}.js")
+    scripts = ("asking.js", "inside_parts.js", *before, f"inside_{section}.js")
     return gr.HTML(
         value=None,
         html_template=f'<div class="inside-panel inside-{section}"></div>',

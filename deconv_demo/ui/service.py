@@ -19,7 +19,7 @@ def build_service(shelf: Shelf) -> None:
         Args:
             picture: The photograph, in any common format.
             task_id: What to do with it.
-            sigma: Noise of 8-bit values for "denoise", 0 to 75; below 0: estimate it.
+            sigma: Noise of 8-bit values for "denoise", 0 to 75; -1: estimate it.
             amount: Strength of "deblur", 0 to 1.
 
         Returns:

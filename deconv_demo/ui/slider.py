@@ -18,10 +18,14 @@ class Slider(gr.Slider):
         """Return the value nearest to ``payload`` that can be reached by sliding.
 
         >>> slider = Slider(0.4, 3, step=0.1, render=False)
-        >>> [slider.preprocess(typed) for typed in (999, 1.234, -1, None)]
-        [3, 1.2, 0.4, 0.4]
+        >>> [slider.preprocess(typed) for typed in (999, 1.234, -1, None, "2")]
+        [3, 1.2, 0.4, 0.4, 2.0]
         """
-        if payload is None or not math.isfinite(payload):  # an empty box
+        try:
+            payload = float(payload)
+        except (TypeError, ValueError):  # an empty box, or what only a program sends
+            return self.minimum
+        if not math.isfinite(payload):
             return self.minimum
         steps = round((payload - self.minimum) / self.step)
         return min(max(round(self.minimum + steps * self.step, 9), self.minimum), self.maximum)

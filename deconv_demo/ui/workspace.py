@@ -5,8 +5,10 @@ memory. Its files lie in Gradio's own cache folder, the only place this page wri
 are deleted with it.
 """
 
+import atexit
 import re
 import secrets
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +24,7 @@ from deconv_demo.known_answer import Score
 # Larger pictures are not handed to a browser whole: the comparison shows their middle.
 LARGEST_SHOWN_PIXELS = 50_000_000
 LONGEST_STEM_BYTES = 150
+_PROGRAM = secrets.token_hex(8)  # others may use the same cache
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,11 +71,11 @@ class Workspace:
 
 
 class Shelf:
-    """Writes pictures into Gradio's cache, and has Gradio delete them when they are old.
+    """Writes pictures into Gradio's cache, where they are deleted when they are old.
 
     Args:
         register: Takes the path of a file that may be deleted with the rest of the cache;
-            None keeps the files as long as the program runs.
+            None keeps the files, for all visitors, as long as the program runs.
     """
 
     def __init__(self, register: Callable[[str], None] | None = None) -> None:
@@ -86,12 +89,27 @@ class Shelf:
 
     def place(self, name: str) -> Path:
         """Return where a file of another kind may be written, in a folder of its own."""
-        folder = Path(gr.utils.get_upload_folder()) / "deconv-lab" / secrets.token_hex(16)
+        shelf = kept_folder() if self._register is None else _folder()
+        folder = shelf / secrets.token_hex(16)
         folder.mkdir(parents=True)
         path = folder / name
         if self._register is not None:
             self._register(str(path))
         return path
+
+
+def kept_folder() -> Path:
+    """Return the folder of what is kept for all visitors until this program ends."""
+    return _folder() / f"kept-{_PROGRAM}"
+
+
+def _folder() -> Path:
+    return Path(gr.utils.get_upload_folder()) / "deconv-lab"
+
+
+@atexit.register
+def _remove_kept() -> None:
+    shutil.rmtree(kept_folder(), ignore_errors=True)
 
 
 def url_of(path: Path) -> str:

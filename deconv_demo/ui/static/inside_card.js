@@ -34,7 +34,7 @@ const lay = () => {
       for (const other of parts.querySelectorAll("button")) {
         other.setAttribute("aria-pressed", String(other === button));
       }
-      trigger("pick", { layer: part.layer });
+      ask("pick", { layer: part.layer });
     });
     parts.append(button);
   }
@@ -43,3 +43,4 @@ const lay = () => {
 };
 lay();
 watch("value", lay);
+watch("answered", () => answered("pick"));

@@ -41,7 +41,7 @@ const lay = () => {
     if (left === value.left && top === value.top) return;
     [value.left, value.top] = [left, top];
     place(left, top);
-    trigger("place", { left, top });
+    ask("place", { left, top });
   };
   const stage = make("button", "crop-stage");
   stage.type = "button";
@@ -74,5 +74,11 @@ const lay = () => {
   if (focused) stage.focus({ preventScroll: true });
 };
 lay();
-watch("value", lay);
+watch("value", () => {
+  // Moved on since this was asked for: the frame stays where it is.
+  const next = askedNext("place");
+  if (next && props.value) [props.value.left, props.value.top] = [next.left, next.top];
+  lay();
+});
+watch("answered", () => answered("place"));
 watch("missed", () => trigger("again", {}));

@@ -46,30 +46,6 @@ const legend = (signed, left, middle, right) => {
   return node;
 };
 
-// One request of a kind is on its way at a time; of those that come meanwhile the last one counts.
-const PATIENCE_MS = 30000;
-const asked = {};
-let turn = 0;
-const ask = (kind, data) => {
-  const line = (asked[kind] ??= { since: 0, next: null });
-  if (line.since && Date.now() - line.since < PATIENCE_MS) {
-    line.next = data;
-    return;
-  }
-  line.since = Date.now();
-  turn += 1;
-  // The number comes back with the answer, so that no two answers are the same.
-  trigger(kind, { ...data, turn });
-};
-const answered = (kind) => {
-  const line = asked[kind];
-  if (!line) return;
-  line.since = 0;
-  const { next } = line;
-  line.next = null;
-  if (next) ask(kind, next);
-};
-
 // Which row and column of a picture of height rows and width columns lies under the pointer.
 const placeOn = (node, event, height, width) => {
   const box = node.getBoundingClientRect();

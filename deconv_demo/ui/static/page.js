@@ -19,9 +19,14 @@ window.deconvLab = {
     }
     const asked = new URLSearchParams(location.search).get("__theme");
     const dark = matchMedia("(prefers-color-scheme: dark)").matches;
-    const appearance = asked || saved || (dark ? "dark" : "light");
+    // Gradio's own addresses say "system" too, and anybody may write anything into one.
+    const known = [asked, saved].find((name) => ["light", "dark", "projector"].includes(name));
+    const appearance = known || (dark ? "dark" : "light");
     window.deconvLab.applyAppearance(appearance);
     return appearance;
+  },
+  applyLanguage(language) {
+    document.documentElement.lang = language;
   },
   openInside() {
     document.querySelector("#tabs [role=tab][data-tab-id=inside]").click();

@@ -1,0 +1,66 @@
+"""Deleting what visitors made when it is old, and everything when the program ends.
+
+Gradio's own ``delete_cache`` ends for good at the first file that it cannot delete, and goes
+through a set that other threads add to; and a directory that a client names is such a file.
+"""
+
+import threading
+import time
+import weakref
+from collections.abc import Iterable
+from pathlib import Path
+
+import gradio as gr
+
+from deconv_demo.ui.workspace import kept_folder
+
+
+def keep_clean(page: gr.Blocks, *, age: float, every: float) -> None:
+    """Delete the files that a page has taken or made when they are old, as long as it lives.
+
+    Args:
+        page: Its ``temp_file_sets`` name the files.
+        age: In seconds since a file was written.
+        every: Seconds between two looks.
+    """
+    sets = page.temp_file_sets
+    stopped = threading.Event()
+
+    def look_again() -> None:
+        while not stopped.wait(every):
+            sweep(sets, older_than=age)
+
+    def end() -> None:
+        stopped.set()
+        sweep(sets, older_than=0)
+
+    threading.Thread(target=look_again, name="deconv-lab-cleaning", daemon=True).start()
+    weakref.finalize(page, end)  # at the end of the program, if not before
+
+
+def sweep(sets: Iterable[set[str]], *, older_than: float) -> None:
+    """Delete the files that the sets name, with the folder of each once it is empty.
+
+    What cannot be deleted is left alone and forgotten. Nothing outside of Gradio's folder is
+    touched, and nothing that is kept for all visitors.
+
+    Args:
+        sets: Of paths; what is deleted leaves them.
+        older_than: Seconds since a file was written.
+    """
+    root = Path(gr.utils.get_upload_folder()).resolve()
+    latest = time.time() - older_than
+    for names in sets:
+        for name in list(names):  # other threads go on adding
+            path = Path(name)
+            try:
+                # A place that is not written to yet is as old as its folder.
+                stands = path if path.is_symlink() or path.exists() else path.parent
+                if stands.lstat().st_mtime > latest or kept_folder() in path.parents:
+                    continue
+                if path.resolve().is_relative_to(root) and not path.is_dir():
+                    path.unlink(missing_ok=True)
+                    path.parent.rmdir()
+            except (OSError, ValueError):  # not ours to delete, not empty, or no path at all
+                pass
+            names.discard(name)
