@@ -5,7 +5,6 @@ import json
 import math
 from functools import partial
 
-import numpy as np
 import pytest
 import torch
 

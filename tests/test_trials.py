@@ -125,6 +125,7 @@ def test_the_command_keeps_them_for_the_card(monkeypatch, tmp_path, picture_fold
     folders = ["--data", str(picture_folder), "--validation", str(picture_folder)]
     arguments = ["trials", "upscale_x2", *folders, "--minutes", "3", "--metrics", str(path)]
     assert command_line.main(arguments) == 0
+    assert command_line.main([*arguments, "--only", "shipped", "nonsense"]) == 2
     kept = json.loads(path.read_text(encoding="utf-8"))
     assert kept["trials"] == {"upscale_x2": [row]}
     assert kept["tasks"] == measured["tasks"]

@@ -59,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("--data", "--validation"):
         trials.add_argument(name, type=Path, nargs="+", required=True, metavar="FOLDER_OR_TAR")
     trials.add_argument("--minutes", type=float, required=True, help="for each network")
+    trials.add_argument("--only", nargs="+", metavar="NAME", help="of the candidates")
     trials.add_argument("--metrics", type=Path, default=WEIGHTS_DIR / "metrics.json")
     card = commands.add_parser("card", help="write the model card from the measured numbers")
     card.add_argument("--metrics", type=Path, default=WEIGHTS_DIR / "metrics.json")
@@ -102,13 +103,20 @@ def main(arguments: list[str] | None = None) -> int:
             for entry in draw_failures(options.output, options.metrics):
                 print(json.dumps(entry))
         elif options.command == "trials":
+            from deconv_demo.training.candidates import CANDIDATES
             from deconv_demo.training.trials import record_trials, try_networks
 
+            candidates = CANDIDATES[options.task_id]
+            unknown = set(options.only or ()) - candidates.keys()
+            if unknown:
+                names = ", ".join(map(repr, candidates))
+                raise DataError(f"no candidate is called {sorted(unknown)[0]!r}; there are {names}")
             rows = try_networks(
                 options.task_id,
                 data=options.data,
                 validation=options.validation,
                 minutes=options.minutes,
+                candidates={name: candidates[name] for name in options.only or candidates},
             )
             record_trials(options.metrics, options.task_id, rows)
         elif options.command == "card":

@@ -191,10 +191,11 @@ def _trials(trials: dict[str, list[dict[str, Any]]]) -> str:
     parts = [
         "## What was tried",
         "",
-        "Relatives of the networks and of their training, each trained for equal minutes with the "
-        "same seed by `python -m deconv_demo.training trials`, from scratch where nothing else is "
-        "said; PSNR in dB on the validation crops, seconds in float32, timed in turn. A few "
-        "minutes favour what learns fast: they tell apart what is clearly worse, no more.",
+        "Relatives of the networks and of their training, each trained for equal minutes of the "
+        "processor with the same seed by `python -m deconv_demo.training trials`, from scratch "
+        "where nothing else is said; PSNR in dB on the validation crops, seconds in float32, timed "
+        "in turn. A few minutes favour what learns fast: they tell apart what is clearly worse, no "
+        "more.",
     ]
     for task_id, rows in trials.items():
         settings = list(rows[0]["psnr"])

@@ -6,6 +6,7 @@ import math
 import platform
 import statistics
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,7 @@ def train(
     steps: int | None = None,
     seed: int | None = None,
     task: Task | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Outcome:
     """Train the network of a task and keep the best weights in a file.
 
@@ -73,6 +75,7 @@ def train(
         steps: Stop after that many steps, if the minutes have not run out before.
         seed: Of crops and damage; None draws one, so that a continued run sees new crops.
         task: Another network or recipe for the task; None takes that of ``TASKS``.
+        clock: Tells the seconds that the minutes are counted by.
 
     Raises:
         DataError: No photographs.
@@ -129,18 +132,18 @@ def train(
     curve, until_judged = [(0.0, round(best, 3))], SECONDS_BETWEEN_VALIDATIONS
     try:
         while spent < budget and (steps is None or step < steps):
-            started = time.monotonic()
+            started = clock()
             rate = peak * _schedule(step, spent / budget)
             losses.append(_step(model, average, optimiser, sampler, rate, step))
             if not math.isfinite(losses[-1]):
                 print(f"the loss became {losses[-1]}; judging and stopping", flush=True)
                 break
             step += 1
-            spent += min(time.monotonic() - started, LONGEST_STEP_SECONDS)
+            spent += min(clock() - started, LONGEST_STEP_SECONDS)
             if spent - last_judged > until_judged:
-                started = time.monotonic()
+                started = clock()
                 last_psnr, last_judged = judge_and_save(), spent
-                cost = min(time.monotonic() - started, LONGEST_JUDGING_SECONDS)
+                cost = min(clock() - started, LONGEST_JUDGING_SECONDS)
                 until_judged = max(SECONDS_BETWEEN_VALIDATIONS, cost / VALIDATION_SHARE)
             if spent - last_line > SECONDS_BETWEEN_LINES:
                 last_line = spent

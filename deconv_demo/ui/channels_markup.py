@@ -117,6 +117,7 @@ def doubling_html(side: int, language: str) -> str:
 
 def _table(name: str, head: str, rows: str) -> str:
     return (
-        f'<div class="lab-scroll"><table class="lab-table {name}"><thead><tr>{head}</tr></thead>'
+        '<div class="lab-scroll" tabindex="0">'
+        f'<table class="lab-table {name}"><thead><tr>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
     )

@@ -140,7 +140,8 @@ def curves_html(run: Trial, iteration: int, language: str) -> str:
         for column in ("method", "peak", "peak_at", "stop", "stop_at")
     )
     table = (
-        f'<div class="lab-scroll"><table class="lab-table"><thead><tr>{head}</tr></thead>'
+        '<div class="lab-scroll" tabindex="0">'
+        f'<table class="lab-table"><thead><tr>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
         f'<p class="lab-fine">{safe(text(language, "lab.inverse.curves.note"))}</p>'
     )
@@ -184,7 +185,8 @@ def search_html(found: Search, language: str) -> str:
         for name, tries, regulariser, count, score in results
     )
     table = (
-        f'<div class="lab-scroll"><table class="lab-table"><thead><tr>{head}</tr></thead>'
+        '<div class="lab-scroll" tabindex="0">'
+        f'<table class="lab-table"><thead><tr>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
         f'<p class="lab-fine">{safe(text(language, "lab.inverse.search.note"))}</p>'
     )

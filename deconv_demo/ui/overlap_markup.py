@@ -97,7 +97,8 @@ def race_html(key: str, language: str) -> str:
         for after, before in zip(trained, untrained, strict=True)
     )
     table = (
-        f'<div class="lab-scroll"><table class="lab-table"><thead><tr>{head}</tr></thead>'
+        '<div class="lab-scroll" tabindex="0">'
+        f'<table class="lab-table"><thead><tr>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
         f'<p class="lab-fine">{safe(text(language, "lab.overlap.race.note"))}</p>'
     )

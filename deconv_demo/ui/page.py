@@ -76,7 +76,8 @@ def build_page() -> gr.Blocks:
 
         def greet(saved: str, request: gr.Request) -> tuple[str, str]:
             header = request.headers.get("accept-language", "")
-            spoken = saved if saved in LANGUAGES else preferred_language(header)
+            known = isinstance(saved, str) and saved in LANGUAGES  # a client may send anything
+            spoken = saved if known else preferred_language(header)
             return spoken, spoken
 
         speaking = [
