@@ -12,26 +12,25 @@ def wavelet_denoise(degraded: Tensor, sigma: Tensor | None) -> Tensor:
         degraded: ``(B, 3, H, W)`` in ``[0, 1]``.
         sigma: ``(B,)`` standard deviation of the noise; None to estimate it.
     """
+    levels = [None] * len(degraded) if sigma is None else sigma.tolist()
+    restored = [_shrink(image, level) for image, level in zip(degraded, levels, strict=True)]
+    return torch.stack(restored).to(degraded.dtype).clamp(0, 1)
+
+
+def _shrink(image: Tensor, level: float | None) -> Tensor:
+    """Shrink the coefficients of one image, ``(3, H, W)``."""
     from skimage.restoration import denoise_wavelet
 
-    levels = [None] * len(degraded) if sigma is None else sigma.tolist()
-    restored = [
-        # Without noise there is nothing to shrink; scikit-image would divide nothing by nothing.
-        image.permute(1, 2, 0).numpy()
-        if level == 0
-        else denoise_wavelet(
-            image.permute(1, 2, 0).numpy(),
-            sigma=level,
-            method="BayesShrink",
-            mode="soft",
-            convert2ycbcr=True,
-            channel_axis=-1,
-            rescale_sigma=True,
-        )
-        for image, level in zip(degraded, levels, strict=True)
-    ]
-    stacked = torch.stack([torch.from_numpy(image).permute(2, 0, 1) for image in restored])
-    return stacked.to(degraded.dtype).clamp(0, 1)
+    if level == 0:  # nothing to shrink; scikit-image would divide nothing by nothing
+        return image
+    options = {"sigma": level, "method": "BayesShrink", "mode": "soft", "rescale_sigma": True}
+    if torch.equal(image[0], image[1]) and torch.equal(image[0], image[2]):
+        # One channel has one noise; of three, brightness would be taken to have less of it.
+        grey = denoise_wavelet(image[0].numpy(), **options)
+        return torch.from_numpy(grey).expand(3, -1, -1)
+    pixels = image.permute(1, 2, 0).numpy()
+    shrunk = denoise_wavelet(pixels, convert2ycbcr=True, channel_axis=-1, **options)
+    return torch.from_numpy(shrunk).permute(2, 0, 1)
 
 
 def cycle_spun_wavelet(degraded: Tensor, sigma: float, *, shifts: int = 3) -> Tensor:
