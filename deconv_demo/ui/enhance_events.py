@@ -87,11 +87,15 @@ class EnhanceEvents:
 
     def open_finished(self, language: str) -> tuple:
         """Show the first example if it is finished; else say that it is waited for."""
-        done = finished_example(FIRST_EXAMPLE)
+        kept = self._kept(FIRST_EXAMPLE, language)
+        return kept or (gr.skip(), gr.skip(), *self.waiting(language), *((gr.skip(),) * 6))
+
+    def _kept(self, example_id: str, language: str) -> tuple | None:
+        """Return the updates that show a finished example, None where it is not finished."""
+        done = finished_example(example_id)
         if done is None:
-            return gr.skip(), gr.skip(), *self.waiting(language), *((gr.skip(),) * 6)
-        task_id = EXAMPLES[FIRST_EXAMPLE].task_id
-        return str(done.source), task_id, *self._finished(done, language)
+            return None
+        return str(done.source), EXAMPLES[example_id].task_id, *self._finished(done, language)
 
     def open_first(self, workspace: Workspace, language: str) -> Iterator[tuple]:
         """Open the first example, unless something is on the page already."""
@@ -110,9 +114,8 @@ class EnhanceEvents:
         except Exception as error:
             yield gr.skip(), gr.skip(), *self._failed(error, language)
             return
-        done = finished_example(example_id)
-        if done is not None:
-            yield str(workspace.source), task_id, *self._finished(done, language)
+        if kept := self._kept(example_id, language):
+            yield kept
             return
         controls = _controls(task_id, True, 0, 100)
         # It can be run again although this run may be stopped.

@@ -14,7 +14,7 @@ from deconv_demo.ui.activations import Activations
 from deconv_demo.ui.event_kinds import ASKED, EVERY, INSTANT, LATEST, MODEL_QUEUE
 from deconv_demo.ui.inside_context import InsideContext
 from deconv_demo.ui.inside_map import card_value, crop_value, map_value
-from deconv_demo.ui.inside_maps import MapsSection, ask_again, turn_of
+from deconv_demo.ui.inside_maps import MapsSection, answered_now, ask_again
 from deconv_demo.ui.inside_sections import SECTIONS
 from deconv_demo.ui.inside_view import View, layer_choices, note_of
 from deconv_demo.ui.language import Translations
@@ -192,17 +192,17 @@ class InsideTab:
         with suppress(AttributeError, TypeError, ValueError, OverflowError):
             view = dataclasses.replace(view, corner=(int(event.left), int(event.top)))
         *others, crop, card, atlas = self._all(_visitor(request), view)
-        return *others, gr.HTML(value=crop, answered=turn_of(event)), card, atlas
+        return *others, gr.HTML(value=crop, answered=answered_now()), card, atlas
 
     def _pick(self, request: gr.Request, event: gr.EventData, *values: Any) -> tuple:
         one = self._asked_for(request, event, *values)
         # The map has marked what was picked on it before anybody was asked.
-        return gr.HTML(answered=turn_of(event)), *one[1:]
+        return gr.HTML(answered=answered_now()), *one[1:]
 
     def _pick_part(self, request: gr.Request, event: gr.EventData, *values: Any) -> tuple:
         network, layer, card, *maps = self._asked_for(request, event, *values)
         told = {"value": card} if isinstance(card, dict) and "facts" in card else {}
-        return network, layer, gr.HTML(**told, answered=turn_of(event)), *maps
+        return network, layer, gr.HTML(**told, answered=answered_now()), *maps
 
     def _asked_for(self, request: gr.Request, event: gr.EventData, *values: Any) -> tuple:
         view = dataclasses.replace(View(*values), layer=str(getattr(event, "layer", "")))

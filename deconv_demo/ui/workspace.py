@@ -89,8 +89,8 @@ class Shelf:
 
     def place(self, name: str) -> Path:
         """Return where a file of another kind may be written, in a folder of its own."""
-        shelf = kept_folder() if self._register is None else _folder()
-        folder = shelf / secrets.token_hex(16)
+        root = kept_folder() if self._register is None else _folder()
+        folder = root / secrets.token_hex(16)
         folder.mkdir(parents=True)
         path = folder / name
         if self._register is not None:
