@@ -37,6 +37,7 @@ class Recipe:
         batch: Crops in one step.
         margin: Pixels that are cropped around a patch before it is degraded and cut off
             afterwards, so that no border of a degradation is learned.
+        optimiser: "muon" or "adam"; see ``training.optimisers``.
         learning_rate: Peak of the schedule.
         ema_decay: Decay a step of the averaged weights, which are the ones saved.
         gradient_clip: Largest norm of a gradient.
@@ -46,7 +47,8 @@ class Recipe:
     patch: int = 64
     batch: int = 8
     margin: int = 0
-    learning_rate: float = 4e-4
+    optimiser: str = "muon"
+    learning_rate: float = 2e-3
     ema_decay: float = 0.999
     gradient_clip: float = 0.5
     grey_share: float = 0.0

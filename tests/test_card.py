@@ -23,6 +23,8 @@ RUNS = [
         "steps": 3000,
         "validation_psnr": 25.25,
         "hardware": "a laptop",
+        "optimiser": "muon",
+        "learning_rate": 2e-3,
         "curve": [[0.0, 24.75], [10.0, 24.5], [30.0, 25.25]],
     },
 ]
@@ -58,8 +60,8 @@ def test_the_card_tells_what_each_run_was_worth(tmp_path):
     write_card(tmp_path / "metrics.json", tmp_path / "README.md")
     card = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert "Trained for 40 minutes in 2 runs" in card
-    assert "| 10 | 900 | a laptop | 24.50 |  |" in card
-    assert "| 30 | 3,000 | a laptop | 25.25 | +0.50 |" in card
+    assert "| 10 | 900 | Adam | a laptop | 24.50 |  |" in card
+    assert "| 30 | 3,000 | Muon, 0.002 | a laptop | 25.25 | +0.50 |" in card
     assert "![Validation PSNR of each network by minute of training](curves.svg)" in card
     ElementTree.parse(tmp_path / "curves.svg")
 

@@ -160,12 +160,12 @@ def _section(task_id: str, entry: dict[str, Any]) -> str:
     rows += [
         f"Trained for {minutes:.0f} minutes in {len(entry['runs'])} runs:",
         "",
-        "| minutes | steps | on | dB on validation crops | gain |",
-        "| ---: | ---: | --- | ---: | ---: |",
+        "| minutes | steps | by | on | dB on validation crops | gain |",
+        "| ---: | ---: | --- | --- | ---: | ---: |",
     ]
     rows += [
-        f"| {run['seconds'] / 60:.0f} | {run['steps']:,} | {run['hardware']} | "
-        f"{run['validation_psnr']:.2f} | {_gain(run)} |"
+        f"| {run['seconds'] / 60:.0f} | {run['steps']:,} | {_optimiser(run)} | "
+        f"{run['hardware']} | {run['validation_psnr']:.2f} | {_gain(run)} |"
         for run in entry["runs"]
     ]
     return "\n".join([*rows, ""])
@@ -178,6 +178,13 @@ def _block_steps(setting: str, steps: dict[str, float]) -> str:
         f"method, {steps['network']:.2f} after the network, {steps['truth']:.2f} in the truth "
         "(Y, at the size of the file).\n"
     )
+
+
+def _optimiser(run: dict[str, Any]) -> str:
+    """What moved the weights, and its peak rate; runs that do not say were Adam's."""
+    if "optimiser" not in run:
+        return "Adam"
+    return f"{run['optimiser'].capitalize()}, {run['learning_rate']:.2g}"
 
 
 def _gain(run: dict[str, Any]) -> str:

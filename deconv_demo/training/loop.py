@@ -19,6 +19,7 @@ from torch import nn
 from deconv_demo.tasks import TASKS, Task
 from deconv_demo.training.data import CropSampler, centre_crop, crop_side, read_pictures
 from deconv_demo.training.evaluation import psnr_by_setting
+from deconv_demo.training.optimisers import make_optimisers
 from deconv_demo.weights import load_into, read_header, save_weights
 
 WARM_UP_STEPS = 200
@@ -104,8 +105,8 @@ def train(
 
     seed = torch.seed() if seed is None else seed
     sampler = CropSampler(pictures, task, torch.Generator().manual_seed(seed % 2**63), device)
-    optimiser = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.99))
     peak = learning_rate or recipe.learning_rate
+    optimisers = make_optimisers(model, recipe.optimiser, learning_rate=peak)
 
     best = psnr_before = _validate(average, task, held_out)
     print(
@@ -122,7 +123,7 @@ def train(
         if psnr_now > best or not (weights_path.exists() or math.isnan(psnr_now)):
             best = psnr_now
             run = {"seconds": round(spent), "steps": step, "validation_psnr": round(best, 3)}
-            run["curve"] = curve
+            run |= {"optimiser": recipe.optimiser, "learning_rate": peak, "curve": curve}
             header_now = _header(task_id, task, header, run, device)
             save_weights(weights_path, average.state_dict(), header_now)
         return psnr_now
@@ -134,7 +135,7 @@ def train(
         while spent < budget and (steps is None or step < steps):
             started = clock()
             rate = peak * _schedule(step, spent / budget)
-            losses.append(_step(model, average, optimiser, sampler, rate, step))
+            losses.append(_step(model, average, optimisers, sampler, rate, step))
             if not math.isfinite(losses[-1]):
                 print(f"the loss became {losses[-1]}; judging and stopping", flush=True)
                 break
@@ -167,15 +168,13 @@ def train(
 def _step(
     model: nn.Module,
     average: nn.Module,
-    optimiser: torch.optim.Optimizer,
+    optimisers: list[torch.optim.Optimizer],
     sampler: CropSampler,
     rate: float,
     step: int,
 ) -> float:
-    """One step of Adam on one batch, then of the averaged weights; returns the loss."""
+    """One step of the optimisers on one batch, then of the averaged weights; returns the loss."""
     recipe = sampler.task.recipe
-    for group in optimiser.param_groups:
-        group["lr"] = rate
     (degraded, sigma), clean = sampler.sample()
     degraded = degraded.contiguous(memory_format=torch.channels_last)
     with bfloat16_autocast(degraded.device):
@@ -183,8 +182,11 @@ def _step(
     loss = F.l1_loss(restored, clean)
     loss.backward()
     nn.utils.clip_grad_norm_(model.parameters(), recipe.gradient_clip)
-    optimiser.step()
-    optimiser.zero_grad(set_to_none=True)
+    for optimiser in optimisers:
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
     # Early on the average follows closely, or it would remember the random start for long.
     decay = min(recipe.ema_decay, (1 + step) / (10 + step))
     with torch.no_grad():
