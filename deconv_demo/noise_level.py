@@ -12,6 +12,8 @@ TRUST_WAVELETS_BELOW, TRUST_PATCHES_ABOVE = 20.0, 40.0
 CLEARANCE = 2.5
 # Flat in over half of its places: a page or a drawing, whose edges alone look like noise.
 FLAT_SHARE_OF_A_DRAWING = 0.5
+# How often the noise that clipping has hidden is guessed anew; it has settled by then.
+CLIPPING_ROUNDS = 10
 # Median of |x| for a standard normal x.
 NORMAL_MEDIAN = 0.6745
 
@@ -96,8 +98,45 @@ def _variance_from_patches(channel: np.ndarray) -> float:
     # for it tell its true strength, where there are enough of them.
     means = patches.mean(axis=1)
     room = CLEARANCE * np.sqrt(variance)
-    roomy = patches[(means > room) & (means < 255 - room)]
-    return _smallest_variance(roomy) if len(roomy) >= 10 * PATCH * PATCH else variance
+    roomy = (means > room) & (means < 255 - room)
+    if roomy.sum() >= 10 * PATCH * PATCH:
+        variance, means = _smallest_variance(patches[roomy]), means[roomy]
+    return _variance_before_clipping(variance, means)
+
+
+def _variance_before_clipping(variance: float, means: np.ndarray) -> float:
+    """Return the variance of noise of which ``variance`` is left where 0 and 255 end it.
+
+    Where noise is so strong that no patch leaves room for it, what is cut off follows from how
+    bright each patch is, for normal noise.
+
+    Args:
+        variance: After clipping, the mean over patches.
+        means: Of the clipped patches, on ``[0, 255]``.
+    """
+    bright = np.linspace(0, 255, 52)
+    deviation = left = np.sqrt(variance)
+    # Each round takes the share that the last estimate would lose as the share that was lost.
+    for _ in range(CLIPPING_ROUNDS if variance > 0 else 0):
+        clipped_means, clipped_variances = _clipped_moments(bright, deviation)
+        truly = np.interp(means, clipped_means, bright)
+        kept = np.interp(truly, bright, clipped_variances).mean() / deviation**2
+        deviation = min(left / np.sqrt(kept), 255)
+    return float(deviation**2)
+
+
+def _clipped_moments(means: np.ndarray, deviation: float) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance of normal variables after clipping to ``[0, 255]``."""
+    from scipy.special import ndtr
+
+    low, high = -means / deviation, (255 - means) / deviation
+    below, above = ndtr(low), ndtr(-high)
+    inside = 1 - below - above
+    at_low, at_high = (np.exp(-(end**2) / 2) / np.sqrt(2 * np.pi) for end in (low, high))
+    first = 255 * above + means * inside + deviation * (at_low - at_high)
+    second = 255**2 * above + (means**2 + deviation**2) * inside
+    second += deviation * (means * at_low - (means + 255) * at_high)
+    return first, second - first**2
 
 
 def _smallest_variance(patches: np.ndarray) -> float:
