@@ -12,6 +12,11 @@ TRUST_WAVELETS_BELOW, TRUST_PATCHES_ABOVE = 20.0, 40.0
 CLEARANCE = 2.5
 # Flat in over half of its places: a page or a drawing, whose edges alone look like noise.
 FLAT_SHARE_OF_A_DRAWING = 0.5
+# So many places are asked how much noise is where a picture is quietest. In a tenth of them it
+# is weaker than on the whole, by chance and because light parts of a photo have less or more of
+# it than dark ones; the factor allows for that.
+FEWEST_PLACES, QUIET_SHARE, QUIET_SCATTER = 40, 0.1, 1.5
+DARKEST_PLACE = 16
 # How often the noise that clipping has hidden is guessed anew; it has settled by then.
 CLIPPING_ROUNDS = 10
 # Median of |x| for a standard normal x.
@@ -54,7 +59,8 @@ def _noise_variance(channel: np.ndarray) -> float:
     trust = np.clip((np.sqrt(from_patches) - TRUST_WAVELETS_BELOW) / span, 0, 1)
     # What is weak to the patches is weak: the wavelets take the edges of a drawing for noise.
     weak = min(from_patches, _variance_from_wavelets(details, flat, means))
-    return float(trust * from_patches + (1 - trust) * weak)
+    variance = float(trust * from_patches + (1 - trust) * weak)
+    return variance * _share_in_quiet_places(variance, means, details)
 
 
 def _middle(pixels: np.ndarray, side: int = 1024) -> np.ndarray:
@@ -86,6 +92,30 @@ def _median_variance(details: np.ndarray) -> float:
     if len(details) == 0:
         return 0.0
     return float(np.median(np.abs(details)) / NORMAL_MEDIAN) ** 2
+
+
+def _share_in_quiet_places(variance: float, means: np.ndarray, details: np.ndarray) -> float:
+    """Return by how much ``variance`` must be lowered to agree with where a picture is quietest.
+
+    White noise is everywhere, texture is not: if even the quietest tenth of all places shows far
+    less than ``variance``, that was leaves or letters.
+    """
+    height, width = (length // PATCH for length in details.shape)
+    if variance == 0 or height * width < FEWEST_PLACES:
+        return 1.0
+    places = [
+        array[: height * PATCH, : width * PATCH].reshape(height, PATCH, width, PATCH)
+        for array in (means, np.square(details))
+    ]
+    bright, found = (array.mean(axis=(1, 3)).ravel() for array in places)
+    # A sky that is clipped altogether tells nothing, nor does black, where a JPEG drops the rest
+    # of the noise.
+    told = (bright > DARKEST_PLACE) & ((bright < 254) | (found > 1e-6))
+    if told.sum() < FEWEST_PLACES:
+        return 1.0
+    _, expected = _clipped_moments(bright[told], np.sqrt(variance))
+    quiet = np.quantile(found[told] / expected, QUIET_SHARE)
+    return min(1.0, float(quiet) * QUIET_SCATTER**2)
 
 
 def _variance_from_patches(channel: np.ndarray) -> float:

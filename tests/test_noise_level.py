@@ -122,3 +122,19 @@ def test_edges_are_not_noise(kind, request):
     clean = request.getfixturevalue(kind)
     assert estimate_sigma(clean) * 255 < 1
     assert estimate_sigma(with_noise(clean, 8)) * 255 > 5
+
+
+@pytest.mark.parametrize("level", [2, 5])
+@pytest.mark.parametrize("invert", [False, True])
+def test_letters_are_not_taken_for_much_of_it(level, invert, page_of_text):
+    """Letters go in all directions, as noise does, but not over the margins."""
+    page = np.pad(page_of_text, ((32, 32), (32, 32), (0, 0)), constant_values=255)
+    if invert:
+        page = 225 - page // 4 * 3
+    assert level - 1 < estimate_sigma(with_noise(page, level)) * 255 < 1.7 * level
+
+
+def test_a_sky_that_is_white_in_the_file_does_not_say_that_there_is_none(pictures):
+    noisy = with_noise(pictures["coffee"], 20)
+    noisy[:60] = 255
+    assert estimate_sigma(noisy) * 255 == pytest.approx(20, rel=0.1)
