@@ -42,16 +42,19 @@ class Recipe:
         ema_decay: Decay a step of the averaged weights, which are the ones saved.
         gradient_clip: Largest norm of a gradient.
         grey_share: Probability of a crop to be made grey before it is degraded.
+        reduced_share: Probability of a crop to be cut from its picture made up to two times
+            smaller: what a camera or a file has blurred is sharp there, and more fits in.
     """
 
     patch: int = 64
     batch: int = 8
     margin: int = 0
-    optimiser: str = "muon"
-    learning_rate: float = 2e-3
+    optimiser: str = "adam"
+    learning_rate: float = 4e-4
     ema_decay: float = 0.999
     gradient_clip: float = 0.5
     grey_share: float = 0.0
+    reduced_share: float = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)

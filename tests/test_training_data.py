@@ -15,6 +15,7 @@ from deconv_demo.tasks import TASKS, Recipe
 from deconv_demo.training.data import (
     CropSampler,
     DataError,
+    _reduced,
     centre_crop,
     crop_side,
     read_pictures,
@@ -190,6 +191,33 @@ def test_grey_crops_get_grey_noise_and_some_colour_ones_too(photo_pixels):
     difference = ((degraded - clean)[:, 0] - (degraded - clean)[:, 1]).abs()
     shared = ((difference < 1.5 / 255) | ~inside).flatten(1).all(dim=1)
     assert 0.01 < shared[~grey].float().mean() < 0.12
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_crops_are_cut_from_smaller_versions_too(share):
+    """On a picture that gets brighter by one level a column, a smaller version is steeper."""
+    columns = np.arange(200, dtype=np.uint8)
+    ramp = np.broadcast_to(columns[:, None], (90, 200, 3)).copy()
+    task = dataclasses.replace(
+        TASKS["denoise"], recipe=Recipe(patch=32, batch=200, reduced_share=share)
+    )
+    _, clean = sampler(task, [ramp]).sample()
+    levels = clean[:, 0].mul(255)
+    # Along rows or along columns, as the crop is turned; borders are left out.
+    across, along = ((levels.select(d, 27) - levels.select(d, 4)).mean(dim=1) for d in (2, 1))
+    steepness = torch.maximum(across.abs(), along.abs()) / 23
+    assert (steepness > 1.02).float().mean().item() == pytest.approx(share, abs=0.08)
+    assert steepness.min() > 0.98
+    assert steepness.max() < 2.05
+    if share:
+        assert steepness.max() > 1.9
+
+
+def test_smaller_versions_are_those_of_pillow(photos, resize_with_pillow):
+    image = photos["astronaut"][..., :71, :71].mul(255).round()
+    reduced = _reduced(image[0].permute(1, 2, 0).byte(), 48).permute(2, 0, 1)
+    expected = resize_with_pillow(image, (48, 48))[0].clamp(0, 255)
+    assert (reduced - expected).abs().max() < 0.51
 
 
 def test_large_pictures_are_drawn_more_often():

@@ -123,10 +123,6 @@ class CollapsibleUpscaler(_OtherBlocks):
     block = CollapsibleBlock
 
 
-# With it the networks were trained at first, at the best rate that was found for it.
-ADAM = MappingProxyType({"optimiser": "adam", "learning_rate": 4e-4})
-
-
 def _as_judged(clean: Tensor, generator: Generator, *, setting: Setting) -> Degraded:
     return setting.degrade(clean, generator)
 
@@ -149,11 +145,10 @@ CANDIDATES: Mapping[str, Mapping[str, Candidate]] = MappingProxyType(
             "narrower, more blocks": Candidate(network={"channels": 48, "blocks": 11}),
             "pixel attention": Candidate(network_class=PixelAttentionUpscaler),
             "half as many crops a step": Candidate(recipe={"batch": 4}),
-            "twice the learning rate": Candidate(recipe={"learning_rate": 4e-3}),
-            "Adam": Candidate(recipe=ADAM),
-            "Adam, collapsible convolutions": Candidate(
-                network_class=CollapsibleUpscaler, recipe=ADAM
-            ),
+            "collapsible convolutions": Candidate(network_class=CollapsibleUpscaler),
+            "twice the learning rate": Candidate(recipe={"learning_rate": 8e-4}),
+            "Muon": Candidate(recipe={"optimiser": "muon", "learning_rate": 4e-3}),
+            "crops never reduced": Candidate(recipe={"reduced_share": 0.0}),
             "clean files only": Candidate(
                 degrade=partial(_as_judged, setting=TASKS["upscale_x2"].settings[0])
             ),

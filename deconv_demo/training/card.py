@@ -48,9 +48,10 @@ Trained on 497 photographs under free licences alone: public domain and CC0 (79 
 (56), CC BY-SA (227), Unsplash and Pexels licences (135); chosen between on 24 others. No picture
 of a standard test set is among them. The photographs themselves are not part of this repository.
 
-Training sees random crops of the photographs in the eight flips and rotations, damaged anew each
-time: noise of 0 to 55 / 255, clipped and rounded (12 % of the crops are made grey and get one noise
-for all channels, as do 5 % of the others); Gaussian blur of 0.4 to 3.0 pixels, straight
+Training sees random crops of the photographs in the eight flips and rotations, half of them (since
+November 2026) made up to two times smaller first, by antialiased bicubic interpolation, damaged
+anew each time: noise of 0 to 55 / 255, clipped and rounded (12 % of the crops are made grey and get
+one noise for all channels, as do 5 % of the others); Gaussian blur of 0.4 to 3.0 pixels, straight
 and curved motion of 1 to 17 pixels, discs of radius 0.5 to 4, each with noise of 0 to 5 / 255;
 antialiased bicubic downscaling. Of what the deblurrer is given a quarter comes from a JPEG file
 of quality 60 to 95, its blocks anywhere; of what the upscalers are given 15 % does, and 10 % has

@@ -9,12 +9,14 @@ from pathlib import Path, PurePath
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from deconv_demo import images
 from deconv_demo.degradations import quantise
 from deconv_demo.tasks import Degraded, Task
 
+LARGEST_REDUCTION = 2
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
 
@@ -187,14 +189,23 @@ class CropSampler:
         return (_cut(degraded, margin), sigma), _cut(clean, margin * scale)
 
     def _crop(self, picture: Tensor) -> Tensor:
+        side = self._side_to_cut(min(picture.shape[:2]))
         height, width = picture.shape[:2]
-        top = self._integer(height - self.side + 1)
-        left = self._integer(width - self.side + 1)
-        crop = picture[top : top + self.side, left : left + self.side]
+        top = self._integer(height - side + 1)
+        left = self._integer(width - side + 1)
+        crop = _reduced(picture[top : top + side, left : left + side], self.side)
         symmetry = self._integer(8)
         if symmetry & 4:
             crop = crop.flip(1)
         return torch.rot90(crop, symmetry & 3)
+
+    def _side_to_cut(self, shortest: int) -> int:
+        """How much of a picture becomes one crop: as much as a crop has, or up to twice that."""
+        share = self.task.recipe.reduced_share
+        if not share or torch.rand((), generator=self.generator) >= share:
+            return self.side
+        largest = min(LARGEST_REDUCTION * self.side, shortest)
+        return self.side + self._integer(int(largest) - self.side + 1)
 
     def _integer(self, below: int) -> int:
         return int(torch.randint(below, (), generator=self.generator))
@@ -207,3 +218,12 @@ def crop_side(task: Task) -> int:
 
 def _cut(image: Tensor, margin: int) -> Tensor:
     return image[..., margin:-margin, margin:-margin] if margin else image
+
+
+def _reduced(crop: Tensor, side: int) -> Tensor:
+    """Make a square ``(S, S, 3)`` uint8 crop smaller: antialiased bicubic."""
+    if len(crop) == side:
+        return crop
+    image = crop.permute(2, 0, 1).unsqueeze(0).float()
+    image = F.interpolate(image, size=(side, side), mode="bicubic", antialias=True)
+    return image[0].permute(1, 2, 0).round().clamp(0, 255).byte()

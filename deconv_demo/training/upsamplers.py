@@ -21,7 +21,7 @@ from deconv_demo.training.report import read_report, write_report
 from deconv_demo.upsamplers import SCALE, WIDTHS, build_upsamplers
 from deconv_demo.weights import read_header, save_weights, sha256
 
-RECIPE = Recipe(patch=32, batch=8, margin=4, learning_rate=2e-3)
+RECIPE = Recipe(patch=32, batch=8, margin=4, learning_rate=2e-3, reduced_share=0.0)
 _USED = {name: getattr(RECIPE, name) for name in ("patch", "batch", "margin", "learning_rate")}
 VALIDATION_CROP = 256
 HELD_OUT_PICTURES = 16
