@@ -9,7 +9,6 @@ os.environ["NO_PROXY"] = "127.0.0.1,localhost"
 
 import shutil
 import tarfile
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -179,32 +178,3 @@ def visit(browser: Any, page_address: str) -> Iterator[Callable[..., Visitor]]:
         context.close()
     assert [line for visitor in visitors for line in visitor.complaints] == []
     assert all(visitor.hosts() == {"127.0.0.1"} for visitor in visitors)
-
-
-@pytest.fixture
-def tiles(monkeypatch):
-    """Which tiles were begun and ended; ``tiles.gate`` holds them up while it is cleared."""
-    from deconv_demo import enhancement
-
-    class Tiles:
-        begun, ended = 0, 0
-        gate = threading.Event()
-
-    tiles, make = Tiles(), enhancement._tile_runner
-    tiles.gate.set()
-
-    def make_counted(*arguments):
-        run = make(*arguments)
-
-        def counted(tile):
-            tiles.begun += 1
-            assert tiles.gate.wait(120)
-            result = run(tile)
-            tiles.ended += 1
-            return result
-
-        return counted
-
-    monkeypatch.setattr(enhancement, "_tile_runner", make_counted)
-    yield tiles
-    tiles.gate.set()

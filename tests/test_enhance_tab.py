@@ -7,15 +7,44 @@ import pytest
 from PIL import Image, ImageCms
 from visitor import noise
 
-from deconv_demo import weights
+from deconv_demo import enhancement, weights
 from deconv_demo.enhancement import enhance
 from deconv_demo.images import open_picture, to_pixels
 from deconv_demo.known_answer import Damage, damage, judge, prepare_reference
 from deconv_demo.tasks import TASKS
+from deconv_demo.ui import examples
 from deconv_demo.ui.texts import text
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+@pytest.fixture
+def tiles(monkeypatch):
+    """Which tiles were begun and ended; ``tiles.gate`` holds them up while it is cleared."""
+
+    class Tiles:
+        begun, ended = 0, 0
+        gate = threading.Event()
+
+    tiles, make = Tiles(), enhancement._tile_runner
+    tiles.gate.set()
+
+    def make_counted(*arguments):
+        run = make(*arguments)
+
+        def counted(tile):
+            tiles.begun += 1
+            assert tiles.gate.wait(120)
+            result = run(tile)
+            tiles.ended += 1
+            return result
+
+        return counted
+
+    monkeypatch.setattr(enhancement, "_tile_runner", make_counted)
+    yield tiles
+    tiles.gate.set()
 
 
 def test_every_task_shows_what_was_given_and_what_enhance_makes(visit, noise_file):
@@ -132,6 +161,39 @@ def test_run_waits_for_the_stopped_tile_and_then_runs(visit, noise_file, tiles):
     assert visitor.page.is_disabled("#stop")
 
 
+@pytest.fixture
+def first_visit(monkeypatch):
+    """Nobody has opened the page yet: its example has to be run."""
+    monkeypatch.setattr(examples, "_finished", {})
+
+
+@pytest.mark.usefixtures("first_visit")
+def test_stop_ends_the_example_that_the_page_opens_with(visit, tiles):
+    tiles.gate.clear()
+    visitor = visit(wait=False)
+    visitor.wait_for_status("Tile 0 of")
+    visitor.page.click("#stop")
+    visitor.wait_for_status(text("en", "status.stopped"))
+    tiles.gate.set()
+    visitor.page.wait_for_selector("#run:enabled")
+    assert visitor.source("after") == ""
+    visitor.run()
+    assert visitor.pixels("before").shape == (512, 512, 3)
+
+
+@pytest.mark.usefixtures("first_visit")
+def test_a_picture_that_comes_while_the_example_runs_is_kept(visit, noise_file, tiles):
+    tiles.gate.clear()
+    visitor = visit(wait=False)
+    visitor.wait_for_status("Tile 0 of")
+    assert visitor.page.is_enabled("#stop")
+    visitor.choose(noise_file)
+    tiles.gate.set()
+    visitor.run()
+    assert np.array_equal(visitor.pixels("before"), np.array(noise()))
+    assert "noise.png" in visitor.page.get_attribute("#picture img", "src")
+
+
 @pytest.mark.parametrize("fate", ["missing", "cut"])
 def test_weights_missing_or_cut_are_one_sentence_until_they_are_back(
     visit, noise_file, tmp_path, monkeypatch, fate
@@ -194,3 +256,15 @@ def test_an_example_is_judged_by_its_own_noise_after_a_known_answer(visit):
     assert visitor.scores() != opened
     visitor.run()
     assert visitor.scores()[:2] == opened[:2]
+
+
+def test_examples_open_finished_with_their_task(visit):
+    visitor = visit()
+    former = visitor.source("after")
+    visitor.page.click("#examples button[data-key=cat]")
+    visitor.wait_for_result(former)
+    assert visitor.page.is_checked("#task input[value=upscale_x4]")
+    assert visitor.pixels("before").shape == (240, 320, 3)
+    rows = visitor.scores()
+    assert [row[0] for row in rows][:2] == ["Pixels repeated", "Bicubic (classical)"]
+    visitor.page.wait_for_selector("#estimate, #sigma", state="hidden")

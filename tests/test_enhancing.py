@@ -10,7 +10,6 @@ from deconv_demo.images import PictureError
 from deconv_demo.ui import enhancing, examples
 from deconv_demo.ui.enhance_events import EnhanceEvents
 from deconv_demo.ui.examples import open_example
-from deconv_demo.ui.texts import text
 from deconv_demo.ui.workspace import Shelf, Workspace
 
 
@@ -61,22 +60,17 @@ def test_browsers_get_a_preview_of_what_they_cannot_show(tmp_path, name, writer,
         assert (picture.format, picture.size) == ("PNG", (20, 10))
 
 
-def test_an_example_is_shown_without_a_turn(monkeypatch, finished):
+def test_the_page_opens_with_what_is_finished_without_a_turn(monkeypatch, finished):
     events = EnhanceEvents(Shelf())
     monkeypatch.setattr(examples, "_finished", {})
-    source, task_id, status, run, *_, workspace, _ = events.show_first("en")
+    *_, workspace, _ = events.open_finished("en")
+    assert not isinstance(workspace, Workspace), "nothing yet"
     first = open_example("astronaut")
-    assert (source, task_id, workspace) == (str(first.source), "denoise", first)
-    assert text("en", "status.waiting") in status
-    assert not run.interactive
-
-    done = dataclasses.replace(finished, source=first.source, name="astronaut", scores=())
+    done = dataclasses.replace(finished, source=first.source, scores=())
     monkeypatch.setattr(examples, "_finished", {"astronaut": done})
-    source, task_id, *_, shown, _ = events.show_first("en")
-    assert (source, task_id, shown.after) == (str(first.source), "denoise", finished.after)
-    # Its turn comes later: somebody else has run it by then, or it stays as it is, or as something
-    # else is on the page.
-    *_, shown, _ = next(events.finish_example(workspace, "en"))
-    assert shown.after == finished.after
-    for other in (shown, Workspace(), dataclasses.replace(workspace, reference=None)):
-        assert list(events.finish_example(other, "en")) == [(gr.skip(),) * 11]
+    source, task_id, *_, workspace, _ = events.open_finished("en")
+    assert (source, task_id) == (str(first.source), "denoise")
+    assert workspace.after == finished.after
+    # Its turn comes later: what is on the page by then stays.
+    (update,) = events.open_first(workspace, "en")
+    assert update == (gr.skip(),) * 11

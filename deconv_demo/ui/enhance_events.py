@@ -81,47 +81,14 @@ class EnhanceEvents:
         steps = enhancing.run_known_answer(workspace, task_id, controls, wish, language, self.shelf)
         yield from self._follow(steps, language)
 
-    def pick_example(self, language: str, event: gr.EventData) -> tuple:
-        """Show the example whose button was pressed."""
-        return self.show_example(str(event.key), language)
+    def pick_example(self, language: str, event: gr.EventData) -> Iterator[tuple]:
+        """Open the example whose button was pressed."""
+        yield from self.open_example(str(event.key), language)
 
-    def show_example(self, example_id: str, language: str) -> tuple:
-        """Show an example at once: finished if it has been run, else with its turn to come.
-
-        An unknown id shows the first.
-        """
-        if example_id not in EXAMPLES:
-            example_id = FIRST_EXAMPLE
-        if kept := self._kept(example_id, language):
-            return kept
-        try:
-            workspace = open_example(example_id)
-        except Exception as error:
-            return gr.skip(), gr.skip(), *self._failed(error, language)
-        task_id, shown = EXAMPLES[example_id].task_id, self.shown(workspace, language)
-        return str(workspace.source), task_id, *self.waiting(language), *shown, gr.skip()
-
-    def show_first(self, language: str) -> tuple:
-        """Show the example that the page opens with."""
-        return self.show_example(FIRST_EXAMPLE, language)
-
-    def finish_example(self, workspace: Workspace, language: str) -> Iterator[tuple]:
-        """Run the example on the page, unless it is finished or something else is there by now."""
-        example_id = workspace.name
-        if not workspace.is_example or workspace.after is not None or example_id not in EXAMPLES:
-            # Without any step Gradio would empty the page.
-            yield (gr.skip(),) * 11
-            return
-        if kept := self._kept(example_id, language):
-            yield kept
-            return
-        task_id = EXAMPLES[example_id].task_id
-        controls = _controls(task_id, True, 0, 100)
-        # Kept for all visitors: a class that opens the page at once waits for one run.
-        steps = enhancing.run_task(workspace, task_id, controls, language, Shelf())
-        remembered = keep_finished(example_id, steps)
-        for update in self._follow(remembered, language):
-            yield gr.skip(), gr.skip(), *update
+    def open_finished(self, language: str) -> tuple:
+        """Show the first example if it is finished; else say that it is waited for."""
+        kept = self._kept(FIRST_EXAMPLE, language)
+        return kept or (gr.skip(), gr.skip(), *self.waiting(language), *((gr.skip(),) * 6))
 
     def _kept(self, example_id: str, language: str) -> tuple | None:
         """Return the updates that show a finished example, None where it is not finished."""
@@ -129,6 +96,37 @@ class EnhanceEvents:
         if done is None:
             return None
         return str(done.source), EXAMPLES[example_id].task_id, *self._finished(done, language)
+
+    def open_first(self, workspace: Workspace, language: str) -> Iterator[tuple]:
+        """Open the first example, unless something is on the page already."""
+        if workspace.source is None:
+            yield from self.open_example(FIRST_EXAMPLE, language)
+        else:  # without any step Gradio would empty the page
+            yield (gr.skip(),) * 11
+
+    def open_example(self, example_id: str, language: str) -> Iterator[tuple]:
+        """Show an example with its finished result; an unknown id opens the first."""
+        if example_id not in EXAMPLES:
+            example_id = FIRST_EXAMPLE
+        task_id = EXAMPLES[example_id].task_id
+        try:
+            workspace = open_example(example_id)
+        except Exception as error:
+            yield gr.skip(), gr.skip(), *self._failed(error, language)
+            return
+        if kept := self._kept(example_id, language):
+            yield kept
+            return
+        controls = _controls(task_id, True, 0, 100)
+        # It can be run again although this run may be stopped.
+        ready, buttons = self._standing(workspace, language), self.buttons(working=True)
+        shown = self.shown(workspace, language)
+        yield str(workspace.source), task_id, ready, *buttons, *shown, gr.skip()
+        # Kept for all visitors: a class that opens the page at once waits for one run.
+        steps = enhancing.run_task(workspace, task_id, controls, language, Shelf())
+        remembered = keep_finished(example_id, steps)
+        for update in self._follow(remembered, language):
+            yield str(workspace.source), task_id, *update
 
     def waiting(self, language: str) -> tuple:
         """Answer a click at once, before its turn has come."""

@@ -6,7 +6,7 @@ from deconv_demo.known_answer import BLURS
 from deconv_demo.tasks import TASKS
 from deconv_demo.ui.compare import build_compare
 from deconv_demo.ui.enhance_events import FIRST_EXAMPLE, EnhanceEvents
-from deconv_demo.ui.event_kinds import EVERY, INSTANT, MODEL_QUEUE, QUIET
+from deconv_demo.ui.event_kinds import INSTANT, MODEL_QUEUE, QUIET
 from deconv_demo.ui.example_strip import build_example_strip
 from deconv_demo.ui.examples import EXAMPLES
 from deconv_demo.ui.language import Translations
@@ -182,17 +182,25 @@ class EnhanceTab:
             working,
             **MODEL_QUEUE,
         )
-        # An example is shown without a turn, so that nobody finds an empty page, and run in turn. A
-        # second one ends the first, but begins before that has come to its end.
-        everything = [self.picture, self.task, *working]
-        shown_first = opened.then(self.events.show_first, self.language, everything, **INSTANT)
-        picked = self.examples.pick(self.events.pick_example, self.language, everything, **INSTANT)
-        example_events = [
-            event.then(self.events.finish_example, state, everything, **EVERY)
-            for event in (shown_first, picked)
-        ]
-        running = [run_event, answer_event, *example_events]
-        self.examples.pick(None, None, None, cancels=running, **INSTANT)
+        example_event = self.examples.pick(
+            self.events.pick_example,
+            self.language,
+            [self.picture, self.task, *working],
+            **MODEL_QUEUE,
+        )
+        # What is finished is shown without a turn, so that nobody finds an empty page.
+        opening_event = opened.then(
+            self.events.open_finished,
+            self.language,
+            [self.picture, self.task, *working],
+            **INSTANT,
+        ).then(
+            self.events.open_first,
+            state,
+            [self.picture, self.task, *working],
+            **MODEL_QUEUE,
+        )
+        running = [run_event, answer_event, example_event, opening_event]
         for event in running:
             # These follow a cancel, too, once the tile in work has ended: a Run pressed before
             # that would be lost, so Run waits for this.
