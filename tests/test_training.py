@@ -41,7 +41,7 @@ def train(monkeypatch, tmp_path, picture_folder):
             "data": [picture_folder],
             "minutes": 5,
             "weights_path": tmp_path / "trained.safetensors",
-            "learning_rate": 2e-2,
+            "learning_rate": 5e-3,
             "seed": 0,
         } | options
         return loop.train(task_id, steps=steps, **options)

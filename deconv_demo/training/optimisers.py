@@ -57,7 +57,9 @@ class Muon(torch.optim.Optimizer):
                 if kernel.grad is None:
                     continue
                 state = self.state[kernel]
-                average = state.setdefault("average", torch.zeros_like(kernel))
+                if "average" not in state:
+                    state["average"] = torch.zeros_like(kernel)
+                average = state["average"]
                 average.lerp_(kernel.grad, 1 - group["momentum"])
                 update = kernel.grad.lerp(average, group["momentum"]).flatten(1)
                 # An orthogonal matrix of these sides has entries of 1 / sqrt(longer side).
