@@ -131,7 +131,12 @@ def enhance_by_tile(
     if "sigma" in values and values["sigma"] is None:
         values["sigma"] = min(estimate_sigma(pixels), _control_range(task, "sigma")[1])
     dtype = dtype or inference_dtype(device)
-    total = count_tiles(*pixels.shape[:2], tile_limit=task.tile_limit, multiple=model.size_multiple)
+    cut = {
+        "tile_limit": task.tile_limit,
+        "multiple": model.size_multiple,
+        "context": task.tile_context,
+    }
+    total = count_tiles(*pixels.shape[:2], **cut)
     yield TileProgress(0, total, None)
 
     output = np.empty((source.height * task.scale, source.width * task.scale, 3), np.uint8)
@@ -140,9 +145,8 @@ def enhance_by_tile(
         pixels,
         _tile_runner(model, device, dtype, values.get("sigma")),
         scale=task.scale,
-        tile_limit=task.tile_limit,
-        multiple=model.size_multiple,
         output=output,
+        **cut,
     ):
         elapsed = time.monotonic() - tiles_started
         yield TileProgress(done, total, elapsed / done * (total - done))

@@ -1,6 +1,6 @@
 """Run a network over a large picture in tiles of one size, blended without a seam.
 
-A tile is given ``CONTEXT`` pixels on each inner side that are thrown away, then ``RAMP``
+A tile is given some pixels of context on each inner side, which are thrown away, then ``RAMP``
 pixels over which it fades into its neighbour. Memory beyond the two pictures is one row of
 tiles, whatever the size of the picture.
 """
@@ -13,7 +13,11 @@ import numpy as np
 
 CONTEXT = 24
 RAMP = 16
-OVERLAP = 2 * CONTEXT + RAMP
+
+
+def overlap(context: int = CONTEXT) -> int:
+    """Return how many pixels two neighbouring tiles have in common, at least."""
+    return 2 * context + RAMP
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +55,7 @@ class Axis:
         return np.clip((position - middle) / RAMP + 0.5, 0, 1)
 
 
-def plan_axis(length: int, *, tile_limit: int, multiple: int) -> Axis:
+def plan_axis(length: int, *, tile_limit: int, multiple: int, context: int = CONTEXT) -> Axis:
     """Cut one side into the fewest tiles, all of one size and evenly spread.
 
     Args:
@@ -59,6 +63,8 @@ def plan_axis(length: int, *, tile_limit: int, multiple: int) -> Axis:
         tile_limit: Longest tile allowed; more than three overlaps.
         multiple: Tiles start and end on multiples of it, so that a network that halves the
             picture several times samples it at the same places as in one piece.
+        context: Pixels of a tile that are thrown away on each inner side: as far as the
+            network looks.
 
     Raises:
         ValueError: ``tile_limit`` is too short for the overlap.
@@ -66,15 +72,17 @@ def plan_axis(length: int, *, tile_limit: int, multiple: int) -> Axis:
     >>> plan_axis(1000, tile_limit=576, multiple=8)
     Axis(length=1000, tile=536, starts=(0, 464))
     """
-    if tile_limit < 3 * OVERLAP:
-        raise ValueError(f"tiles of {tile_limit} are too short for an overlap of {OVERLAP}")
+    if tile_limit < 3 * overlap(context):
+        raise ValueError(
+            f"tiles of {tile_limit} are too short for an overlap of {overlap(context)}"
+        )
     padded = _round_up(length, multiple)
     if padded <= tile_limit:
         return Axis(length=length, tile=padded, starts=(0,))
-    longest = tile_limit - tile_limit % multiple
-    count = math.ceil((padded - OVERLAP) / (longest - OVERLAP))
-    # Rounding the spacing down keeps every overlap at least OVERLAP long.
-    tile = min(_round_up(math.ceil((padded + (count - 1) * OVERLAP) / count), multiple), longest)
+    longest, common = tile_limit - tile_limit % multiple, _round_up(overlap(context), multiple)
+    count = math.ceil((padded - common) / (longest - common))
+    # Rounding the length up keeps every overlap long enough.
+    tile = min(_round_up(math.ceil((padded + (count - 1) * common) / count), multiple), longest)
     last = padded - tile
     starts = tuple(
         round(index * last / (count - 1) / multiple) * multiple for index in range(count)
@@ -82,10 +90,12 @@ def plan_axis(length: int, *, tile_limit: int, multiple: int) -> Axis:
     return Axis(length=length, tile=tile, starts=starts)
 
 
-def count_tiles(height: int, width: int, *, tile_limit: int, multiple: int) -> int:
+def count_tiles(
+    height: int, width: int, *, tile_limit: int, multiple: int, context: int = CONTEXT
+) -> int:
     """Return how many tiles ``run_in_tiles`` will make of a picture."""
-    rows = plan_axis(height, tile_limit=tile_limit, multiple=multiple)
-    columns = plan_axis(width, tile_limit=tile_limit, multiple=multiple)
+    rows = plan_axis(height, tile_limit=tile_limit, multiple=multiple, context=context)
+    columns = plan_axis(width, tile_limit=tile_limit, multiple=multiple, context=context)
     return len(rows.starts) * len(columns.starts)
 
 
@@ -96,6 +106,7 @@ def run_in_tiles(
     scale: int,
     tile_limit: int,
     multiple: int,
+    context: int = CONTEXT,
     output: np.ndarray,
 ) -> Iterator[int]:
     """Fill ``output`` tile by tile; yields how many tiles are done after each.
@@ -107,12 +118,13 @@ def run_in_tiles(
         scale: Output side / input side.
         tile_limit: Longest side of a tile.
         multiple: What the sides of a tile must be multiples of.
+        context: Pixels of a tile that are thrown away on each inner side.
         output: ``(H * scale, W * scale, 3)`` uint8, written row of tiles by row of tiles;
             complete after the last yield.
     """
     height, width = pixels.shape[:2]
-    rows = plan_axis(height, tile_limit=tile_limit, multiple=multiple)
-    columns = plan_axis(width, tile_limit=tile_limit, multiple=multiple)
+    rows = plan_axis(height, tile_limit=tile_limit, multiple=multiple, context=context)
+    columns = plan_axis(width, tile_limit=tile_limit, multiple=multiple, context=context)
     band = np.zeros((rows.tile * scale, (columns.starts[-1] + columns.tile) * scale, 3), np.float32)
     done = 0
     for row, top in enumerate(rows.starts):

@@ -15,6 +15,7 @@ from deconv_demo.enhancement import Enhancement, TileProgress, enhance, enhance_
 from deconv_demo.networks import DeconvUNet, DeconvUpscaler
 from deconv_demo.noise_level import estimate_sigma
 from deconv_demo.tasks import TASKS
+from deconv_demo.tiling import CONTEXT
 
 BUILDERS = {
     "denoise": partial(DeconvUNet, widths=(4, 8), blocks=(1, 1), noise_level_map=True, bias=False),
@@ -48,7 +49,8 @@ def use(monkeypatch):
     for task_id, build in BUILDERS.items():
         networks[task_id] = build().eval().requires_grad_(False)
     tasks = {
-        task_id: dataclasses.replace(task, tile_limit=TILE_LIMIT) for task_id, task in TASKS.items()
+        task_id: dataclasses.replace(task, tile_limit=TILE_LIMIT, tile_context=CONTEXT)
+        for task_id, task in TASKS.items()
     }
     monkeypatch.setattr(enhancement, "TASKS", tasks)
     monkeypatch.setattr(enhancement, "load_model", lambda task_id: networks[task_id])

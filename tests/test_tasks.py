@@ -156,5 +156,10 @@ def test_the_baseline_gives_the_size_of_the_result(task_id, name, random_image):
 @pytest.mark.parametrize("task_id", TASKS)
 def test_tiles_are_long_enough(task_id):
     task = TASKS[task_id]
-    axis = plan_axis(5000, tile_limit=task.tile_limit, multiple=task.build().size_multiple)
+    axis = plan_axis(
+        5000,
+        tile_limit=task.tile_limit,
+        multiple=task.build().size_multiple,
+        context=task.tile_context,
+    )
     assert len(axis.starts) > 1
