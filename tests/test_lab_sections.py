@@ -56,6 +56,11 @@ def picture(page, selector, index):
 def test_not_the_inverse(visit, key):
     page = open_section(visit(), "inverse")
     page.wait_for_selector("#inverse-search svg")
+    for table in ("#inverse-curves", "#inverse-search"):
+        headings = page.locator(f"{table} thead th").all_text_contents()
+        assert len(headings) == 5
+        # The keys scroll it, so a screen reader needs a name for it.
+        assert page.locator(table).get_by_role("group", name=", ".join(headings)).count() == 1
     arrays = page.locator("#inverse-arrays table").evaluate_all(
         "all => all.map(one => [...one.querySelectorAll('td')].map(cell => Number(cell.innerText)))"
     )

@@ -4,7 +4,7 @@ import numpy as np
 
 from deconv_demo.transposed import output_size, overlap_ratio
 from deconv_demo.ui.channels import DOUBLING, Layer, Sums, add_up, costs
-from deconv_demo.ui.markup import safe
+from deconv_demo.ui.markup import safe, scrolling_table
 from deconv_demo.ui.numbers import fixed, short
 from deconv_demo.ui.texts import text
 
@@ -79,10 +79,7 @@ def _sum(sums: Sums, output: int, place: tuple[int, int], language: str) -> str:
 def costs_html(layer: Layer, side: int, language: str) -> str:
     """Return parameters, work and fields of the layer beside those of its relatives."""
     columns = ("layer", "size", "parameters", "macs", "sees", "reaches")
-    head = "".join(
-        f'<th scope="col">{safe(text(language, f"lab.channels.column.{name}"))}</th>'
-        for name in columns
-    )
+    headings = [text(language, f"lab.channels.column.{name}") for name in columns]
     rows = "".join(
         f'<tr><th scope="row"><b>{safe(text(language, f"lab.channels.kind.{cost.kind}"))}</b>'
         f"<code>{cost.code}</code></th>"
@@ -90,16 +87,13 @@ def costs_html(layer: Layer, side: int, language: str) -> str:
         f"<td>{cost.sees} × {cost.sees}</td><td>{cost.reaches} × {cost.reaches}</td></tr>"
         for cost in costs(layer, side)
     )
-    return _table("channels-costs", head, rows)
+    return scrolling_table(headings, rows, kind="channels-costs")
 
 
 def doubling_html(side: int, language: str) -> str:
     """Return what each recipe for twice the side really makes of one."""
     columns = ("recipe", "size", "ratio")
-    head = "".join(
-        f'<th scope="col">{safe(text(language, f"lab.channels.column.{name}"))}</th>'
-        for name in columns
-    )
+    headings = [text(language, f"lab.channels.column.{name}") for name in columns]
     rows = ""
     for kernel_size, stride, padding, output_padding in DOUBLING:
         settings = {"stride": stride, "padding": padding, "output_padding": output_padding}
@@ -112,12 +106,4 @@ def doubling_html(side: int, language: str) -> str:
             f'<tr{best}><th scope="row"><code>{code}</code></th><td>{side} → {doubled}</td>'
             f"<td>{fixed(overlap_ratio(kernel_size, stride), 2)}</td></tr>"
         )
-    return _table("channels-doubling", head, rows)
-
-
-def _table(name: str, head: str, rows: str) -> str:
-    return (
-        '<div class="lab-scroll" tabindex="0">'
-        f'<table class="lab-table {name}"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>"
-    )
+    return scrolling_table(headings, rows, kind="channels-doubling")

@@ -16,7 +16,7 @@ from deconv_demo.ui.deconvolving import (
     nine_numbers,
 )
 from deconv_demo.ui.lab_picture import figure, figures, image_url
-from deconv_demo.ui.markup import safe
+from deconv_demo.ui.markup import safe, scrolling_table
 from deconv_demo.ui.numbers import fixed, short
 from deconv_demo.ui.texts import text
 
@@ -135,16 +135,12 @@ def curves_html(run: Trial, iteration: int, language: str) -> str:
         + "</tr>"
         for name, course in run.courses.items()
     )
-    head = "".join(
-        f'<th scope="col">{safe(text(language, f"lab.inverse.column.{column}"))}</th>'
+    headings = [
+        text(language, f"lab.inverse.column.{column}")
         for column in ("method", "peak", "peak_at", "stop", "stop_at")
-    )
-    table = (
-        '<div class="lab-scroll" tabindex="0">'
-        f'<table class="lab-table"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>"
-        f'<p class="lab-fine">{safe(text(language, "lab.inverse.curves.note"))}</p>'
-    )
+    ]
+    note = safe(text(language, "lab.inverse.curves.note"))
+    table = f'{scrolling_table(headings, rows)}<p class="lab-fine">{note}</p>'
     return f'<div class="lab-columns"><div>{chart}</div><div>{table}</div></div>'
 
 
@@ -174,22 +170,18 @@ def search_html(found: Search, language: str) -> str:
         ("grid", found.grid.size, REGULARISERS[column], STOPS[row], found.grid.max()),
         ("random", len(found.draws), *found.draws[best], found.draw_scores[best]),
     ]
-    head = "".join(
-        f'<th scope="col">{safe(text(language, f"lab.inverse.column.{name}"))}</th>'
+    headings = [
+        text(language, f"lab.inverse.column.{name}")
         for name in ("search", "tries", "regulariser", "iterations", "best")
-    )
+    ]
     rows = "".join(
         f'<tr><th scope="row">{safe(text(language, f"lab.inverse.search.{name}"))}</th>'
         f"<td>{tries}</td><td>{short(regulariser, 2)}</td><td>{round(count)}</td>"
         f"<td>{_db(score)}</td></tr>"
         for name, tries, regulariser, count, score in results
     )
-    table = (
-        '<div class="lab-scroll" tabindex="0">'
-        f'<table class="lab-table"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>"
-        f'<p class="lab-fine">{safe(text(language, "lab.inverse.search.note"))}</p>'
-    )
+    note = safe(text(language, "lab.inverse.search.note"))
+    table = f'{scrolling_table(headings, rows)}<p class="lab-fine">{note}</p>'
     return f'<div class="lab-columns"><div>{chart}</div><div>{table}</div></div>'
 
 

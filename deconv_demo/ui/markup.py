@@ -95,3 +95,20 @@ def definition_list(pairs: Sequence[tuple[str, Any]]) -> str:
     """Return names and values side by side."""
     items = "".join(f"<div><dt>{safe(k)}</dt><dd>{safe(str(v))}</dd></div>" for k, v in pairs)
     return f"<dl>{items}</dl>"
+
+
+def scrolling_table(headings: Sequence[str], rows: str, *, kind: str = "") -> str:
+    """Return a table of the lab that scrolls by itself, by keys too, where it is too wide.
+
+    Args:
+        headings: One for each column, as text; together they name the table for a screen reader.
+        rows: The rows, as HTML.
+        kind: A further class of the table.
+    """
+    head = "".join(f'<th scope="col">{safe(heading)}</th>' for heading in headings)
+    name = safe(", ".join(headings))
+    return (
+        f'<div class="lab-scroll" tabindex="0" role="group" aria-label="{name}">'
+        f'<table class="lab-table {kind}"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
+    )

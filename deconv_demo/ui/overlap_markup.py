@@ -8,7 +8,7 @@ from deconv_demo.atlas import colourise
 from deconv_demo.ui.charts import bar_chart
 from deconv_demo.ui.inspecting import data_url
 from deconv_demo.ui.lab_picture import figure, figures, image_url
-from deconv_demo.ui.markup import safe
+from deconv_demo.ui.markup import safe, scrolling_table
 from deconv_demo.ui.numbers import fixed
 from deconv_demo.ui.texts import text
 from deconv_demo.ui.upsampling import Overlap, Upsampled, overlap, paint_at_random, race
@@ -86,22 +86,18 @@ def painted_html(key: str, kernel_size: int, stride: int, layers: int, language:
 def race_html(key: str, language: str) -> str:
     """Return the six upsamplers on the picture: numbers, details after and before training."""
     trained, untrained = race(key, True), race(key, False)
-    head = "".join(
-        f'<th scope="col">{safe(text(language, f"lab.overlap.column.{column}"))}</th>'
+    headings = [
+        text(language, f"lab.overlap.column.{column}")
         for column in ("kind", "psnr", "grid", "grid_before")
-    )
+    ]
     networks = [result for result in trained if result.name not in ("truth", "bicubic")]
     best = max(networks, key=lambda result: result.psnr_db)
     rows = "".join(
         _row(after, before, language, best=after is best)
         for after, before in zip(trained, untrained, strict=True)
     )
-    table = (
-        '<div class="lab-scroll" tabindex="0">'
-        f'<table class="lab-table"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>"
-        f'<p class="lab-fine">{safe(text(language, "lab.overlap.race.note"))}</p>'
-    )
+    note = safe(text(language, "lab.overlap.race.note"))
+    table = f'{scrolling_table(headings, rows)}<p class="lab-fine">{note}</p>'
     after = figures(_detail(result, language) for result in trained)
     before = figures(_detail(result, language) for result in untrained[2:])
     title = safe(text(language, "lab.overlap.before"))
