@@ -114,6 +114,9 @@ def test_twins_are_found_by_name_and_checked_for_size():
     birds = {"HR/bird.png": np.ones((8, 12, 3)), "HR/birds.png": np.zeros((8, 12, 3))}
     for scale in (2, 4):
         assert [twin[0, 0, 0] for twin in find_twins(birds, both, scale)] == [1, 0]
+    beside = {"img_001_SRF_2_LR.png": np.ones((4, 6, 3)), "img_001_SRF_2_HR.png": np.zeros((8, 12))}
+    (twin,) = find_twins({"img_001_SRF_2_HR.png": np.zeros((8, 12, 3))}, beside, 2)
+    assert twin.shape == (4, 6, 3)
     with pytest.raises(DataError, match="img_10 has no low-resolution twin"):
         find_twins(clean, {"LR/img_1_x2.png": np.zeros((4, 6, 3))}, 2)
 

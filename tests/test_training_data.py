@@ -31,15 +31,28 @@ def test_a_tar_equals_a_folder(picture_folder, picture_tar, photo_pixels):
         assert all(np.array_equal(a, b) for a, b in zip(pictures, expected, strict=True))
 
 
-def test_jpeg_and_webp_and_nothing_else(tmp_path):
+def test_pictures_of_every_standard_set_and_nothing_else(tmp_path):
     grey = Image.new("L", (8, 6), 90)
     (tmp_path / "deeper").mkdir()
-    for name in ("a.jpg", "b.JPEG", "deeper/c.webp", "d.png", "e.bmp"):
+    names = ("a.jpg", "b.JPEG", "deeper/c.webp", "d.png", "e.bmp", "f.tif", "g.ppm", "h.pgm")
+    for name in names:
         grey.save(tmp_path / name)
     (tmp_path / "notes.txt").write_text("no picture", encoding="utf-8")
+    (tmp_path / "._d.png").write_bytes(b"what a Mac notes about d.png")
     pictures = read_pictures([tmp_path])
-    assert [picture.shape for picture in pictures] == [(6, 8, 3)] * 4
+    assert [picture.shape for picture in pictures] == [(6, 8, 3)] * len(names)
     assert all(abs(int(picture[0, 0, 0]) - 90) <= 2 for picture in pictures)
+    with tarfile.open(tmp_path / "all.tar", "w") as archive:
+        archive.add(tmp_path / "._d.png", "set/._d.png")
+        archive.add(tmp_path / "e.bmp", "set/e.bmp")
+    assert len(read_pictures([tmp_path / "all.tar"])) == 1
+
+
+def test_single_pictures_are_sources_too(tmp_path):
+    for name, width in (("one_HR.png", 8), ("one_LR.png", 4), ("two_HR.png", 6)):
+        Image.new("RGB", (width, 5)).save(tmp_path / name)
+    pictures = read_pictures(sorted(tmp_path.glob("*_HR.png")))
+    assert [picture.shape for picture in pictures] == [(5, 8, 3), (5, 6, 3)]
 
 
 def test_pictures_are_read_as_the_page_reads_them(tmp_path):

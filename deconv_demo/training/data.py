@@ -16,8 +16,9 @@ from deconv_demo import images
 from deconv_demo.degradations import quantise
 from deconv_demo.tasks import Degraded, Task
 
+CLEAN_ENDING = re.compile(r"[-_](HR|GT)$", re.IGNORECASE)
 LARGEST_REDUCTION = 2
-PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
+PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"}
 
 
 class DataError(RuntimeError):
@@ -25,10 +26,11 @@ class DataError(RuntimeError):
 
 
 def read_pictures(sources: Iterable[Path], *, smallest_side: int = 1) -> list[np.ndarray]:
-    """Read every JPEG, PNG and WebP of folders and tar files, in the order of their names.
+    """Read every picture of folders and tar files, in the order of their names.
 
     Args:
-        sources: Folders (searched through) and tar files.
+        sources: Folders (searched through), tar files and pictures: JPEG, PNG, WebP, BMP, TIFF,
+            PPM and PGM, by their suffixes. Hidden files are left out.
         smallest_side: Pictures with a shorter side are left out.
 
     Returns:
@@ -53,7 +55,8 @@ def read_named_pictures(
     if not large:
         places = ", ".join(str(source) for source in sources)
         raise DataError(
-            f"No JPEG, PNG or WebP of at least {smallest_side} pixels a side in {places}"
+            f"No picture of at least {smallest_side} pixels a side in {places}; a picture is a "
+            f"file that ends in {', '.join(sorted(PICTURE_SUFFIXES))}"
         )
     return large
 
@@ -65,9 +68,10 @@ def find_twins(
 
     Args:
         clean: As ``read_named_pictures`` returns them.
-        small: The same; the file name of a twin is that of its clean picture and something that
-            does not go on with it: "baby.png" and "babyx2.png" or "baby_LRBI_x2.png". Others may
-            be among them, of other scales too.
+        small: The same; the file name of a twin is that of its clean picture, without "_HR" or
+            "_GT", and something that does not go on with it: "baby.png" and "babyx2.png" or
+            "baby_LRBI_x2.png", "baby_HR.png" and "baby_LR.png". Others may be among them, of
+            other scales too.
         scale: Of the twins. Sets cut their clean pictures to multiples of it.
 
     Returns:
@@ -78,7 +82,7 @@ def find_twins(
     """
     twins = []
     for place, pixels in clean.items():
-        stem = PurePath(place).stem
+        stem = CLEAN_ENDING.sub("", PurePath(place).stem)
         size = tuple(length // scale for length in pixels.shape[:2])
         # "img_10" is no twin of "img_1", nor "birds" of "bird".
         name = re.compile(re.escape(stem) + r"(x\d|[^a-z0-9].*|$)", re.IGNORECASE)
@@ -104,12 +108,19 @@ def _encoded_pictures(sources: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
     for source in sources:
         if source.is_dir():
             for path in sorted(source.rglob("*")):
-                if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file():
+                if _is_named_as_picture(path) and path.is_file():
                     yield str(path), path.read_bytes()
+        elif source.is_file() and _is_named_as_picture(source):
+            yield str(source), source.read_bytes()
         elif source.is_file():
             yield from _pictures_of_tar(source)
         else:
-            raise DataError(f"{source} does not exist; give a folder or a tar file of photographs")
+            raise DataError(f"{source} does not exist; give a folder, a tar file or photographs")
+
+
+def _is_named_as_picture(path: PurePath) -> bool:
+    # Archives made on a Mac have a hidden "._photo.png" beside each photo.png.
+    return path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".")
 
 
 def _pictures_of_tar(source: Path) -> Iterator[tuple[str, bytes]]:
@@ -117,7 +128,7 @@ def _pictures_of_tar(source: Path) -> Iterator[tuple[str, bytes]]:
         with tarfile.open(source) as archive:
             members = sorted(archive.getmembers(), key=lambda member: member.name)
             for member in members:
-                if Path(member.name).suffix.lower() in PICTURE_SUFFIXES and member.isfile():
+                if _is_named_as_picture(PurePath(member.name)) and member.isfile():
                     yield f"{source}:{member.name}", archive.extractfile(member).read()
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise DataError(f"{source} is neither a folder nor a whole tar file: {error}") from error
