@@ -258,6 +258,41 @@ def test_an_example_is_judged_by_its_own_noise_after_a_known_answer(visit):
     assert visitor.scores()[:2] == opened[:2]
 
 
+@pytest.mark.usefixtures("first_visit")
+def test_an_example_that_has_to_wait_says_so(visit, tiles, noise_file):
+    first, second = visit(), visit()
+    first.choose(noise_file)
+    tiles.gate.clear()
+    first.page.click("#run")
+    first.wait_for_status("Tile 0 of")
+    former = second.source("after")
+    second.page.click("#examples button[data-key=cat]")
+    second.page.wait_for_selector("#examples button[data-key=cat][aria-busy=true]")
+    note = second.page.locator("#examples [role=status]")
+    note.get_by_text(text("en", "status.waiting")).wait_for()
+    tiles.gate.set()
+    second.wait_for_result(former)
+    second.page.wait_for_selector("#examples :not([aria-busy])[data-key=cat]")
+    assert note.text_content() == ""
+    assert second.pixels("before").shape == (240, 320, 3)
+
+
+@pytest.mark.usefixtures("first_visit")
+def test_a_picture_ends_the_waiting_for_an_example(visit, tiles, noise_file):
+    first, second = visit(), visit()
+    first.choose(noise_file)
+    tiles.gate.clear()
+    first.page.click("#run")
+    first.wait_for_status("Tile 0 of")
+    second.page.click("#examples button[data-key=cat]")
+    second.page.wait_for_selector("#examples [role=status]:text-is('Waiting for a free moment…')")
+    second.choose(noise_file)
+    second.page.wait_for_selector("#examples:not(:has([aria-busy]))", state="attached")
+    tiles.gate.set()
+    second.run()
+    assert np.array_equal(second.pixels("before"), np.array(noise()))
+
+
 def test_examples_open_finished_with_their_task(visit):
     visitor = visit()
     former = visitor.source("after")

@@ -16,6 +16,7 @@ from deconv_demo.ui.texts import text
 from deconv_demo.ui.workspace import Shelf, Workspace
 
 _OPEN_FILE_DIALOG = "() => document.querySelector('#picture input[type=file]').click()"
+_SETTLE_EXAMPLES = "() => window.deconvLab.settleExamples()"
 FORMATS = ("png", "jpg", "webp", "tiff", "avif")
 
 
@@ -188,6 +189,7 @@ class EnhanceTab:
             [self.picture, self.task, *working],
             **MODEL_QUEUE,
         )
+        example_event.then(None, None, None, js=_SETTLE_EXAMPLES, queue=False)
         # What is finished is shown without a turn, so that nobody finds an empty page.
         opening_event = opened.then(
             self.events.open_finished,

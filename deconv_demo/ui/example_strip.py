@@ -16,6 +16,7 @@ def strip_value(language: str) -> dict:
     """Return texts and thumbnails of all examples in ``language``."""
     return {
         "title": text(language, "enhance.examples"),
+        "waiting": text(language, "status.waiting"),
         "credits": text(language, "example.credits"),
         "credits_title": text(language, "example.credits.title"),
         "items": [

@@ -1,3 +1,33 @@
+// A click is answered at once, and in words where others are served first. The line of the
+// page takes over as soon as it says something of its own.
+const QUICK_MS = 600;
+let patience = null;
+const say = (words) => {
+  clearTimeout(patience);
+  for (const note of element.querySelectorAll(".examples-note")) note.textContent = words;
+};
+// Ours alone: Gradio writes its own, unseen, place in the queue beside it.
+const line = () => document.querySelector("#status .status")?.textContent;
+let told = line();
+const begun = new MutationObserver(() => {
+  if (line() !== told) say("");
+});
+const settle = () => {
+  say("");
+  begun.disconnect();
+  for (const button of element.querySelectorAll(".examples [aria-busy]")) {
+    button.removeAttribute("aria-busy");
+  }
+};
+const wait = (button, words) => {
+  settle();
+  button.setAttribute("aria-busy", "true");
+  patience = setTimeout(() => say(words), QUICK_MS);
+  told = line();
+  begun.observe(document.querySelector("#status"), { childList: true, subtree: true, characterData: true });
+};
+window.deconvLab.settleExamples = settle;
+
 // Draws the example buttons from props.value; texts go in as text, never as markup.
 const draw = () => {
   const root = element.querySelector(".examples");
@@ -18,7 +48,10 @@ const draw = () => {
     button.title = `${item.name} · ${item.task}`;
     button.setAttribute("aria-label", button.title);
     button.append(picture);
-    button.addEventListener("click", () => trigger("pick", { key: item.key }));
+    button.addEventListener("click", () => {
+      wait(button, value.waiting);
+      trigger("pick", { key: item.key });
+    });
     list.append(button);
   }
   const credits = document.createElement("details");
@@ -30,7 +63,11 @@ const draw = () => {
   const head = document.createElement("div");
   head.className = "examples-head";
   head.append(title, credits);
-  root.replaceChildren(head, list);
+  const note = document.createElement("p");
+  note.className = "examples-note";
+  note.role = "status";
+  settle();
+  root.replaceChildren(head, list, note);
 };
 draw();
 watch("value", draw);
