@@ -1,5 +1,6 @@
 """The classical methods that each network is compared with, on tensors."""
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -88,6 +89,28 @@ def unsharp_mask(
     ]
     stacked = torch.stack([torch.from_numpy(image) for image in sharpened])
     return stacked.to(degraded.dtype).clamp(0, 1)
+
+
+def wiener_filter(degraded: Tensor, kernel: Tensor, *, balance: float) -> Tensor:
+    """Undo a blur whose kernel is known by a Wiener filter with a Laplacian regulariser.
+
+    Args:
+        degraded: ``(B, 3, H, W)`` in ``[0, 1]``, blurred as ``degradations.blur`` does.
+        kernel: ``(K, K)``, K odd.
+        balance: What noise costs against blur; larger is smoother.
+    """
+    from skimage.restoration import wiener
+
+    # The filter takes the picture to repeat beyond its border, where a jump would ring far into
+    # it: a margin that fades to one shade has none.
+    margin, known = 2 * kernel.shape[-1], kernel.numpy()
+    restored = np.empty(degraded.shape, np.float32)
+    for index in np.ndindex(degraded.shape[:2]):
+        channel = degraded[index].numpy()
+        padded = np.pad(channel, margin, mode="linear_ramp", end_values=channel.mean())
+        filtered = wiener(padded, known, balance, clip=False)
+        restored[index] = filtered[margin:-margin, margin:-margin]
+    return torch.from_numpy(restored).to(degraded.dtype).clamp(0, 1)
 
 
 def bicubic(degraded: Tensor, _sigma: Tensor | None = None, *, scale: int) -> Tensor:

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Generator, Tensor
 
-from deconv_demo import degradations, images
+from deconv_demo import baselines, degradations, images
 from deconv_demo.enhancement import Enhancement
 from deconv_demo.metrics import crop_border, luma, psnr, ssim
 from deconv_demo.tasks import TASKS, Task
@@ -20,6 +20,7 @@ SHORTEST_SIDE = 16
 # a generous opponent.
 UNSHARP_RADII = (1.0, 2.0, 3.0)
 UNSHARP_AMOUNTS = (0.5, 1.0, 2.0)
+WIENER_BALANCES = (0.003, 0.01, 0.03, 0.1)
 
 BLURS = {
     "gaussian": degradations.gaussian_kernel,
@@ -142,6 +143,14 @@ def best_classical(
         for amount in UNSHARP_AMOUNTS
     ]
     return max(candidates, key=lambda candidate: psnr(candidate[1], clean))
+
+
+def best_wiener(degraded: Tensor, kernel: Tensor, clean: Tensor) -> Tensor:
+    """Return what the Wiener filter makes of a known blur, at its best balance."""
+    candidates = [
+        baselines.wiener_filter(degraded, kernel, balance=balance) for balance in WIENER_BALANCES
+    ]
+    return max(candidates, key=lambda candidate: psnr(candidate, clean))
 
 
 def scores(restored: Tensor, clean: Tensor, task: Task) -> tuple[float, float]:

@@ -87,12 +87,14 @@ class Setting:
         compressed: Whether the degraded picture comes from a JPEG file, in blocks of 8 x 8 from
             its top left corner on.
         grey: Whether it is judged on the pictures in grey.
+        kernel: Of a blur, ``(K, K)``: for methods that are told it. Not for the network.
     """
 
     name: str
     degrade: Callable[[Tensor, Generator], Degraded]
     compressed: bool = False
     grey: bool = False
+    kernel: Tensor | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,7 +189,7 @@ def _smaller(
 
 def _blur_setting(name: str, kernel: Tensor, jpeg_quality: int | None = None) -> Setting:
     degrade = partial(_with_blur, kernel=kernel, jpeg_quality=jpeg_quality)
-    return Setting(name=name, degrade=degrade, compressed=jpeg_quality is not None)
+    return Setting(name=name, degrade=degrade, compressed=jpeg_quality is not None, kernel=kernel)
 
 
 def _upscale(scale: int, *, channels: int, blocks: int, patch: int) -> Task:

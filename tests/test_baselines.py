@@ -13,8 +13,9 @@ from deconv_demo.baselines import (
     gaussian_filter,
     unsharp_mask,
     wavelet_denoise,
+    wiener_filter,
 )
-from deconv_demo.degradations import add_gaussian_noise, blur, gaussian_kernel
+from deconv_demo.degradations import add_gaussian_noise, blur, gaussian_kernel, motion_kernel
 from deconv_demo.metrics import psnr
 
 
@@ -88,6 +89,37 @@ def test_unsharp_mask_brings_a_blurred_picture_closer(photos):
 
 def test_no_unsharp_mask_at_all(photos):
     torch.testing.assert_close(unsharp_mask(photos["cat"], amount=0), photos["cat"])
+
+
+def test_the_wiener_filter_by_its_formula(photos):
+    clean, kernel, balance = photos["cat"][..., :60, :80], motion_kernel(9, 0.5, 0.8), 0.01
+    degraded = blur(clean, kernel)
+    side = 2 * kernel.shape[-1]
+    channels = degraded[0].numpy()
+    padded = np.stack([np.pad(c, side, "linear_ramp", end_values=c.mean()) for c in channels])
+
+    def spectrum(taps):
+        """Of taps whose middle is at the origin, on a picture that repeats."""
+        field = np.zeros(padded.shape[-2:])
+        field[: len(taps), : len(taps)] = taps
+        return np.fft.fft2(np.roll(field, (-(len(taps) // 2),) * 2, axis=(0, 1)))
+
+    blurring = spectrum(kernel.double().numpy())
+    roughness = spectrum(np.array([[0, -1, 0], [-1, 4, -1], [0, -1, 0]]))
+    inverse = blurring.conj() / (abs(blurring) ** 2 + balance * abs(roughness) ** 2)
+    expected = np.fft.ifft2(np.fft.fft2(padded) * inverse).real[:, side:-side, side:-side]
+    restored = wiener_filter(degraded, kernel, balance=balance)
+    np.testing.assert_allclose(restored[0].numpy(), expected.clip(0, 1), atol=1e-4)
+
+
+def test_the_wiener_filter_undoes_the_blur_it_is_told(photos):
+    clean, kernel = photos["cat"], motion_kernel(9, 0.5, 0.8)
+    degraded = blur(clean, kernel)
+    restored = wiener_filter(degraded, kernel, balance=1e-4)
+    assert restored.dtype == degraded.dtype
+    assert psnr(restored, clean) > psnr(degraded, clean) + 6
+    turned = wiener_filter(degraded, kernel.flip(0), balance=1e-4)
+    assert psnr(turned, clean) < psnr(degraded, clean)
 
 
 @pytest.mark.parametrize("scale", [2, 4])

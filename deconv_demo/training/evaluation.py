@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from deconv_demo import images
 from deconv_demo.enhancement import enhance
-from deconv_demo.known_answer import best_classical, repeat_pixels, scores
+from deconv_demo.known_answer import best_classical, best_wiener, repeat_pixels, scores
 from deconv_demo.tasks import TASKS, Setting, Task
 from deconv_demo.training.benchmark import bfloat16_difference
 from deconv_demo.training.block_edges import block_step
@@ -115,7 +115,7 @@ def _judge(
 
     def add(name: str, restored: Tensor, clean: Tensor) -> None:
         columns.setdefault(name, []).append(scores(restored, clean, task))
-        if setting.compressed and name != "degraded":
+        if setting.compressed and name in ("classical", "network"):
             steps.setdefault(name, []).append(block_step(restored, task.scale))
 
     for index, pixels in enumerate(pictures):
@@ -131,6 +131,8 @@ def _judge(
             steps.setdefault("degraded", []).append(block_step(degraded))
             steps.setdefault("truth", []).append(block_step(clean, task.scale))
         add("classical", best_classical(task_id, degraded, sigma, clean)[1], clean)
+        if setting.kernel is not None:
+            add("Wiener, told the blur", best_wiener(degraded, setting.kernel, clean), clean)
         told = {} if sigma is None else {"sigma": sigma.item()}
         add("network", images.to_image(enhance(picture, task_id, **told).after), clean)
         if sigma is not None:
