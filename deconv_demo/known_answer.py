@@ -158,11 +158,20 @@ def scores(restored: Tensor, clean: Tensor, task: Task) -> tuple[float, float]:
 
     Upscales are judged on Y with ``scale`` pixels of border cut off, the others on RGB.
     """
+    compared = _compared(restored, clean, task)
+    return psnr(*compared), ssim(*compared)
+
+
+def score_psnr(restored: Tensor, clean: Tensor, task: Task) -> float:
+    """Return the PSNR of ``scores`` alone, which takes a fraction of the time."""
+    return psnr(*_compared(restored, clean, task))
+
+
+def _compared(restored: Tensor, clean: Tensor, task: Task) -> tuple[Tensor, Tensor]:
     restored = degradations.quantise(restored)
-    if task.on_luma:
-        restored = crop_border(luma(restored), task.scale)
-        clean = crop_border(luma(clean), task.scale)
-    return psnr(restored, clean), ssim(restored, clean)
+    if not task.on_luma:
+        return restored, clean
+    return crop_border(luma(restored), task.scale), crop_border(luma(clean), task.scale)
 
 
 def repeat_pixels(degraded: Tensor, scale: int) -> Tensor:

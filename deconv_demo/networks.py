@@ -1,10 +1,11 @@
 """The networks, as plain ``nn.Module`` classes: no files, no devices, no downloads.
 
-Both families upsample with transposed convolutions only, and every one of them has a
-kernel that is a multiple of its stride, so that each output pixel receives the same number
+Both families enlarge feature maps with transposed convolutions only, and every one of them
+has a kernel that is a multiple of its stride, so that each output pixel receives the same number
 of contributions (Odena, Dumoulin and Olah 2016, "Deconvolution and Checkerboard
-Artifacts"). Both predict a residual that is added to the input in float32: an untouched
-picture costs the network nothing, and bfloat16 inside it does no harm.
+Artifacts"). Both predict a residual that is added to the input in float32, by the upscalers to
+its bicubic enlargement: an untouched picture costs the network nothing, and bfloat16 inside it
+does no harm.
 """
 
 from collections.abc import Sequence

@@ -1,18 +1,23 @@
 """The model card: its tables, the drawing of the training runs, and the pictures of failures."""
 
 import json
+import re
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
 import skimage.data
 import skimage.metrics
+import torch
 from PIL import Image
+from torch import Generator
 
 from deconv_demo.tasks import TASKS
 from deconv_demo.training.card import write_card
+from deconv_demo.training.card_prose import tail
 from deconv_demo.training.curves import draw_curves, run_lines
 from deconv_demo.training.failures import FAILURES, draw_failures
+from deconv_demo.training.report import ReportError
 from deconv_demo.weights import WEIGHTS_DIR
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -61,9 +66,37 @@ def test_the_card_tells_what_each_run_was_worth(tmp_path):
     card = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert "Trained for 40 minutes in 2 runs" in card
     assert "| 10 | 900 | Adam | a laptop | 24.50 |  |" in card
-    assert "| 30 | 3,000 | Muon, 0.002 | a laptop | 25.25 | +0.50 |" in card
+    # It began where the first had not ended: it is judged on other damage.
+    assert "| 30 | 3,000 | Muon, 0.002 | a laptop | 25.25 | +0.50 from 24.75 |" in card
+    places = [card.index(f"\n## {task_id}\n") for task_id in TASKS]
+    assert places == sorted(places), "in the order of the table of tasks"
     assert "![Validation PSNR of each network by minute of training](curves.svg)" in card
     ElementTree.parse(tmp_path / "curves.svg")
+
+
+def test_a_perfect_result_has_no_number_and_a_card_needs_one(tmp_path):
+    metrics = json.loads((WEIGHTS_DIR / "metrics.json").read_text(encoding="utf-8"))
+    row = metrics["tasks"]["denoise"]["settings"]["sigma 15"]
+    row["network"] = {"psnr": None, "ssim": 1.0, "exact": 2}
+    path = tmp_path / "metrics.json"
+    path.write_text(json.dumps(metrics), encoding="utf-8")
+    write_card(path, tmp_path / "README.md")
+    assert "| exact / 1.0000 |" in (tmp_path / "README.md").read_text(encoding="utf-8")
+    path.write_text("{}", encoding="utf-8")
+    with pytest.raises(ReportError, match="evaluate --data"):
+        write_card(path, tmp_path / "README.md")
+
+
+def test_the_shares_on_the_card_are_those_of_training():
+    generator = Generator().manual_seed(0)
+    clean = torch.full((2000, 3, 16, 16), 0.5)
+    clean[:, :, 4:12, 4:12] = 0.9
+    plain, _ = TASKS["upscale_x2"].settings[0].degrade(clean[:1], generator)
+    degraded, _ = TASKS["upscale_x2"].degrade(clean, generator)
+    worn = (degraded != plain).flatten(1).any(1).float().mean()
+    jpeg, noise = map(float, re.search(r"given\n?\s*(\d+) % does, and (\d+) %", tail()).groups())
+    # Of two things that happen to some each, a few happen to both.
+    assert 100 * worn.item() == pytest.approx(jpeg + noise - jpeg * noise / 100, abs=3)
 
 
 @pytest.fixture(scope="module")

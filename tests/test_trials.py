@@ -107,6 +107,22 @@ def test_a_candidate_starts_from_a_relative(monkeypatch, picture_folder):
     assert on["psnr"]["bicubic 1/2"] > new["psnr"]["bicubic 1/2"] + 1
 
 
+def test_ctrl_c_ends_all_trials(monkeypatch, picture_folder):
+    monkeypatch.setattr(loop, "VALIDATION_CROP", 48)
+    monkeypatch.setattr(trials, "TIMED_SIDE", 32)
+    calls = []
+
+    def interrupted(*_):
+        calls.append(1)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop, "_step", interrupted)
+    folders = {"data": [picture_folder], "validation": [picture_folder]}
+    with pytest.raises(KeyboardInterrupt):
+        trials.try_networks("upscale_x2", **folders, minutes=5, candidates=TINY)
+    assert len(calls) == 1
+
+
 def test_the_command_keeps_them_for_the_card(monkeypatch, tmp_path, picture_folder):
     row = {
         "name": "shipped",
@@ -120,6 +136,8 @@ def test_the_command_keeps_them_for_the_card(monkeypatch, tmp_path, picture_fold
     }
     monkeypatch.setattr(trials, "try_networks", lambda *_, **__: [row])
     measured = json.loads((WEIGHTS_DIR / "metrics.json").read_text(encoding="utf-8"))
+    former = [row | {"name": "Muon"}, row | {"steps": 1}, row | {"name": "long", "minutes": 9.0}]
+    measured["trials"] = {"upscale_x2": former}
     path = tmp_path / "metrics.json"
     path.write_text(json.dumps(measured), encoding="utf-8")
     folders = ["--data", str(picture_folder), "--validation", str(picture_folder)]
@@ -127,7 +145,8 @@ def test_the_command_keeps_them_for_the_card(monkeypatch, tmp_path, picture_fold
     assert command_line.main(arguments) == 0
     assert command_line.main([*arguments, "--only", "shipped", "nonsense"]) == 2
     kept = json.loads(path.read_text(encoding="utf-8"))
-    assert kept["trials"] == {"upscale_x2": [row]}
+    # The same one is replaced; one that had more time cannot stand beside it.
+    assert kept["trials"] == {"upscale_x2": [former[0], row]}
     assert kept["tasks"] == measured["tasks"]
     write_card(path, tmp_path / "README.md")
     card = (tmp_path / "README.md").read_text(encoding="utf-8")

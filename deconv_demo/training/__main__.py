@@ -2,13 +2,33 @@
 
 import argparse
 import json
+import math
 import signal
 import sys
 from pathlib import Path
 
 from deconv_demo.tasks import TASKS
 from deconv_demo.training.data import DataError
+from deconv_demo.training.report import ReportError, prepare_report
 from deconv_demo.weights import WEIGHTS_DIR, WeightsError
+
+
+def _above(least: float, kind: type = float, *, inclusive: bool = False):
+    """A type of arguments: numbers above ``least``, or from it on."""
+
+    def convert(text: str):
+        value = kind(text)
+        if not (value > least or inclusive and value == least) or value == math.inf:
+            words = "at least" if inclusive else "more than"
+            raise argparse.ArgumentTypeError(f"{text} was given; it must be {words} {least}")
+        return value
+
+    convert.__name__ = kind.__name__  # how argparse calls what is no number at all
+    return convert
+
+
+_COUNT = _above(1, int, inclusive=True)
+_MINUTES = _above(0)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -17,13 +37,15 @@ def _parser() -> argparse.ArgumentParser:
     train = commands.add_parser("train", help="train the network of one task")
     train.add_argument("task_id", choices=TASKS)
     train.add_argument("--data", type=Path, nargs="+", required=True, metavar="FOLDER_OR_TAR")
-    train.add_argument("--minutes", type=float, required=True, help="budget; drives the schedule")
+    train.add_argument(
+        "--minutes", type=_MINUTES, required=True, help="budget; drives the schedule"
+    )
     train.add_argument("--validation", type=Path, nargs="+", metavar="FOLDER_OR_TAR")
     train.add_argument("--weights", type=Path, help="file to continue and replace")
     train.add_argument("--start-from", type=Path, metavar="FILE", help="weights of a relative")
-    train.add_argument("--learning-rate", type=float)
-    train.add_argument("--steps", type=int, help="stop earlier, after so many steps")
-    train.add_argument("--seed", type=int)
+    train.add_argument("--learning-rate", type=_above(0))
+    train.add_argument("--steps", type=_COUNT, help="stop earlier, after so many steps")
+    train.add_argument("--seed", type=_above(0, int, inclusive=True))
     evaluate = commands.add_parser("evaluate", help="measure the shipped networks")
     evaluate.add_argument(
         "--data",
@@ -42,14 +64,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     evaluate.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     evaluate.add_argument("--output", type=Path, default=WEIGHTS_DIR / "metrics.json")
-    evaluate.add_argument("--limit", type=int, help="judge on the first so many pictures")
+    evaluate.add_argument("--limit", type=_COUNT, help="judge on the first so many pictures")
     benchmark = commands.add_parser("benchmark", help="seconds and memory on this machine")
-    benchmark.add_argument("--rounds", type=int, default=5)
+    benchmark.add_argument("--rounds", type=_COUNT, default=5)
     benchmark.add_argument("--metrics", type=Path, help="keep the numbers in this file too")
     upsamplers = commands.add_parser("upsamplers", help="train the six upsamplers of the lab")
     upsamplers.add_argument("--data", type=Path, nargs="+", required=True, metavar="FOLDER_OR_TAR")
-    upsamplers.add_argument("--steps", type=int, default=8000)
-    upsamplers.add_argument("--seed", type=int, default=0)
+    upsamplers.add_argument("--steps", type=_COUNT, default=8000)
+    upsamplers.add_argument("--seed", type=_above(0, int, inclusive=True), default=0)
     upsamplers.add_argument("--weights", type=Path, default=WEIGHTS_DIR / "upsamplers.safetensors")
     failures = commands.add_parser("failures", help="pictures of what the networks do badly")
     failures.add_argument("--metrics", type=Path, default=WEIGHTS_DIR / "metrics.json")
@@ -58,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     trials.add_argument("task_id", choices=("denoise", "upscale_x2", "upscale_x4"))
     for name in ("--data", "--validation"):
         trials.add_argument(name, type=Path, nargs="+", required=True, metavar="FOLDER_OR_TAR")
-    trials.add_argument("--minutes", type=float, required=True, help="for each network")
+    trials.add_argument("--minutes", type=_MINUTES, required=True, help="for each network")
     trials.add_argument("--only", nargs="+", metavar="NAME", help="of the candidates")
     trials.add_argument("--metrics", type=Path, default=WEIGHTS_DIR / "metrics.json")
     card = commands.add_parser("card", help="write the model card from the measured numbers")
@@ -111,6 +133,7 @@ def main(arguments: list[str] | None = None) -> int:
             if unknown:
                 names = ", ".join(map(repr, candidates))
                 raise DataError(f"no candidate is called {sorted(unknown)[0]!r}; there are {names}")
+            prepare_report(options.metrics)
             rows = try_networks(
                 options.task_id,
                 data=options.data,
@@ -137,7 +160,7 @@ def main(arguments: list[str] | None = None) -> int:
                 limit=options.limit,
                 low_resolution=options.low_resolution,
             )
-    except (DataError, WeightsError, FileNotFoundError) as error:
+    except (DataError, ReportError, WeightsError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0

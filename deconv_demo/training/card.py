@@ -1,26 +1,15 @@
 """The model card: what ``weights/metrics.json`` holds, as a page that people read."""
 
-import json
 from pathlib import Path
 from typing import Any
 
+from deconv_demo.tasks import TASKS
+from deconv_demo.training.card_prose import CURVES, HEAD, tail
 from deconv_demo.training.curves import draw_curves
+from deconv_demo.training.report import ReportError, read_report
 
-_HEAD = """---
-license: mit
-library_name: pytorch
-tags: [image-restoration, denoising, deblurring, super-resolution, transposed-convolution]
----
-
-# Weights of Deconv Lab
-
-Four small networks whose upsampling is done by transposed convolutions alone, each with a kernel
-that is a multiple of its stride, so that every output pixel gets the same number of
-contributions. float16 safetensors; `deconv_demo/tasks.py` builds the network of each file, and
-every file carries its network, recipe and training runs in its header. All numbers below were
-written by the commands of `python -m deconv_demo.training`, and this page by its `card`.
-"""
-
+# float16 and another processor move a validation PSNR by less.
+JUDGED_ALIKE_DB = 0.05
 _COLUMNS = [
     "degraded",
     "classical",
@@ -29,64 +18,25 @@ _COLUMNS = [
     "network, strength estimated",
 ]
 
-_CURVES = """## How training went
-
-![Validation PSNR of each network by minute of training](curves.svg)
-
-A dot is where a run ended. A run that starts higher or lower than the last one ended is judged on
-other damage: since November 2026 the upscalers and the deblurrer are also judged on JPEG files,
-the denoiser on grey pictures.
-"""
-
-_TAIL = """
-## How it was measured
-
-PSNR in dB and SSIM (11 × 11 Gaussian window, as in Wang et al. 2004), the mean over the
-validation pictures (as many as each section says), through the function `enhance` as the page
-calls it, on 8-bit pictures: noise is clipped and rounded before a network sees it. RGB for denoise
-and deblur; for the upscales the Y channel of BT.601, `scale` pixels of border cut off. *degraded*
-is the damaged picture, for an upscale with its pixels repeated. *classical* is, for denoise,
-wavelet shrinkage (BayesShrink) told the noise; for deblur, on each picture the best of nine
-unsharp masks chosen with the truth in hand; for the upscales, bicubic. Deblur is blind; its inputs
-carry noise of 2.55 / 255. What a method can do that knows the blur is shown beside it: a Wiener
-filter with a Laplacian regulariser, at the best of four balances on each picture.
-
-## Data
-
-Trained on 497 photographs under free licences alone: public domain and CC0 (79 pictures), CC BY
-(56), CC BY-SA (227), Unsplash and Pexels licences (135); chosen between on 24 others. No picture
-of a standard test set is among them. The photographs themselves are not part of this repository.
-
-Training sees random crops of the photographs in the eight flips and rotations, half of them (since
-November 2026) made up to two times smaller first, by antialiased bicubic interpolation, damaged
-anew each time: noise of 0 to 55 / 255, clipped and rounded (12 % of the crops are made grey and get
-one noise for all channels, as do 5 % of the others); Gaussian blur of 0.4 to 3.0 pixels, straight
-and curved motion of 1 to 17 pixels, discs of radius 0.5 to 4, each with noise of 0 to 5 / 255;
-antialiased bicubic downscaling. Of what the deblurrer is given a quarter comes from a JPEG file
-of quality 60 to 95, its blocks anywhere; of what the upscalers are given 15 % does, and 10 % has
-noise of up to 3 / 255.
-
-## What they were not trained for
-
-Strong JPEG compression, noise in blotches or stripes, scratches, several damages at once,
-drawings and text. A blur that differs across the picture is treated as if it were the same
-everywhere. The upscalers sharpen what is there; they do not invent faces or letters. Not for
-diagnosis, evidence or measurement: what looks like detail is a guess from other pictures.
-"""
-
 
 def write_card(metrics_path: Path, card_path: Path) -> None:
     """Write the model card from measured numbers, and ``curves.svg`` beside it.
 
     Raises:
-        FileNotFoundError: Nothing has been measured yet.
+        ReportError: Nothing has been measured yet.
     """
-    metrics = json.loads(metrics_path.read_text(encoding="utf-8"))
-    sections = [_HEAD, _overview(metrics["tasks"])]
+    metrics = read_report(metrics_path)
+    if not metrics.get("tasks"):
+        raise ReportError(
+            f"{metrics_path} holds no measured network yet; run `python -m deconv_demo.training "
+            "evaluate --data FOLDER_OF_PHOTOS` first"
+        )
+    metrics["tasks"] = {name: metrics["tasks"][name] for name in TASKS if name in metrics["tasks"]}
+    sections = [HEAD, _overview(metrics["tasks"])]
     if "benchmark" in metrics:
         sections.append(_speed(metrics["benchmark"]))
     sections += [_section(task_id, entry) for task_id, entry in metrics["tasks"].items()]
-    sections.append(_CURVES)
+    sections.append(CURVES)
     card_path.with_name("curves.svg").write_text(draw_curves(metrics["tasks"]), encoding="utf-8")
     if "trials" in metrics:
         sections.append(_trials(metrics["trials"]))
@@ -94,7 +44,7 @@ def write_card(metrics_path: Path, card_path: Path) -> None:
         sections.append(_failures(metrics["failures"]))
     if "upsamplers" in metrics:
         sections.append(_upsamplers(metrics["upsamplers"]))
-    card_path.write_text("\n".join(sections) + _TAIL, encoding="utf-8")
+    card_path.write_text("\n".join(sections) + tail(), encoding="utf-8")
 
 
 def _overview(tasks: dict[str, Any]) -> str:
@@ -117,8 +67,8 @@ def _speed(found: dict[str, Any]) -> str:
         "## Speed and memory",
         "",
         f"All in turn in one run, each making {side} × {side} pixels, the networks by the function "
-        "`enhance`; medians. The ratios are steadier than the seconds. A stack of plain "
-        "convolutions of the size of DnCNN is there to compare with.",
+        "`enhance`, in tiles that overlap; medians. The ratios are steadier than the seconds. A "
+        "stack of plain convolutions of the size of DnCNN is there to compare with.",
         "",
         f"| for a megapixel of the result | seconds | of *{stack}* | MB |",
         "| --- | ---: | ---: | ---: |",
@@ -134,9 +84,13 @@ def _speed(found: dict[str, Any]) -> str:
 
 def _machine(measured: dict[str, Any]) -> str:
     return (
-        f"{measured['date']}, {measured['processor']}, {measured['threads']} threads, "
+        f"{measured['date']}, {measured['processor']}, {_threads(measured['threads'])}, "
         f"{measured['dtype']}, PyTorch {measured['torch']}"
     )
+
+
+def _threads(count: int) -> str:
+    return "1 thread" if count == 1 else f"{count} threads"
 
 
 def _conditions(measured: dict[str, Any]) -> str:
@@ -155,14 +109,17 @@ def _section(task_id: str, entry: dict[str, Any]) -> str:
         f"| PSNR, dB / SSIM | {' | '.join(names)} |",
         f"| --- |{' ---: |' * len(names)}",
     ]
-    for setting, columns in entry["settings"].items():
-        cells = [f"{columns[name]['psnr']:.2f} / {columns[name]['ssim']:.4f}" for name in names]
-        rows.append(f"| {setting} | {' | '.join(cells)} |")
+    for setting in TASKS[task_id].settings:
+        columns = entry["settings"].get(setting.name)
+        if columns is None:
+            continue
+        cells = [_cell(columns[name]) for name in names]
+        rows.append(f"| {setting.name} | {' | '.join(cells)} |")
     rows += ["", _conditions(entry["measured"])]
-    if "bfloat16_difference" in entry:
+    if difference := entry.get("bfloat16_difference"):
         rows += [
-            f"A picture finished in bfloat16 is {entry['bfloat16_difference']:.3f} of 255 from one "
-            "in float32, on average.",
+            f"A damaged face finished in bfloat16 is {difference['mean']:.3f} of 255 from one in "
+            f"float32 on average, {difference['largest']} at most.",
             "",
         ]
     rows += [_block_steps(name, steps) for name, steps in entry.get("block_steps", {}).items()]
@@ -175,10 +132,15 @@ def _section(task_id: str, entry: dict[str, Any]) -> str:
     ]
     rows += [
         f"| {run['seconds'] / 60:.0f} | {run['steps']:,} | {_optimiser(run)} | "
-        f"{run['hardware']} | {run['validation_psnr']:.2f} | {_gain(run)} |"
-        for run in entry["runs"]
+        f"{_hardware(run)} | {run['validation_psnr']:.2f} | {_gain(run, former)} |"
+        for former, run in zip([None, *entry["runs"]], entry["runs"], strict=False)
     ]
     return "\n".join([*rows, ""])
+
+
+def _cell(found: dict[str, float | None]) -> str:
+    psnr = "exact" if found["psnr"] is None else f"{found['psnr']:.2f}"
+    return f"{psnr} / {found['ssim']:.4f}"
 
 
 def _block_steps(setting: str, steps: dict[str, float]) -> str:
@@ -197,11 +159,22 @@ def _optimiser(run: dict[str, Any]) -> str:
     return f"{run['optimiser'].capitalize()}, {run['learning_rate']:.2g}"
 
 
-def _gain(run: dict[str, Any]) -> str:
-    """What a run was worth by its own measure; the earliest ones did not keep their start."""
+def _gain(run: dict[str, Any], former: dict[str, Any] | None) -> str:
+    """What a run was worth by its own measure; the earliest ones did not keep their start.
+
+    One that did not start where the last one ended, because it is judged on other damage, says
+    where it did.
+    """
     if "curve" not in run:
         return ""
-    return f"{run['validation_psnr'] - run['curve'][0][1]:+.2f}"
+    start = run["curve"][0][1]
+    gain = f"{run['validation_psnr'] - start:+.2f}"
+    moved = former is not None and abs(start - former["validation_psnr"]) > JUDGED_ALIKE_DB
+    return f"{gain} from {start:.2f}" if moved else gain
+
+
+def _hardware(run: dict[str, Any]) -> str:
+    return run["hardware"].replace(", 1 threads", ", 1 thread")
 
 
 def _trials(trials: dict[str, list[dict[str, Any]]]) -> str:
@@ -212,7 +185,8 @@ def _trials(trials: dict[str, list[dict[str, Any]]]) -> str:
         "processor with the same seed by `python -m deconv_demo.training trials`, from scratch "
         "where nothing else is said; PSNR in dB on the validation crops, seconds in float32, timed "
         "in turn. A few minutes favour what learns fast: they tell apart what is clearly worse, no "
-        "more.",
+        "more. What learns faster from scratch (collapsible convolutions, Muon) did not take "
+        "trained weights further than what ships.",
     ]
     for task_id, rows in trials.items():
         settings = list(rows[0]["psnr"])
@@ -266,7 +240,9 @@ def _upsamplers(entry: dict[str, Any]) -> str:
         "Six networks of about 6,000 parameters for the page on uneven overlap, in one file "
         f"({entry['bytes'] / 1e3:.0f} kB): {entry['steps']:,} steps each on the same batches, seed "
         f"{entry['seed']}. They double a picture and are there to be compared with each other. "
-        "The grid is the reading of the checkerboard meter; 0 dB is none.",
+        "PSNR in RGB, on the middle 256 × 256 of held-out photographs, borders and all. The grid "
+        "is the reading of the checkerboard meter: how far the period of the stride stands out of "
+        "what is around it; none at 0 dB or below.",
         "",
         "| enlarged by | PSNR, dB | grid, dB | grid before training, dB |",
         "| --- | ---: | ---: | ---: |",

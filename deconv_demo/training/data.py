@@ -1,5 +1,6 @@
 """Photographs from folders and tar files, and the random crops that training sees."""
 
+import itertools
 import re
 import tarfile
 import zlib
@@ -43,12 +44,12 @@ def read_pictures(sources: Iterable[Path], *, smallest_side: int = 1) -> list[np
 
 
 def read_named_pictures(
-    sources: Iterable[Path], *, smallest_side: int = 1
+    sources: Iterable[Path], *, smallest_side: int = 1, limit: int | None = None
 ) -> dict[str, np.ndarray]:
-    """Like ``read_pictures``, with the place of each picture as its key."""
+    """Like ``read_pictures``, with the place of each picture as its key; the first ``limit``."""
     sources = list(sources)
     with ThreadPoolExecutor() as pool:
-        pictures = dict(pool.map(_decode, _encoded_pictures(sources)))
+        pictures = dict(pool.map(_decode, itertools.islice(_encoded_pictures(sources), limit)))
     large = {
         name: array for name, array in pictures.items() if min(array.shape[:2]) >= smallest_side
     }

@@ -1,6 +1,7 @@
 """Judge networks on pictures they have not seen, beside the damage and a classical method."""
 
 import json
+import math
 import statistics
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,33 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from deconv_demo import images
 from deconv_demo.enhancement import enhance
-from deconv_demo.known_answer import best_classical, best_wiener, repeat_pixels, scores
+from deconv_demo.known_answer import (
+    best_classical,
+    best_wiener,
+    repeat_pixels,
+    score_psnr,
+    scores,
+)
 from deconv_demo.tasks import TASKS, Setting, Task
 from deconv_demo.training.benchmark import bfloat16_difference
 from deconv_demo.training.block_edges import block_step
-from deconv_demo.training.data import find_twins, read_named_pictures, to_grey, to_image
-from deconv_demo.training.report import describe_machine, read_report, write_report
-from deconv_demo.weights import find_weights, read_header, sha256
+from deconv_demo.training.data import (
+    DataError,
+    find_twins,
+    read_named_pictures,
+    to_grey,
+    to_image,
+)
+from deconv_demo.training.report import (
+    add_to_report,
+    describe_machine,
+    prepare_report,
+    read_report,
+)
+from deconv_demo.weights import find_weights, read_header, sha256, trusting
+
+# SSIM looks through windows of 11 x 11, at what is left when borders are cut off.
+SMALLEST_SIDE = 32
 
 
 def evaluate(
@@ -38,68 +59,77 @@ def evaluate(
         task_ids: Keys of ``TASKS``.
         data: Folders and tar files of clean pictures.
         output: The JSON file.
-        limit: Judge on the first so many pictures only.
+        limit: Judge on the first so many pictures only, at least 1.
         low_resolution: Folders and tar files of the small twins that a standard set comes
             with, for the task of their scale; None makes them, as MATLAB's ``imresize`` does.
 
     Returns:
         What the file holds now: ``tasks`` by id, each with ``settings``, ``parameters``,
-        ``macs_per_output_pixel``, ``bfloat16_difference`` (mean, of 255),
+        ``macs_per_output_pixel``, ``bfloat16_difference`` (``mean`` and ``largest``, of 255),
         ``block_steps`` (of settings with JPEG, of 255), ``sha256``, and where and on
         what it was ``measured``.
 
     Raises:
-        DataError: No pictures.
-        WeightsError: Weights are missing or damaged.
+        DataError: No pictures, or twins that do not belong to them or to a task.
+        ReportError: ``output`` is no file of measured numbers, or cannot be written.
+        WeightsError: Weights are missing or cut.
     """
-    named = dict(list(read_named_pictures(data).items())[:limit])
-    pictures = list(named.values())
-    small = None if low_resolution is None else read_named_pictures(low_resolution)
-    report = read_report(output)
+    prepare_report(output)
+    named = read_named_pictures(data, smallest_side=SMALLEST_SIDE, limit=limit)
+    twins = {} if low_resolution is None else _twins(task_ids, named, low_resolution)
     measured = {
         **describe_machine(),
-        "pictures": len(pictures),
-        "megapixels": round(sum(p.shape[0] * p.shape[1] for p in pictures) / 1e6, 2),
+        "pictures": len(named),
+        "megapixels": round(sum(p.shape[0] * p.shape[1] for p in named.values()) / 1e6, 2),
     }
-    for task_id in task_ids:
-        path = find_weights(task_id)
-        before = read_report(output)
-        # Recorded first: loading refuses a file that is not the recorded one.
-        entry = report.setdefault("tasks", {})[task_id] = {
-            "sha256": sha256(path),
-            "bytes": path.stat().st_size,
-            "runs": json.loads(read_header(path).get("runs", "[]")),
-            "measured": measured,
-        }
-        write_report(report, output)
-        try:
-            _measure(task_id, entry, named, small)
-        except BaseException:  # Ctrl-C too: the last numbers are better than half of the new ones
-            write_report(before, output)
-            raise
-        write_report(report, output)
+    report = read_report(output)
+    with trusting():
+        for task_id in dict.fromkeys(task_ids):
+            path = find_weights(task_id)
+            entry = {
+                "sha256": sha256(path),
+                "bytes": path.stat().st_size,
+                "runs": json.loads(read_header(path).get("runs", "[]")),
+                "measured": measured,
+                **_measure(task_id, list(named.values()), twins.get(task_id)),
+            }
+            report = add_to_report(output, entry, "tasks", task_id)
     return report
 
 
+def _twins(
+    task_ids: list[str], named: dict[str, np.ndarray], low_resolution: list[Path]
+) -> dict[str, list[np.ndarray]]:
+    """The twins of each task, all of them before the first is measured."""
+    for task_id in task_ids:
+        if TASKS[task_id].scale == 1:
+            upscales = " ".join(name for name, task in TASKS.items() if task.scale > 1)
+            raise DataError(
+                f"{task_id} does not enlarge, so low-resolution twins are nothing to it; choose "
+                f"--tasks among {upscales}"
+            )
+    small = read_named_pictures(low_resolution)
+    return {task_id: find_twins(named, small, TASKS[task_id].scale) for task_id in task_ids}
+
+
 def _measure(
-    task_id: str,
-    entry: dict[str, Any],
-    named: dict[str, np.ndarray],
-    small: dict[str, np.ndarray] | None,
-) -> None:
-    """Fill the entry of a task with what its network costs and how well it does."""
+    task_id: str, pictures: list[np.ndarray], twins: list[np.ndarray] | None
+) -> dict[str, Any]:
+    """What the network of a task costs and how well it does, for the entry of the task."""
     task = TASKS[task_id]
-    entry.update(network_size(task.build(), task.scale), baseline=task.baseline_name)
-    entry["bfloat16_difference"] = round(bfloat16_difference(task_id), 3)
-    entry["settings"] = {}
-    pictures = list(named.values())
-    twins = None if small is None else find_twins(named, small, task.scale)
+    entry: dict[str, Any] = {
+        **network_size(task.build(), task.scale),
+        "baseline": task.baseline_name,
+        "bfloat16_difference": bfloat16_difference(task_id),
+        "settings": {},
+    }
     # A set's own twins are its damage, the first setting; nobody's table has another.
     for setting in task.settings[: None if twins is None else 1]:
         entry["settings"][setting.name], steps = _judge(task_id, setting, pictures, twins)
         if steps:
             entry.setdefault("block_steps", {})[setting.name] = steps
         print(task_id, setting.name, json.dumps(entry["settings"][setting.name]), flush=True)
+    return entry
 
 
 def _judge(
@@ -138,14 +168,18 @@ def _judge(
         if sigma is not None:
             blind = enhance(picture, task_id)
             add("network, strength estimated", images.to_image(blind.after), clean)
-    means = {
-        name: {
-            "psnr": round(statistics.fmean(value for value, _ in values), 3),
-            "ssim": round(statistics.fmean(value for _, value in values), 4),
-        }
-        for name, values in columns.items()
-    }
+    means = {name: _means(values) for name, values in columns.items()}
     return means, {name: round(statistics.fmean(found), 3) for name, found in steps.items()}
+
+
+def _means(values: list[tuple[float, float]]) -> dict[str, float | None]:
+    """Mean PSNR and SSIM. The PSNR of a perfect picture has no mean: such ones are counted."""
+    finite = [value for value, _ in values if math.isfinite(value)]
+    means = {
+        "psnr": round(statistics.fmean(finite), 3) if finite else None,
+        "ssim": round(statistics.fmean(value for _, value in values), 4),
+    }
+    return means if len(finite) == len(values) else {**means, "exact": len(values) - len(finite)}
 
 
 def network_size(model: nn.Module, scale: int) -> dict[str, int]:
@@ -184,5 +218,5 @@ def psnr_by_setting(
             degraded, sigma = degrade(clean, setting, index)
             inputs = [degraded] if sigma is None else [degraded, sigma]
             restored = model(*(tensor.to(device) for tensor in inputs)).cpu()
-            values[setting.name].append(scores(restored, clean, task)[0])
+            values[setting.name].append(score_psnr(restored, clean, task))
     return {name: statistics.fmean(found) for name, found in values.items()}

@@ -15,7 +15,7 @@ from deconv_demo.enhancement import enhance
 from deconv_demo.known_answer import best_classical, repeat_pixels, scores
 from deconv_demo.tasks import TASKS
 from deconv_demo.training.data import to_image
-from deconv_demo.training.report import read_report, write_report
+from deconv_demo.training.report import add_to_report, prepare_report
 
 _RGB = Image.new("RGB", (1, 1))
 _ROWS, _COLUMNS = 160, 240
@@ -118,6 +118,7 @@ def draw_failures(folder: Path, metrics_path: Path) -> list[dict[str, Any]]:
     Raises:
         WeightsError: Weights are missing or damaged.
     """
+    prepare_report(metrics_path)
     folder.mkdir(parents=True, exist_ok=True)
     entries = []
     for failure in FAILURES:
@@ -144,9 +145,7 @@ def draw_failures(folder: Path, metrics_path: Path) -> list[dict[str, Any]]:
                 "network_psnr": round(scores(restored, clean, task)[0], 3),
             }
         )
-    report = read_report(metrics_path)
-    report["failures"] = entries
-    write_report(report, metrics_path)
+    add_to_report(metrics_path, entries, "failures")
     return entries
 
 

@@ -20,7 +20,7 @@ from deconv_demo.tasks import TASKS, Task
 from deconv_demo.training.data import CropSampler, centre_crop, crop_side, read_pictures
 from deconv_demo.training.evaluation import psnr_by_setting
 from deconv_demo.training.optimisers import make_optimisers
-from deconv_demo.weights import load_into, read_header, save_weights
+from deconv_demo.weights import load_into, read_header, read_tensors, save_weights
 
 WARM_UP_STEPS = 200
 VALIDATION_CROP = 256
@@ -37,11 +37,12 @@ LONGEST_JUDGING_SECONDS = 120
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What a run came to: validation PSNR before and after, and the losses by step."""
+    """What a run came to: validation PSNR before and after, losses by step, whether by Ctrl-C."""
 
     psnr_before: float
     psnr_after: float
     losses: list[float]
+    interrupted: bool
 
 
 def train(
@@ -84,6 +85,7 @@ def train(
     """
     task = task or TASKS[task_id]
     recipe = task.recipe
+    weights_path.parent.mkdir(parents=True, exist_ok=True)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     pictures = read_pictures(data, smallest_side=crop_side(task))
     if validation is None:
@@ -105,7 +107,7 @@ def train(
 
     seed = torch.seed() if seed is None else seed
     sampler = CropSampler(pictures, task, torch.Generator().manual_seed(seed % 2**63), device)
-    peak = learning_rate or recipe.learning_rate
+    peak = recipe.learning_rate if learning_rate is None else learning_rate
     optimisers = make_optimisers(model, recipe.optimiser, learning_rate=peak)
 
     best = psnr_before = _validate(average, task, held_out)
@@ -116,12 +118,12 @@ def train(
     )
 
     def judge_and_save() -> float:
-        nonlocal best
+        nonlocal best, saved
         psnr_now = _validate(average, task, held_out)
         curve.append((round(spent / 60, 1), round(psnr_now, 3)))
         # Weights that have become NaN are no better than none.
         if psnr_now > best or not (weights_path.exists() or math.isnan(psnr_now)):
-            best = psnr_now
+            best, saved = psnr_now, True
             run = {"seconds": round(spent), "steps": step, "validation_psnr": round(best, 3)}
             run |= {"optimiser": recipe.optimiser, "learning_rate": peak, "curve": curve}
             header_now = _header(task_id, task, header, run, device)
@@ -129,8 +131,8 @@ def train(
         return psnr_now
 
     budget, spent, step, losses = minutes * 60, 0.0, 0, []
-    last_line, last_judged, last_psnr = 0.0, 0.0, best
-    curve, until_judged = [(0.0, round(best, 3))], SECONDS_BETWEEN_VALIDATIONS
+    last_line, last_judged, last_psnr, interrupted = 0.0, 0.0, best, False
+    saved, curve, until_judged = False, [(0.0, round(best, 3))], SECONDS_BETWEEN_VALIDATIONS
     try:
         while spent < budget and (steps is None or step < steps):
             started = clock()
@@ -156,13 +158,26 @@ def train(
                 )
     except KeyboardInterrupt:
         print("stopped by Ctrl-C; judging and saving", flush=True)
+        interrupted = True
     psnr_after = judge_and_save()
+    if saved:
+        _record_whole_run(weights_path, seconds=round(spent), steps=step, curve=curve)
     print(
         f"{task_id}: {step} steps in {spent / 60:.1f} min, validation {psnr_before:.3f} -> "
         f"{psnr_after:.3f} dB, best {best:.3f} dB in {weights_path.name}",
         flush=True,
     )
-    return Outcome(psnr_before=psnr_before, psnr_after=psnr_after, losses=losses)
+    return Outcome(
+        psnr_before=psnr_before, psnr_after=psnr_after, losses=losses, interrupted=interrupted
+    )
+
+
+def _record_whole_run(path: Path, **whole: Any) -> None:
+    """Let the header say how long the run was, not when its best weights were found."""
+    header = read_header(path)
+    runs = json.loads(header["runs"])
+    runs[-1] |= whole
+    save_weights(path, read_tensors(path), header | {"runs": json.dumps(runs)})
 
 
 def _step(

@@ -18,7 +18,7 @@ from deconv_demo.training import loop
 from deconv_demo.training.candidates import CANDIDATES, Candidate, collapse
 from deconv_demo.training.data import centre_crop, read_pictures
 from deconv_demo.training.evaluation import network_size, psnr_by_setting
-from deconv_demo.training.report import read_report, write_report
+from deconv_demo.training.report import add_to_report, describe_machine, read_report
 from deconv_demo.weights import find_weights, load_into, read_header
 
 TIMED_SIDE, TIMED_ROUNDS = 256, 5
@@ -49,7 +49,8 @@ def try_networks(
     Returns:
         One dictionary for each candidate: ``name``, ``network`` (its arguments),
         ``parameters``, ``macs_per_output_pixel``, ``seconds_per_output_megapixel`` in float32,
-        ``minutes``, ``steps`` and ``psnr`` by setting, on the crops that a run is judged by.
+        ``minutes``, ``steps``, ``psnr`` by setting, on the crops that a run is judged by, and on
+        what it was ``measured``.
 
     Raises:
         DataError: No photographs.
@@ -57,7 +58,7 @@ def try_networks(
     candidates = CANDIDATES[task_id] if candidates is None else candidates
     tasks = {name: _task_of(task_id, candidate) for name, candidate in candidates.items()}
     crops = [centre_crop(pixels, loop.VALIDATION_CROP) for pixels in read_pictures(validation)]
-    seconds = _seconds(tasks)
+    seconds, machine = _seconds(tasks), describe_machine()
     rows = []
     for name, task in tasks.items():
         print(f"{name}: {json.loads(task.describe()['network'])}", flush=True)
@@ -65,7 +66,7 @@ def try_networks(
         start_from = candidates[name].start_from
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "trial.safetensors"
-            loop.train(
+            outcome = loop.train(
                 task_id,
                 task=task,
                 data=data,
@@ -77,6 +78,8 @@ def try_networks(
                 steps=steps,
                 clock=_processor_seconds,
             )
+            if outcome.interrupted:
+                raise KeyboardInterrupt
             run = json.loads(read_header(path)["runs"])[-1]
             model = task.build().eval()
             load_into(model, path)
@@ -90,6 +93,7 @@ def try_networks(
                 "seconds_per_output_megapixel": round(seconds[name], 3),
                 "minutes": round(run["seconds"] / 60, 1),
                 "steps": run["steps"],
+                "measured": machine,
                 "psnr": {setting: round(value, 3) for setting, value in psnr.items()},
             }
         )
@@ -114,10 +118,14 @@ def _task_of(task_id: str, candidate: Candidate) -> Task:
 
 
 def record_trials(metrics_path: Path, task_id: str, rows: list[dict[str, Any]]) -> None:
-    """Keep what ``try_networks`` found among the measured numbers."""
-    report = read_report(metrics_path)
-    report.setdefault("trials", {})[task_id] = rows
-    write_report(report, metrics_path)
+    """Keep what ``try_networks`` found among the measured numbers.
+
+    Rows of the same candidates are replaced, those of others kept if they had as many minutes.
+    """
+    found = read_report(metrics_path).get("trials", {}).get(task_id, [])
+    kept = [row for row in found if round(row["minutes"]) == round(rows[0]["minutes"])]
+    by_name = {row["name"]: row for row in [*kept, *rows]}
+    add_to_report(metrics_path, list(by_name.values()), "trials", task_id)
 
 
 def _inputs(model: nn.Module, side: int) -> list[torch.Tensor]:
@@ -126,12 +134,16 @@ def _inputs(model: nn.Module, side: int) -> list[torch.Tensor]:
 
 
 def _seconds(tasks: dict[str, Task]) -> dict[str, float]:
-    """Median seconds for an output megapixel, each candidate in turn in every round."""
+    """Median seconds for an output megapixel, all networks in turn in every round.
+
+    Candidates that are one network when they are used, only trained in another way, are timed once.
+    """
+    used = {name: repr(collapse(task.build())) for name, task in tasks.items()}
     models = {
-        name: collapse(task.build()).eval().to(memory_format=torch.channels_last)
+        used[name]: collapse(task.build()).eval().to(memory_format=torch.channels_last)
         for name, task in tasks.items()
     }
-    times: dict[str, list[float]] = {name: [] for name in tasks}
+    times: dict[str, list[float]] = {name: [] for name in models}
     with torch.inference_mode():
         for _ in range(TIMED_ROUNDS + 1):
             for name, model in models.items():
@@ -140,6 +152,6 @@ def _seconds(tasks: dict[str, Task]) -> dict[str, float]:
                 model(*inputs)
                 times[name].append(time.perf_counter() - started)
     return {
-        name: statistics.median(found[1:]) / (TIMED_SIDE * tasks[name].scale) ** 2 * 1e6
-        for name, found in times.items()
+        name: statistics.median(times[used[name]][1:]) / (TIMED_SIDE * task.scale) ** 2 * 1e6
+        for name, task in tasks.items()
     }

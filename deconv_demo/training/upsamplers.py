@@ -17,7 +17,7 @@ from deconv_demo.degradations import downscale, quantise
 from deconv_demo.metrics import psnr
 from deconv_demo.tasks import TASKS, Recipe
 from deconv_demo.training.data import CropSampler, centre_crop, crop_side, read_pictures, to_image
-from deconv_demo.training.report import read_report, write_report
+from deconv_demo.training.report import add_to_report, prepare_report
 from deconv_demo.upsamplers import SCALE, WIDTHS, build_upsamplers
 from deconv_demo.weights import read_header, save_weights, sha256
 
@@ -54,6 +54,7 @@ def train_upsamplers(
     # Halved and nothing else: they are compared for their grids, not for what files do.
     task = dataclasses.replace(upscale, recipe=RECIPE, degrade=upscale.settings[0].degrade)
     pictures = read_pictures(data, smallest_side=crop_side(task))
+    prepare_report(weights_path.with_name("metrics.json"))
     count = min(HELD_OUT_PICTURES, len(pictures) // 4)
     held_out, pictures = pictures[:count] or pictures, pictures[count:]
     held_out = [centre_crop(pixels, VALIDATION_CROP) for pixels in held_out]
@@ -97,9 +98,8 @@ def train_upsamplers(
 def record(weights_path: Path) -> None:
     """Write checksum and header of the file into the ``metrics.json`` beside it."""
     path = weights_path.with_name("metrics.json")
-    report = read_report(path)
     header = read_header(weights_path)
-    report["upsamplers"] = {
+    entry = {
         "sha256": sha256(weights_path),
         "bytes": weights_path.stat().st_size,
         "pictures": int(header["pictures"]),
@@ -107,7 +107,7 @@ def record(weights_path: Path) -> None:
         "steps": int(header["steps"]),
         "validation": json.loads(header["validation"]),
     }
-    write_report(report, path)
+    add_to_report(path, entry, "upsamplers")
 
 
 def _step(

@@ -1,0 +1,85 @@
+"""What the model card says in words, with the shares that training really uses."""
+
+from deconv_demo.tasks import (
+    GREY_SHARE,
+    JPEG_SHARE,
+    LARGEST_FAINT_SIGMA,
+    NOISE_SHARE,
+    SHARED_NOISE_SHARE,
+)
+
+HEAD = """---
+license: mit
+library_name: pytorch
+tags: [image-restoration, denoising, deblurring, super-resolution, transposed-convolution]
+---
+
+# Weights of Deconv Lab
+
+Four small networks whose feature maps are enlarged by transposed convolutions alone, each with a
+kernel that is a multiple of its stride, so that every output pixel gets the same number of
+contributions; what the upscalers make is added to a bicubic enlargement. float16 safetensors;
+`deconv_demo/tasks.py` builds the network of each file, and every file carries its network, recipe
+and training runs in its header. All numbers below were written by the commands of
+`python -m deconv_demo.training`, and this page by its `card`.
+"""
+
+CURVES = """## How training went
+
+![Validation PSNR of each network by minute of training](curves.svg)
+
+A dot is where a run ended. A run that starts higher or lower than the last one ended is judged on
+other damage: from then on the upscalers and the deblurrer are also judged on JPEG files, the
+denoiser on grey pictures. Earlier runs are counted up to their best weights, the last ones as a
+whole; runs that brought nothing better are not counted.
+"""
+
+
+def tail() -> str:
+    """Return the sections on measuring, data and limits."""
+    return f"""
+## How it was measured
+
+PSNR in dB and SSIM (11 × 11 Gaussian window, as in Wang et al. 2004), the mean over as many
+pictures as each section says. They are the ones by which training chose between weights (by the
+middle 256 × 256 pixels of each), so that new pictures may come out a little worse. Published test
+sets were not at hand; `evaluate --data FOLDER` measures any of them in the same way.
+
+Everything runs through the function `enhance` as the page calls it, on 8-bit pictures: noise is
+clipped and rounded before a network sees it. RGB for denoise and deblur; for the upscales the Y
+channel of BT.601, `scale` pixels of border cut off. *degraded* is the damaged picture, for an
+upscale with its pixels repeated. *classical* is, for denoise, wavelet shrinkage (BayesShrink) told
+the noise; for deblur, on each picture the best of nine unsharp masks chosen with the truth in hand;
+for the upscales, bicubic. Deblur is blind; its inputs carry noise of 2.55 / 255. What a method can
+do that knows the blur is shown beside it: a Wiener filter with a Laplacian regulariser, at the best
+of four balances on each picture.
+
+## Data
+
+Trained on 497 photographs whose licences allow it: public domain and CC0 (79 pictures), CC BY
+(56), CC BY-SA (227), Unsplash and Pexels licences (135); chosen between on 24 others. No picture
+of a test set for restoration is among them; some are from sets for compression (CLIC, CID22,
+CQ100). The photographs themselves are not part of this repository.
+
+Training sees random crops of the photographs in the eight flips and rotations, half of them (in
+the last runs of each network) made up to two times smaller first, by antialiased bicubic
+interpolation, damaged anew each time: noise of 0 to 55 / 255, clipped and rounded
+({_percent(GREY_SHARE)} of the crops are made grey and get one noise for all channels, as do
+{_percent(SHARED_NOISE_SHARE)} of the others); Gaussian blur of 0.4 to 3.0 pixels, straight and
+curved motion of 1 to 17 pixels, discs of radius 0.5 to 4, each with noise of 0 to 5 / 255;
+antialiased bicubic downscaling. Of what the deblurrer is given {_percent(JPEG_SHARE + NOISE_SHARE)}
+comes from a JPEG file of quality 60 to 95, its blocks anywhere; of what the upscalers are given
+{_percent(JPEG_SHARE)} does, and {_percent(NOISE_SHARE)} has noise of up to
+{LARGEST_FAINT_SIGMA * 255:.0f} / 255.
+
+## What they were not trained for
+
+Strong JPEG compression, noise in blotches or stripes, scratches, several damages at once,
+drawings and text. A blur that differs across the picture is treated as if it were the same
+everywhere. The upscalers sharpen what is there; they do not invent faces or letters. Not for
+diagnosis, evidence or measurement: what looks like detail is a guess from other pictures.
+"""
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
