@@ -131,6 +131,8 @@ def test_benchmark_times_networks_and_references_side_by_side(capsys):
     assert rows["bicubic x2"]["seconds_per_megapixel"] < stack["seconds_per_megapixel"] / 10
     printed = capsys.readouterr().out.splitlines()
     assert len(printed) == 1 + len(rows)
+    # Three feature maps of 32 channels in float32 are the least that it holds at a time.
+    assert benchmark._peak_megabytes("denoise", 512) > 3 * 32 * 4 * 0.512**2
 
 
 def test_benchmark_keeps_its_rows_for_the_card(monkeypatch, tmp_path):

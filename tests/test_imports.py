@@ -117,6 +117,14 @@ def test_no_room_for_odds_and_ends():
     assert not words & {"utils", "util", "helpers", "common", "misc"}
 
 
+def test_no_module_needs_one_system():
+    """What only some systems have is imported where it is used, or not at all."""
+    for name, path in MODULES.items():
+        top = ast.Module(ast.parse(path.read_text(encoding="utf-8")).body, [])
+        top.body = [node for node in top.body if isinstance(node, ast.Import | ast.ImportFrom)]
+        assert not imported_names(top, name) & {"resource", "fcntl", "pwd", "termios"}, name
+
+
 def loaded_by(code: str) -> set[str]:
     """Top-level modules that are loaded after ``code``, in a fresh interpreter."""
     result = subprocess.run(

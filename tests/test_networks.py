@@ -80,9 +80,30 @@ def test_the_overlap_meter_sees_uneven_overlap():
 
 
 @pytest.mark.parametrize("task_id", TASKS)
-def test_nothing_else_enlarges(task_id, networks):
-    upsampling = (nn.Upsample, nn.PixelShuffle)
-    assert not [m for m in networks[task_id].modules() if isinstance(m, upsampling)]
+def test_nothing_else_enlarges_feature_maps(task_id, networks, monkeypatch):
+    network, enlarged, shuffled = networks[task_id], [], []
+    interpolate = F.interpolate
+
+    def spy(image, *arguments, **options):
+        enlarged.append(tuple(image.shape))
+        return interpolate(image, *arguments, **options)
+
+    monkeypatch.setattr(F, "interpolate", spy)
+    monkeypatch.setattr(F, "pixel_shuffle", lambda *_: shuffled.append(1))
+
+    def check(module, given, output):
+        if not isinstance(module, nn.ConvTranspose2d):
+            assert output.shape[-1] <= given[0].shape[-1], module
+
+    hooks = [m.register_forward_hook(check) for m in network.modules() if m is not network]
+    image = torch.rand(1, 3, 16, 24)
+    with torch.no_grad():
+        network(*inputs(network, image))
+    for hook in hooks:
+        hook.remove()
+    assert not shuffled
+    # The upscalers add what they make to the picture itself, enlarged once.
+    assert enlarged == ([(1, 3, 16, 24)] if TASKS[task_id].scale > 1 else [])
 
 
 @pytest.mark.parametrize("factor", [0.25, 3.0])

@@ -2,8 +2,11 @@
 
 import dataclasses
 import json
+import re
 
+import numpy as np
 import pytest
+import scipy.ndimage
 import torch
 from torch import Generator
 
@@ -163,3 +166,46 @@ def test_tiles_are_long_enough(task_id):
         context=task.tile_context,
     )
     assert len(axis.starts) > 1
+
+
+def of_blur(name):
+    return next(setting for setting in TASKS["deblur"].settings if setting.name == name)
+
+
+@pytest.mark.parametrize("name", [setting.name for setting in TASKS["deblur"].settings])
+def test_a_blur_is_as_wide_as_its_name_says(name):
+    kernel = of_blur(name).kernel.double()
+    size = float(re.search(r"\d+(\.\d)?", name).group())
+    offsets = torch.arange(len(kernel)).double() - len(kernel) // 2
+    rows, columns = kernel.sum(1), kernel.sum(0)
+    assert (rows @ offsets).abs() < 0.05
+    assert (columns @ offsets).abs() < 0.05
+    spread = (rows @ offsets.square() + columns @ offsets.square()).sqrt().item()
+    # Of a Gaussian, of points along a line (a bent one is a little shorter), and in a disc.
+    kinds = {"Gaussian": size * 2**0.5, "motion": size / 12**0.5, "defocus": size / 2**0.5}
+    assert spread == pytest.approx(kinds[name.split()[0]], rel=0.06)
+
+
+@pytest.mark.parametrize("name", [setting.name for setting in TASKS["deblur"].settings])
+def test_a_blurred_setting_is_its_kernel_and_noise(name, photos):
+    setting, clean = of_blur(name), photos["cat"] / 2 + 0.25  # so that nothing is clipped
+    degraded, _ = setting.degrade(clean, seeded())
+    blurred = [
+        scipy.ndimage.convolve(channel, setting.kernel.numpy(), mode="nearest")
+        for channel in clean[0].numpy()
+    ]
+    left = degraded[0].numpy() - np.stack(blurred)
+    if setting.compressed:
+        assert 1 < left.std() * 255 < 5
+    else:
+        assert left.std() * 255 == pytest.approx((2.55**2 + 1 / 12) ** 0.5, rel=0.02)
+
+
+def test_noise_is_as_strong_as_its_name_says():
+    clean = torch.full((1, 3, 200, 200), 0.5)
+    for setting in TASKS["denoise"].settings:
+        level = float(setting.name.split()[-1])
+        degraded, sigma = setting.degrade(clean, seeded())
+        assert sigma.item() * 255 == pytest.approx(level)
+        # Half of 255 is 2.55 standard deviations away from noise of 50: little is clipped.
+        assert (degraded - clean).std().item() * 255 == pytest.approx(level, rel=0.02)

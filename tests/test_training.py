@@ -12,6 +12,7 @@ from deconv_demo.networks import DeconvUNet, DeconvUpscaler
 from deconv_demo.tasks import TASKS, Recipe
 from deconv_demo.training import __main__ as command_line
 from deconv_demo.training import loop
+from deconv_demo.training.data import CropSampler
 from deconv_demo.weights import load_into, read_header, read_tensors
 
 TINY = {
@@ -151,6 +152,48 @@ def test_ctrl_c_saves(train, tmp_path, monkeypatch, capsys):
     assert json.loads(header["runs"])[0]["steps"] == 6
     assert "Ctrl-C" in capsys.readouterr().out
     assert train(steps=0).psnr_before == pytest.approx(outcome.psnr_after, abs=0.02)
+
+
+def test_the_learning_rate_rises_and_falls():
+    last = loop.WARM_UP_STEPS
+    assert loop._schedule(0, 0.0) == pytest.approx(1 / last)
+    assert loop._schedule(last // 2 - 1, 0.0) == pytest.approx(0.5)
+    for progress, share in ((0, 1), (0.25, 0.854), (0.5, 0.5), (0.75, 0.146), (1, 0), (1.2, 0)):
+        assert loop._schedule(last, progress) == pytest.approx(share, abs=1e-3)
+
+
+@pytest.mark.parametrize(("step", "kept"), [(0, 0.1), (90, 0.91), (10**6, 0.999)])
+def test_a_step_is_clipped_and_averaged(step, kept, photo_pixels):
+    recipe = Recipe(patch=16, batch=2, margin=2, gradient_clip=1e-3)
+    task = dataclasses.replace(TINY["upscale_x2"], recipe=recipe)
+    generator = torch.Generator().manual_seed(0)
+    sampler = CropSampler(list(photo_pixels.values()), task, generator, torch.device("cpu"))
+    model, average = task.build(), task.build().requires_grad_(False)
+    before, former = (
+        torch.nn.utils.parameters_to_vector(one.parameters()).clone() for one in (model, average)
+    )
+    plain = torch.optim.SGD(model.parameters(), lr=1.0)
+    loop._step(model, average, [plain], sampler, 1.0, step)
+    after, now = (torch.nn.utils.parameters_to_vector(one.parameters()) for one in (model, average))
+    assert (after - before).norm().item() == pytest.approx(1e-3, rel=0.01)
+    torch.testing.assert_close(now, kept * former + (1 - kept) * after)
+
+
+def test_a_whole_run_is_counted(train, tmp_path, monkeypatch):
+    """Not only what came before the weights that were kept."""
+    path = tmp_path / "trained.safetensors"
+    judged = iter([20.0, 25.0, 24.0, 23.0, 22.0, 21.0])
+    monkeypatch.setattr(loop, "_validate", lambda *_: next(judged))
+    ticks = iter(range(0, 10**6, 10))
+    # A step takes ten seconds, and it is judged every five minutes and at the end.
+    train(steps=80, minutes=60, clock=lambda: next(ticks))
+    (run,) = json.loads(read_header(path)["runs"])
+    assert run["validation_psnr"] == 25
+    assert run["steps"] == 80
+    assert run["seconds"] == 800
+    assert run["curve"][0] == [0, 20]
+    assert run["curve"][-1][0] == pytest.approx(800 / 60, abs=0.1)
+    assert run["curve"][-1][1] < 25
 
 
 def test_training_from_a_tar(train, picture_tar):
