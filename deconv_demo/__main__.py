@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+LONGEST_NAME_BYTES = 200  # disks take 255, and a name for the unfinished file is made from it
 TASK_IDS = ("denoise", "deblur", "upscale_x2", "upscale_x4")
 
 
@@ -23,6 +24,22 @@ def _parser() -> argparse.ArgumentParser:
     )
     enhance.add_argument("--amount", type=float, help="deblur: 0 (nothing) to 1 (all), default 1")
     return parser
+
+
+def _beside(photo: Path, task_id: str) -> Path:
+    """The name of a result without a name: that of the photo, shortened to what disks take."""
+    if not photo.name:
+        raise IsADirectoryError(f"{photo} is a folder; give the path of a photograph")
+    ending = f"-{task_id}.png"
+    stem = photo.stem.encode()[: LONGEST_NAME_BYTES - len(ending)].decode(errors="ignore")
+    return photo.with_name(stem + ending)
+
+
+def _check_target(output: Path) -> None:
+    if output.is_dir():
+        raise IsADirectoryError(f"{output} is a folder; name the file to write, as in photo.png")
+    if not output.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {output.parent}; make it, or name another")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -55,9 +72,10 @@ def main(arguments: list[str] | None = None) -> int:
             )
             return 2
         controls[name] = given / control.shown_per_unit
-    output = options.output or options.photo.with_name(f"{options.photo.stem}-{options.task}.png")
     try:
-        writer_of(output.suffix)  # before minutes of work, not after
+        output = options.output or _beside(options.photo, options.task)
+        _check_target(output)  # before minutes of work, not after
+        writer_of(output.suffix)
         picture = images.open_picture(options.photo)
         result = enhance(picture, options.task, progress=report, **controls)
         images.save_picture(result.after, output)
@@ -68,8 +86,11 @@ def main(arguments: list[str] | None = None) -> int:
     facts = result.facts
     estimated = options.task == "denoise" and options.sigma is None
     noise = f", estimated noise {facts['sigma'] * 255:.1f}/255" if estimated else ""
+    # A terminal may not know the letters of a name.
+    encoding = sys.stdout.encoding or "utf-8"
+    name = str(output).encode(encoding, "backslashreplace").decode(encoding)
     print(
-        f"{output}: {width} x {height} in {result.seconds:.1f} s, {facts['tiles']} tiles, "
+        f"{name}: {width} x {height} in {result.seconds:.1f} s, {facts['tiles']} tiles, "
         f"{facts['dtype']} on {facts['device']}{noise}"
     )
     return 0

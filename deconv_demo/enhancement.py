@@ -127,7 +127,8 @@ def enhance_by_tile(
 
     device = inference_device()
     model = _lean_on(load_model(task_id), device)
-    pixels = images.to_pixels(source)
+    pixels = images.visible_pixels(source)
+    grey = images.is_grey(pixels)
     if "sigma" in values and values["sigma"] is None:
         values["sigma"] = min(estimate_sigma(pixels), _control_range(task, "sigma")[1])
     dtype = dtype or inference_dtype(device)
@@ -151,7 +152,7 @@ def enhance_by_tile(
         elapsed = time.monotonic() - tiles_started
         yield TileProgress(done, total, elapsed / done * (total - done))
 
-    restored = images.from_pixels(output, like=source)
+    restored = images.from_pixels(output, like=source, grey=grey)
     before = source if task.scale == 1 else _bicubic(source, task.scale)
     after = blend(before, restored, values["amount"]) if "amount" in values else restored
     yield Enhancement(

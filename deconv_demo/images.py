@@ -30,12 +30,14 @@ __all__ = [
     "MESSAGES",
     "PictureError",
     "from_pixels",
+    "is_grey",
     "normalise",
     "open_picture",
     "save_picture",
     "to_image",
     "to_pixels",
     "to_uint8",
+    "visible_pixels",
 ]
 
 MODES = ("L", "LA", "RGB", "RGBA")
@@ -93,6 +95,39 @@ def to_image(picture: Image.Image) -> Tensor:
     return pixels.permute(2, 0, 1).contiguous().unsqueeze(0).float().div_(255)
 
 
+def visible_pixels(picture: Image.Image) -> np.ndarray:
+    """Return ``(H, W, 3)`` uint8 RGB; what is fully transparent gets the colours next to it.
+
+    Under a cut-out lies any colour, mostly black, and a network that sees it there draws it into
+    the rim of what is visible.
+    """
+    if picture.mode not in ("LA", "RGBA") or picture.getchannel("A").getextrema()[1] == 0:
+        return to_pixels(picture)
+    return np.array(_fill_transparent(picture.convert("RGBA")))
+
+
+def _fill_transparent(picture: Image.Image) -> Image.Image:
+    """Fill RGBA, some of it visible, from a smaller version of itself: colours spread outwards."""
+    mask = picture.getchannel("A").point(lambda alpha: 255 if alpha else 0)
+    colours = picture.convert("RGB")
+    if mask.getextrema()[0] > 0:
+        return colours
+    visible = colours.copy()
+    visible.putalpha(mask)
+    around = _fill_transparent(visible.reduce(2))  # weighs colours by what is visible of them
+    return Image.composite(colours, around.resize(picture.size, Image.Resampling.BILINEAR), mask)
+
+
+def is_grey(pixels: np.ndarray) -> bool:
+    """Whether the three channels of ``(H, W, 3)`` pixels are one."""
+    rows = slice(None, None, max(len(pixels) // 16, 1))  # most colours show in a few rows
+    return all(
+        np.array_equal(part[..., 0], part[..., other])
+        for part in (pixels[rows], pixels)
+        for other in (1, 2)
+    )
+
+
 def to_uint8(image: Tensor) -> np.ndarray:
     """Return ``(H, W, 3)`` uint8: clipped to ``[0, 1]``, then rounded; NaN gives 0.
 
@@ -110,7 +145,7 @@ def to_uint8(image: Tensor) -> np.ndarray:
     return levels.to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()
 
 
-def from_pixels(pixels: np.ndarray, *, like: Image.Image) -> Image.Image:
+def from_pixels(pixels: np.ndarray, *, like: Image.Image, grey: bool = False) -> Image.Image:
     """Make a picture in the mode of another, with its alpha and its metadata.
 
     Args:
@@ -118,14 +153,18 @@ def from_pixels(pixels: np.ndarray, *, like: Image.Image) -> Image.Image:
             averaged.
         like: As ``normalise`` returns it. Its alpha is resized (bicubic) where the size
             differs, and the pixel size in its EXIF brought up to date.
+        grey: Whether it is a grey picture even where its mode has colour: WebP, AVIF and HEIC have
+            no grey.
     """
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
         raise ValueError(f"expected (H, W, 3) uint8, got {pixels.shape} {pixels.dtype}")
     if like.mode not in MODES:
         raise ValueError(f"like has mode {like.mode}, not one of {MODES}; normalise it first")
-    if like.mode in ("L", "LA"):
+    if grey or like.mode in ("L", "LA"):
         pixels = ((pixels.sum(axis=2, dtype=np.uint16) + 1) // 3).astype(np.uint8)
     picture = Image.fromarray(pixels)
+    if grey:
+        picture = picture.convert(like.mode.removesuffix("A"))
     if like.mode in ("LA", "RGBA"):
         alpha = like.getchannel("A")
         if alpha.size != picture.size:
@@ -207,7 +246,8 @@ def _scale_samples(picture: Image.Image, stored_as: str) -> Image.Image:
     """Bring grey samples of 16 or 32 bits or in floating point to 8 bits.
 
     White is what the format says for 16 bits. Other samples do not say; the smallest usual
-    value that none exceeds is taken, and some room left above 1, where resampling overshoots.
+    value that none exceeds is taken. In floating point that is 1 if all but a few do not exceed it
+    by much: resampling overshoots, and a lamp may be brighter than white.
     """
     values = np.asarray(picture)
     if picture.mode.startswith("I;16"):
@@ -216,10 +256,13 @@ def _scale_samples(picture: Image.Image, stored_as: str) -> Image.Image:
         if stored_as == "I;32N":  # unsigned in the file
             values = values.view(np.uint32)
         values = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=np.inf, neginf=0.0)
-        largest = float(np.max(values, where=np.isfinite(values), initial=0.0))
-        whites = (1.5, 255, 65535) if picture.mode == "F" else (255, 65535)
-        white = next((usual for usual in whites if largest <= usual), largest)
-        white = 1 if white == 1.5 else white
+        finite = values[np.isfinite(values)]
+        largest = float(finite.max(initial=0.0))
+        white = next((usual for usual in (255, 65535) if largest <= usual), largest)
+        if picture.mode == "F" and (finite > 1.5).sum() <= 0.001 * finite.size:
+            white = 1
+        elif picture.mode == "F" and largest <= 25.5:
+            white = largest  # of 255 this would be all but black
     if getattr(picture, "tag_v2", {}).get(262) == 0:  # TIFF, WhiteIsZero
         values = white - values
     levels = np.clip(values, 0, white).astype(np.float32) * np.float32(255 / white)

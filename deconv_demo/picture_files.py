@@ -11,7 +11,7 @@ import secrets
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -44,23 +44,25 @@ _SVG = re.compile(
 _TILE_SIDES = (322, 323)  # width and length
 # Description, maker, model, software, time, artist, host, copyright.
 _TEXT_TAGS = (270, 271, 272, 305, 306, 315, 316, 33432)
-# One at a time: warning filters belong to the whole process, and two threads that change and
-# restore them at once would leave them changed.
-_LOCK = threading.RLock()
+# Pillow decodes these in Python, a value at a time: larger ones would take minutes, and a line of
+# an RLE bitmap that is skipped is memory of that width.
+_SLOW_DECODERS = {"bmp_rle", "ppm", "ppm_plain"}
+MAX_SLOW_PIXELS, MAX_SLOW_WIDTH = 300_000, 10_000
+# Guards what belongs to the whole process: warning filters and the level of Pillow's log, which
+# the first of several threads sets and the last one restores, and the stream of libtiff.
+_LOCK, _LIBTIFF = threading.Lock(), threading.RLock()
+_silenced = ExitStack()
+_decoding = 0
 
 
 @contextmanager
 def decoding(data: bytes = b"") -> Iterator[None]:
-    """Run Pillow without warnings, one thread at a time, and raise nothing but PictureError.
+    """Run Pillow without warnings, and raise nothing but PictureError.
 
     Args:
         data: The file that is decoded, to tell a cut one from a damaged one.
     """
-    logger = logging.getLogger("PIL")
-    with _LOCK, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        level = logger.level
-        logger.setLevel(logging.CRITICAL + 1)
+    with _silence():
         try:
             yield
         except PictureError:
@@ -69,8 +71,27 @@ def decoding(data: bytes = b"") -> Iterator[None]:
             # Broad on purpose: on a hostile file decoders raise OSError, SyntaxError, KeyError,
             # struct.error, RuntimeError, MemoryError and more, and none of it is our bug.
             raise _diagnose(error, data) from error
-        finally:
-            logger.setLevel(level)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """No warnings, and nothing in Pillow's log, as long as any thread is inside."""
+    global _decoding
+    with _LOCK:
+        _decoding += 1
+        if _decoding == 1:
+            _silenced.enter_context(warnings.catch_warnings())
+            warnings.simplefilter("ignore")
+            logger = logging.getLogger("PIL")
+            _silenced.callback(logger.setLevel, logger.level)
+            logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        with _LOCK:
+            _decoding -= 1
+            if not _decoding:
+                _silenced.close()
 
 
 @contextmanager
@@ -101,6 +122,10 @@ def opened_file(source: str | Path | bytes | BinaryIO | None) -> Iterator[Image.
                 unchecked.verify()
         with Image.open(BytesIO(data), formats=formats) as picture:
             check_size(picture.size)
+            if picture.tile and picture.tile[0].codec_name in _SLOW_DECODERS:
+                pixels = picture.width * picture.height
+                if pixels > MAX_SLOW_PIXELS or picture.width > MAX_SLOW_WIDTH:
+                    raise PictureError("unreadable")
             if picture.format == "TIFF":  # a tile may be larger than the picture it is cut from
                 check_size(tuple(picture.tag_v2.get(tag, 1) for tag in _TILE_SIDES))
             with _silent_libtiff() if picture.format == "TIFF" else nullcontext():
@@ -216,18 +241,19 @@ def _read(source: str | Path | bytes | BinaryIO | None) -> bytes:
 @contextmanager
 def _silent_libtiff() -> Iterator[None]:
     """Close the process's standard error for a moment: libtiff writes there from C."""
-    try:
-        stderr = os.dup(2)
-    except OSError:  # a process without one
-        yield
-        return
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
+    with _LIBTIFF:  # two threads at once would take each other's nothing for the stream
+        try:
+            stderr = os.dup(2)
+        except OSError:  # a process without one
+            yield
+            return
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
 
 
 def _diagnose(error: Exception, data: bytes) -> PictureError:

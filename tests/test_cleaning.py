@@ -6,7 +6,7 @@ import time
 import pytest
 from PIL import Image
 
-from deconv_demo.ui.cleaning import keep_clean, sweep
+from deconv_demo.ui.cleaning import keep_clean, sweep, sweep_former
 from deconv_demo.ui.example_strip import strip_value
 from deconv_demo.ui.workspace import Shelf
 
@@ -35,6 +35,34 @@ def test_old_files_go_with_their_folders_and_young_ones_stay(shelf):
     assert young.exists()
     assert kept.exists(), "of all visitors"
     assert names == {str(young), str(kept)}
+
+
+def test_what_a_program_left_that_was_killed(upload_folder, monkeypatch):
+    """No set names its files any more. What else lies in the folder is not ours."""
+    moment = time.time() - 100
+
+    def place(name, *, age=100):
+        path = upload_folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"left behind")
+        os.utime(path, (time.time() - age,) * 2)
+        return path
+
+    made, kept = place("deconv-lab/ab12/result.png"), place("deconv-lab/kept-1-2/cat.png")
+    sent, young = place(f"{'0a' * 32}/photo.jpg"), place(f"{'0b' * 32}/photo.jpg", age=10)
+    others = [place("notes/photo.jpg"), place("photo.jpg"), place(f"{'0c' * 32}x/photo.jpg")]
+    mine = Shelf().put(Image.new("RGB", (4, 4)), "example.png")
+    os.utime(mine, (moment, moment))
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(upload_folder))
+    sweep_former(older_than=50)
+    assert not any(path.parent.exists() for path in (made, kept, sent))
+    assert all(path.exists() for path in (young, mine, *others))
+    # The folder that all programs share by default is not for one of them to empty.
+    sent = place(f"{'0a' * 32}/photo.jpg")
+    monkeypatch.delenv("GRADIO_TEMP_DIR")
+    monkeypatch.setattr("gradio.utils.get_upload_folder", lambda: str(upload_folder))
+    sweep_former(older_than=50)
+    assert sent.exists()
 
 
 def test_what_cannot_be_deleted_stops_nothing(shelf, upload_folder, tmp_path):

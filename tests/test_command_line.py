@@ -1,6 +1,7 @@
 """``python -m deconv_demo``: exit codes, one sentence for a bad file, the pixels of ``enhance``."""
 
 import dataclasses
+import io
 from functools import partial
 
 import numpy as np
@@ -155,6 +156,35 @@ def test_a_target_that_cannot_be_written(name, photo, tmp_path, capsys):
     assert main(["enhance", str(photo), "--task", "denoise", "-o", str(target)]) == 2
     one_sentence(capsys.readouterr())
     assert not target.exists()
+
+
+@pytest.mark.parametrize("path", [".", "", "/"])
+def test_a_folder_is_no_photo(path, capsys):
+    assert main(["enhance", path, "--task", "denoise"]) == 2
+    assert "folder" in one_sentence(capsys.readouterr())
+
+
+def test_a_folder_is_no_target_and_is_found_out_before_the_work(photo, tmp_path, capsys):
+    for target, words in ((tmp_path, "is a folder"), (tmp_path / "no" / "x.png", "no folder")):
+        assert main(["enhance", str(photo) + "?", "--task", "denoise", "-o", str(target)]) == 2
+        assert words in one_sentence(capsys.readouterr())
+
+
+def test_a_long_name_is_shortened(photo):
+    long = photo.with_name("长" * 80 + ".png")
+    photo.rename(long)
+    assert main(["enhance", str(long), "--task", "denoise"]) == 0
+    (result,) = photo.parent.glob("*-denoise.png")
+    assert result.name.startswith("长" * 40)
+
+
+def test_a_terminal_that_cannot_write_the_name(photo, monkeypatch):
+    written = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr("sys.stdout", written)
+    target = photo.with_name("照片.png")
+    assert main(["enhance", str(photo), "--task", "denoise", "-o", str(target)]) == 0
+    written.flush()
+    assert b"\\u7167\\u7247.png: 60 x 40" in written.buffer.getvalue()
 
 
 def test_missing_weights(photo, tmp_path, monkeypatch, capsys):

@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import nn
 
@@ -352,3 +353,50 @@ def test_every_tile_of_a_large_picture_has_one_shape(use):
     enhance(random_picture((333, 251)), "deblur")
     assert len(network.calls) == 3 * 2
     assert len({shape for shape, _ in network.calls}) == 1
+
+
+@pytest.mark.parametrize("task_id", TASKS)
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_grey_stays_grey_in_a_file_that_only_knows_colour(task_id, mode):
+    grey = random_picture((40, 30), "L")
+    result = enhance(grey.convert(mode), task_id)
+    assert result.after.mode == mode
+    red, green, blue = (np.asarray(result.after.getchannel(name)) for name in "RGB")
+    assert np.array_equal(red, green)
+    assert np.array_equal(red, blue)
+    assert np.array_equal(red, np.asarray(enhance(grey, task_id).after))
+    # One pixel with a colour, and it is a colour picture.
+    coloured = grey.convert(mode)
+    coloured.putpixel((7, 3), (200, 10, 10, 255)[: len(mode)])
+    assert not images.is_grey(images.to_pixels(coloured))
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_what_is_cut_out_does_not_reach_the_rim(mode, use):
+    """A white disc on transparent black, seen by a network that takes local means."""
+    rows, columns = np.mgrid[:90, :110]
+    disc = np.hypot(rows - 45, columns - 60) < 30
+    white = np.where(disc, 255, 0).astype(np.uint8)
+    bands = [Image.fromarray(white)] * len(mode)
+    picture = Image.merge(mode, bands)
+    use(Given(lambda image: F.avg_pool2d(image, 7, stride=1, padding=3, count_include_pad=False)))
+    after = enhance(picture, "deblur").after
+    assert after.mode == mode
+    colours, alpha = np.asarray(after)[..., 0], np.asarray(after)[..., -1]
+    assert np.array_equal(alpha, white)
+    assert colours[disc].min() >= 254
+
+
+def test_colours_spread_into_what_is_cut_out():
+    """From where they are nearest; what can be seen stays as it is."""
+    pixels = np.zeros((40, 60, 4), np.uint8)
+    pixels[10:30, 5:10] = (200, 0, 0, 255)
+    pixels[10:30, 50:55] = (0, 0, 200, 1)  # hardly visible, and yet
+    filled = images.visible_pixels(Image.fromarray(pixels))
+    assert np.array_equal(filled[10:30, 5:10], pixels[10:30, 5:10, :3])
+    assert np.array_equal(filled[10:30, 50:55], pixels[10:30, 50:55, :3])
+    assert filled[20, 12].tolist() == pytest.approx([200, 0, 0], abs=25)
+    assert filled[20, 47].tolist() == pytest.approx([0, 0, 200], abs=25)
+    assert filled.sum(axis=2).min() > 150, "no black is left"
+    nothing = Image.new("RGBA", (9, 7), (3, 4, 5, 0))
+    assert (images.visible_pixels(nothing) == (3, 4, 5)).all()

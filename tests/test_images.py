@@ -214,6 +214,8 @@ def test_transparent_grey_of_any_depth(depth):
         (np.float32([[0, 257, 65535]]), [0, 1, 255], {}),
         (np.float32([[np.nan, -np.inf, np.inf, 0.2]]), [0, 0, 255, 51], {}),
         (np.float32([[np.nan, np.nan]]), [0, 0], {}),
+        (np.float32([[np.inf, np.inf]]), [255, 255], {}),
+        (np.float32([[0, 2, 10]]), [0, 51, 255], {}),  # neither of 1 nor of 255
     ],
 )
 def test_grey_samples_of_other_kinds(samples, expected, options):

@@ -251,14 +251,60 @@ def test_whatever_a_decoder_raises_becomes_a_sentence(monkeypatch):
             open_picture(JPEG)
 
 
-def test_one_thread_decodes_at_a_time():
-    thread = threading.Thread(target=open_picture, args=(encoded("PNG"),))
+def test_nobody_waits_for_another_picture():
+    """And all of them are silent until the last one has ended, whatever the order."""
+    before = (list(warnings.filters), logging.getLogger("PIL").level)
+    inside, leave = threading.Event(), threading.Event()
+
+    def slow():
+        with picture_files.decoding():
+            inside.set()
+            leave.wait(30)
+
+    thread = threading.Thread(target=slow)
     with picture_files.decoding():
         thread.start()
-        thread.join(0.1)
-        assert thread.is_alive()
-    thread.join(10)
-    assert not thread.is_alive()
+        assert inside.wait(30)
+        assert open_picture(encoded("PNG")).size == (24, 16)
+        assert save_picture(open_picture(encoded("PNG")), io.BytesIO(), "png") is None
+    assert warnings.filters[0][0] == "ignore"
+    leave.set()
+    thread.join(30)
+    assert (list(warnings.filters), logging.getLogger("PIL").level) == before
+
+
+def rle_bitmap(width, height, codes):
+    """A BMP of 256 greys in run-length code."""
+    palette = b"".join(bytes([level] * 3 + [0]) for level in range(256))
+    start = 14 + 40 + len(palette)
+    head = struct.pack("<2sIHHI", b"BM", start + len(codes), 0, 0, start)
+    numbers = (40, width, height, 1, 8, 1, len(codes), 2835, 2835, 256, 256)
+    return head + struct.pack("<IiiHHIIiiII", *numbers) + palette + bytes(codes)
+
+
+def test_small_pictures_in_slow_codes_are_read():
+    run = open_picture(rle_bitmap(4, 1, [3, 90, 1, 7, 0, 1]))
+    assert np.asarray(run).tolist() == [[90, 90, 90, 7]]
+    plain = open_picture(b"P2 3 1 255 0 90 255")
+    assert np.asarray(plain).tolist() == [[0, 90, 255]]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        rle_bitmap(8_000_000, 1, [0, 2, 0, 255]),  # 2 GB by one code that skips 255 rows
+        rle_bitmap(5_000, 5_000, [0, 1]),
+        b"P2 4000 4000 255 " + b"1 " * 100,
+        b"P5 4000 4000 100 " + bytes(4000 * 4000),
+    ],
+    ids=["skipped rows", "rle", "text", "odd maximum"],
+)
+def test_large_pictures_in_slow_codes_are_refused_at_once(data):
+    started = time.perf_counter()
+    with pytest.raises(PictureError) as error:
+        open_picture(data)
+    assert error.value.code == "unreadable"
+    assert time.perf_counter() - started < 1
 
 
 def test_standard_error_works_again_after_a_tiff(capfd):

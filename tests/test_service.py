@@ -17,6 +17,7 @@ from deconv_demo.enhancement import enhance
 from deconv_demo.images import open_picture
 from deconv_demo.picture_errors import MESSAGES
 from deconv_demo.tasks import TASKS
+from deconv_demo.ui import service
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +146,42 @@ def test_nothing_is_fetched_from_other_hosts(page_address, monkeypatch):
         assert "nothing is fetched from other computers" in told
     other.shutdown()
     assert asked == []
+
+
+WRONG_TYPES = [
+    ("denoise", {"sigma": "abc"}, "sigma must be a number from -1 to 75, got 'abc'"),
+    ("denoise", {"sigma": None}, "sigma must be a number from -1 to 75, got 'None'"),
+    ("denoise", {"sigma": [1]}, "sigma must be a number"),
+    ("denoise", {"sigma": True}, "sigma must be a number"),
+    ("deblur", {"amount": {}}, "amount must be a number from 0 to 1"),
+    ("deblur", {"amount": 2}, "amount must be a number from 0 to 1, got '2'"),
+    (None, {}, "task_id must be one of denoise, deblur, upscale_x2, upscale_x4, got 'None'"),
+    (["denoise"], {}, "task_id must be one of"),
+    ("sharpen", {}, "got 'sharpen'"),
+]
+
+
+@pytest.mark.parametrize(("task_id", "sent", "words"), WRONG_TYPES)
+def test_what_is_sent_wrongly_gets_its_sentence(client, noise_file, task_id, sent, words):
+    with pytest.raises(AppError) as error:
+        client.predict(handle_file(noise_file), task_id, **sent, api_name="/enhance")
+    assert words in str(error.value)
+
+
+def test_numbers_may_come_as_text(client, noise_file):
+    sent = {"task_id": "deblur", "amount": "0"}
+    before, after, _ = client.predict(handle_file(noise_file), **sent, api_name="/enhance")
+    assert np.array_equal(np.asarray(Image.open(after)), np.asarray(Image.open(before)))
+
+
+def test_a_fault_of_ours_is_logged(client, noise_file, monkeypatch, caplog):
+    def broken(*_, **__):
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(service, "enhance_by_tile", broken)
+    with pytest.raises(AppError, match="Something went wrong"):
+        client.predict(handle_file(noise_file), "denoise", api_name="/enhance")
+    assert "ZeroDivisionError: a bug" in caplog.text
 
 
 def test_it_is_the_only_public_endpoint(client):

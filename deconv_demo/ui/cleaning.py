@@ -4,15 +4,21 @@ Gradio's own ``delete_cache`` ends for good at the first file that it cannot del
 through a set that other threads add to; and a directory that a client names is such a file.
 """
 
+import os
+import re
 import threading
 import time
 import weakref
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import gradio as gr
 
 from deconv_demo.ui.workspace import kept_folder
+
+# Gradio keeps each file in a folder named by the SHA-256 of its content.
+_CACHED = re.compile(r"[0-9a-f]{64}")
 
 
 def keep_clean(page: gr.Blocks, *, age: float, every: float) -> None:
@@ -27,8 +33,10 @@ def keep_clean(page: gr.Blocks, *, age: float, every: float) -> None:
     stopped = threading.Event()
 
     def look_again() -> None:
+        sweep_former(older_than=age)
         while not stopped.wait(every):
             sweep(sets, older_than=age)
+            sweep_former(older_than=age)
 
     def end() -> None:
         stopped.set()
@@ -36,6 +44,29 @@ def keep_clean(page: gr.Blocks, *, age: float, every: float) -> None:
 
     threading.Thread(target=look_again, name="deconv-lab-cleaning", daemon=True).start()
     weakref.finalize(page, end)  # at the end of the program, if not before
+
+
+def sweep_former(*, older_than: float) -> None:
+    """Delete old files of programs that were ended by force and could not.
+
+    Those are what they made, and what visitors had sent them where ``GRADIO_TEMP_DIR`` names the
+    folder; the one that Gradio takes by itself belongs to all of its programs on a computer.
+
+    Args:
+        older_than: Seconds since a file was written.
+    """
+    root = Path(gr.utils.get_upload_folder())
+    latest = time.time() - older_than
+    left = list((root / "deconv-lab").rglob("*"))
+    if os.environ.get("GRADIO_TEMP_DIR"):
+        left += [path for path in root.glob("*/*") if _CACHED.fullmatch(path.parent.name)]
+    for path in left:
+        with suppress(OSError):  # gone already, not ours to delete, or its folder is not empty
+            if kept_folder() in path.parents or path.lstat().st_mtime > latest:
+                continue
+            if path.is_symlink() or not path.is_dir():
+                path.unlink()
+                path.parent.rmdir()
 
 
 def sweep(sets: Iterable[set[str]], *, older_than: float) -> None:

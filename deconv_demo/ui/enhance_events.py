@@ -83,7 +83,7 @@ class EnhanceEvents:
 
     def pick_example(self, language: str, event: gr.EventData) -> Iterator[tuple]:
         """Open the example whose button was pressed."""
-        yield from self.open_example(str(event.key), language)
+        yield from self.open_example(str(getattr(event, "key", "")), language)
 
     def open_finished(self, language: str) -> tuple:
         """Show the first example if it is finished; else say that it is waited for."""

@@ -67,9 +67,8 @@ class PixelSection(PanelSection):
         return shown(workspace, feature_map)
 
     def _unit(self, workspace: Workspace, corner, layer, event: gr.EventData) -> Any:
-        unit = {name: int(getattr(event, name)) for name in ("channel", "row", "column")}
-
         def projection() -> Any:
+            unit = {name: int(getattr(event, name)) for name in ("channel", "row", "column")}
             value = seeing.projection_value(workspace, corner, layer, **unit)
             return gr.HTML(projection={"state": event.state, "turn": event.turn, **value})
 

@@ -89,8 +89,12 @@ class DimensionsSection(ServedSection):
         """Connect the events."""
         hearing = [self.kernel, self.stride, self.shape]
         building = [self.block_input, self.block_kernel, self.block_stride]
+        kept = (gr.skip(), gr.skip())  # for a name that only a program sends
         self.preset.input(
-            lambda name: SOUND_NETWORKS[name], self.preset, [self.kernel, self.stride], **INSTANT
+            lambda name: SOUND_NETWORKS.get(name, kept),
+            self.preset,
+            [self.kernel, self.stride],
+            **INSTANT,
         )
         for control in hearing:
             # Also after a preset has moved it.

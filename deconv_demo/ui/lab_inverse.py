@@ -149,10 +149,10 @@ class InverseSection(ServedSection):
     ) -> Iterator[tuple]:
         working = markup.status(text(language, "lab.inverse.working"))
         yield working, *(gr.skip(),) * 7
-        # A size that belongs to another blur may arrive in the moment that the blur changes.
-        low, high, _ = BLUR_SIZES[blur_id]
-        case = (picture_key(workspace), blur_id, min(max(size, low), high), noise)
         try:
+            # A size that belongs to another blur may arrive in the moment that the blur changes.
+            low, high, _ = BLUR_SIZES[blur_id]
+            case = (picture_key(workspace), blur_id, min(max(size, low), high), noise)
             run = deconvolving.trial(*case)
             pictures = (
                 given_html(run, language),

@@ -76,7 +76,8 @@ class OverlapSection(ServedSection):
         """Connect the events."""
         sliders = [self.kernel, self.stride, self.layers]
         context = [self.workspace, self.language]
-        self.preset.input(lambda name: NETWORKS[name], self.preset, sliders, **INSTANT)
+        kept = (gr.skip(),) * len(sliders)  # for a name that only a program sends
+        self.preset.input(lambda name: NETWORKS.get(name, kept), self.preset, sliders, **INSTANT)
         for slider in sliders:
             # Also after a preset has moved it.
             slider.change(

@@ -64,6 +64,8 @@ def build_page() -> gr.Blocks:
         def speak(
             request: gr.Request, chosen: str, current: Workspace, *inside_view: Any
         ) -> list[Any]:
+            if chosen not in LANGUAGES:  # only a program sends such
+                return [gr.skip()] * len(speaking)
             return [
                 chosen,
                 chosen,

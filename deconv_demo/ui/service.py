@@ -1,13 +1,53 @@
 """The endpoint ``/enhance`` for other programs: the same function as the page's Run button."""
 
+import logging
+import math
+from abc import ABCMeta
+from typing import Any
+
 import gradio as gr
 
 from deconv_demo import images
 from deconv_demo.enhancement import Enhancement, enhance_by_tile
 from deconv_demo.tasks import TASKS
+from deconv_demo.ui.enhancing import is_our_fault
 from deconv_demo.ui.picture_input import build_picture_input
 from deconv_demo.ui.texts import error_sentence
 from deconv_demo.ui.workspace import Shelf, safe_stem
+
+log = logging.getLogger(__name__)
+
+
+def _unchecked(component: type) -> type:
+    """A component that hands over what has come: its own refusals reach no program as a sentence.
+
+    Made past Gradio's own metaclass, as ``PictureInput`` is.
+    """
+    overridden = {"preprocess": lambda _self, payload: payload, "is_template": True}
+    return ABCMeta.__new__(
+        type(component),
+        component.__name__,
+        (component,),
+        {"__module__": __name__, **overridden},
+    )
+
+
+def _number(name: str, value: Any, least: float, most: float) -> float:
+    """Return a number from ``least`` to ``most``; a program may send it as text.
+
+    Raises:
+        gr.Error: It is none, or none of these.
+    """
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not least <= number <= most:
+        raise gr.Error(
+            f"{name} must be a number from {least:g} to {most:g}, got {str(value)[:40]!r}",
+            print_exception=False,
+        )
+    return number
 
 
 def build_service(shelf: Shelf) -> None:
@@ -25,6 +65,13 @@ def build_service(shelf: Shelf) -> None:
         Returns:
             The picture before and after, as PNG of equal size, and what was done.
         """
+        if not isinstance(task_id, str) or task_id not in TASKS:
+            raise gr.Error(
+                f"task_id must be one of {', '.join(TASKS)}, got {str(task_id)[:40]!r}",
+                print_exception=False,
+            )
+        # What another task would be told is looked at too: a mistake should not wait.
+        sigma, amount = _number("sigma", sigma, -1, 75), _number("amount", amount, 0, 1)
         controls = {}
         if task_id == "denoise":
             controls["sigma"] = None if sigma < 0 else sigma / 255
@@ -41,14 +88,16 @@ def build_service(shelf: Shelf) -> None:
             before = shelf.put(result.before, f"{name}-before.png")
             after = shelf.put(result.after, f"{name}.png")
         except Exception as error:
+            if is_our_fault(error):
+                log.exception("unexpected error")
             raise gr.Error(error_sentence("en", error), print_exception=False) from error
         yield str(before), str(after), {**result.facts, "seconds": result.seconds}
 
     with gr.Row(visible=False):
         picture = build_picture_input(label="picture")
-        task = gr.Radio(choices=list(TASKS), value=next(iter(TASKS)), label="task_id")
-        sigma = gr.Slider(-1, 75, value=-1, label="sigma")
-        amount = gr.Slider(0, 1, value=1, label="amount")
+        task = _unchecked(gr.Radio)(choices=list(TASKS), value=next(iter(TASKS)), label="task_id")
+        sigma = _unchecked(gr.Slider)(-1, 75, value=-1, label="sigma")
+        amount = _unchecked(gr.Slider)(0, 1, value=1, label="amount")
         before = gr.Image(type="filepath", format="png", label="before")
         after = gr.Image(type="filepath", format="png", label="after")
         facts = gr.JSON(label="facts")
