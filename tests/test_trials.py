@@ -12,6 +12,7 @@ from deconv_demo.training import __main__ as command_line
 from deconv_demo.training import candidates, loop, trials
 from deconv_demo.training.candidates import Candidate
 from deconv_demo.training.card import write_card
+from deconv_demo.training.report import describe_machine
 from deconv_demo.weights import WEIGHTS_DIR
 
 TINY = {
@@ -132,11 +133,13 @@ def test_the_command_keeps_them_for_the_card(monkeypatch, tmp_path, picture_fold
         "seconds_per_output_megapixel": 1.5,
         "minutes": 3.0,
         "steps": 7,
+        "measured": describe_machine(),
         "psnr": {"bicubic 1/2": 31.25, "sigma 15": 30.5},
     }
     monkeypatch.setattr(trials, "try_networks", lambda *_, **__: [row])
     measured = json.loads((WEIGHTS_DIR / "metrics.json").read_text(encoding="utf-8"))
-    former = [row | {"name": "Muon"}, row | {"steps": 1}, row | {"name": "long", "minutes": 9.0}]
+    early = {key: value for key, value in row.items() if key != "measured"}
+    former = [early | {"name": "Muon"}, row | {"steps": 1}, row | {"name": "long", "minutes": 9.0}]
     measured["trials"] = {"upscale_x2": former}
     path = tmp_path / "metrics.json"
     path.write_text(json.dumps(measured), encoding="utf-8")
@@ -152,3 +155,5 @@ def test_the_command_keeps_them_for_the_card(monkeypatch, tmp_path, picture_fold
     card = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert "| shipped: 64 channels, 6 blocks | 1,234 | 5,678 | 1.50 | 7 | 31.25 | 30.50 |" in card
     assert "| upscale_x2, 3 minutes each |" in card
+    assert "| Muon: 64 channels, 6 blocks | 1,234 | 5,678 | – | 7 |" in card
+    assert f"Timed on {describe_machine()['date']}" in card

@@ -200,10 +200,20 @@ def _trials(trials: dict[str, list[dict[str, Any]]]) -> str:
             psnr = " | ".join(f"{row['psnr'][setting]:.2f}" for setting in settings)
             parts.append(
                 f"| {row['name']}: {_arguments(row['network'])} | {row['parameters']:,} | "
-                f"{row['macs_per_output_pixel']:,} | {row['seconds_per_output_megapixel']:.2f} | "
-                f"{row['steps']:,} | {psnr} |"
+                f"{row['macs_per_output_pixel']:,} | {_timed(row)} | {row['steps']:,} | {psnr} |"
+            )
+        machines = {_machine(row["measured"]) for row in rows if "measured" in row}
+        parts += ["", *(f"Timed on {machine}." for machine in sorted(machines))]
+        if any("measured" not in row for row in rows):
+            parts.append(
+                "A dash: timed beside other work, and trained before half of the crops were cut "
+                "from photos made smaller."
             )
     return "\n".join([*parts, ""])
+
+
+def _timed(row: dict[str, Any]) -> str:
+    return f"{row['seconds_per_output_megapixel']:.2f}" if "measured" in row else "–"
 
 
 def _arguments(network: dict[str, Any]) -> str:
