@@ -119,7 +119,7 @@ def _fill_transparent(picture: Image.Image) -> Image.Image:
 
 
 def is_grey(pixels: np.ndarray) -> bool:
-    """Whether the three channels of ``(H, W, 3)`` pixels are one."""
+    """Whether the three colours of ``(H, W, 3)`` pixels, or of four with alpha, are one."""
     rows = slice(None, None, max(len(pixels) // 16, 1))  # most colours show in a few rows
     return all(
         np.array_equal(part[..., 0], part[..., other])
@@ -234,11 +234,10 @@ def _to_eight_bits(picture: Image.Image, stored_as: str) -> Image.Image:
     if mode in ("1", "L", "LA", "La"):
         return picture.convert("L" + alpha)
     plain = picture.convert("RGB" + alpha)
-    if mode in ("P", "PA") or stored_as == "LA;16B":  # may be grey all the same
-        red, green, blue, *rest = (np.asarray(band) for band in plain.split())
-        if np.array_equal(red, green) and np.array_equal(red, blue):
-            grey = plain.getchannel("R")
-            return Image.merge("LA", (grey, plain.getchannel("A"))) if rest else grey
+    may_be_grey = mode in ("P", "PA") or stored_as == "LA;16B"
+    if may_be_grey and is_grey(np.asarray(plain)):
+        grey = plain.getchannel("R")
+        return Image.merge("LA", (grey, plain.getchannel("A"))) if alpha else grey
     return plain
 
 

@@ -258,13 +258,19 @@ def test_an_example_is_judged_by_its_own_noise_after_a_known_answer(visit):
     assert visitor.scores()[:2] == opened[:2]
 
 
-@pytest.mark.usefixtures("first_visit")
-def test_an_example_that_has_to_wait_says_so(visit, tiles, noise_file):
+def behind_another(visit, tiles, noise_file):
+    """A visitor who has to wait until the gate opens, because another one's run is on."""
     first, second = visit(), visit()
     first.choose(noise_file)
     tiles.gate.clear()
     first.page.click("#run")
     first.wait_for_status("Tile 0 of")
+    return second
+
+
+@pytest.mark.usefixtures("first_visit")
+def test_an_example_that_has_to_wait_says_so(visit, tiles, noise_file):
+    second = behind_another(visit, tiles, noise_file)
     former = second.source("after")
     second.page.click("#examples button[data-key=cat]")
     second.page.wait_for_selector("#examples button[data-key=cat][aria-busy=true]")
@@ -279,11 +285,7 @@ def test_an_example_that_has_to_wait_says_so(visit, tiles, noise_file):
 
 @pytest.mark.usefixtures("first_visit")
 def test_a_picture_ends_the_waiting_for_an_example(visit, tiles, noise_file):
-    first, second = visit(), visit()
-    first.choose(noise_file)
-    tiles.gate.clear()
-    first.page.click("#run")
-    first.wait_for_status("Tile 0 of")
+    second = behind_another(visit, tiles, noise_file)
     second.page.click("#examples button[data-key=cat]")
     second.page.wait_for_selector("#examples [role=status]:text-is('Waiting for a free moment…')")
     second.choose(noise_file)

@@ -139,9 +139,9 @@ def bfloat16_difference(task_id: str, *, side: int = 128) -> dict[str, float]:
         ``mean`` and ``largest`` absolute difference, of 255.
     """
     task = TASKS[task_id]
+    face = images.to_image(Image.fromarray(_photo(512)[60 : 60 + side, 160 : 160 + side]))
     found = []
     for setting in (task.settings[0], task.settings[-1]):
-        face = images.to_image(Image.fromarray(_photo(512)[60 : 60 + side, 160 : 160 + side]))
         degraded, sigma = setting.degrade(face, Generator().manual_seed(0))
         picture = images.from_pixels(images.to_uint8(degraded), like=Image.new("RGB", (1, 1)))
         told = {} if sigma is None else {"sigma": sigma.item()}

@@ -82,7 +82,6 @@ def evaluate(
         "pictures": len(named),
         "megapixels": round(sum(p.shape[0] * p.shape[1] for p in named.values()) / 1e6, 2),
     }
-    report = read_report(output)
     with trusting():
         for task_id in dict.fromkeys(task_ids):
             path = find_weights(task_id)
@@ -93,8 +92,8 @@ def evaluate(
                 "measured": measured,
                 **_measure(task_id, list(named.values()), twins.get(task_id)),
             }
-            report = add_to_report(output, entry, "tasks", task_id)
-    return report
+            add_to_report(output, entry, "tasks", task_id)
+    return read_report(output)
 
 
 def _twins(

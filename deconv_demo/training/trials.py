@@ -138,10 +138,10 @@ def _seconds(tasks: dict[str, Task]) -> dict[str, float]:
 
     Candidates that are one network when they are used, only trained in another way, are timed once.
     """
-    used = {name: repr(collapse(task.build())) for name, task in tasks.items()}
+    built = {name: collapse(task.build()).eval() for name, task in tasks.items()}
+    used = {name: repr(model) for name, model in built.items()}
     models = {
-        used[name]: collapse(task.build()).eval().to(memory_format=torch.channels_last)
-        for name, task in tasks.items()
+        used[name]: model.to(memory_format=torch.channels_last) for name, model in built.items()
     }
     times: dict[str, list[float]] = {name: [] for name in models}
     with torch.inference_mode():

@@ -1,6 +1,7 @@
 """The box a picture is dropped on."""
 
 from abc import ABCMeta
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
@@ -10,14 +11,23 @@ def _path_of(_component: gr.Image, payload: Any) -> str | None:
     return None if payload is None else payload.path
 
 
-# Made past Gradio's own metaclass, which writes a stub file beside every module that
-# subclasses a component. A method set on an instance is lost when a component is updated.
-PictureInput = ABCMeta.__new__(
-    type(gr.Image),
-    "PictureInput",
-    (gr.Image,),
-    {"__module__": __name__, "is_template": True, "preprocess": _path_of},
-)
+def handing_over(
+    component: type, preprocess: Callable[[Any, Any], Any], *, name: str | None = None
+) -> type:
+    """Return a component whose values reach a function by way of ``preprocess`` alone.
+
+    Made past Gradio's own metaclass, which writes a stub file beside every module that
+    subclasses a component. A method set on an instance is lost when a component is updated.
+    """
+    return ABCMeta.__new__(
+        type(component),
+        name or component.__name__,
+        (component,),
+        {"__module__": __name__, "is_template": True, "preprocess": preprocess},
+    )
+
+
+PictureInput = handing_over(gr.Image, _path_of, name="PictureInput")
 
 
 async def _refuse_address(address: str, cache_dir: str) -> str:
