@@ -18,6 +18,9 @@ from torch import Generator, Tensor
 
 # Odd side of every blur kernel: 4 standard deviations of the widest Gaussian to each side.
 BLUR_KERNEL_SIZE = 25
+# The kernel of no blur.
+SHARP = torch.zeros(BLUR_KERNEL_SIZE, BLUR_KERNEL_SIZE)
+SHARP[BLUR_KERNEL_SIZE // 2, BLUR_KERNEL_SIZE // 2] = 1
 
 
 def quantise(image: Tensor) -> Tensor:
@@ -170,6 +173,37 @@ def blur(clean: Tensor, kernels: Tensor) -> Tensor:
     spectrum = torch.fft.rfft2(padded) * torch.fft.rfft2(kernels, s=size).unsqueeze(1)
     full = torch.fft.irfft2(spectrum, s=size)
     return full[..., 2 * radius :, 2 * radius :].contiguous()
+
+
+def blur_apart(clean: Tensor, first: Tensor, second: Tensor, sides: Tensor) -> Tensor:
+    """Blur two parts of each image differently, as where one thing moves or lies behind another.
+
+    Args:
+        clean: ``(B, 3, H, W)``.
+        first, second: As for ``blur``, a kernel for each part.
+        sides: ``(B, 1, H, W)`` from 0, where the first blur is, to 1, where the second is.
+    """
+    return torch.lerp(blur(clean, first), blur(clean, second), sides)
+
+
+def half_planes(
+    height: int, width: int, angles: Tensor, offsets: Tensor, *, softness: float = 4.0
+) -> Tensor:
+    """Return masks of half an image each, 0 on one side of a straight line and 1 on the other.
+
+    Args:
+        angles: ``(B,)``, of the line's normal, in radians.
+        offsets: ``(B,)``, of the line from the middle, in shares of the shorter side.
+        softness: Pixels over which a mask goes from a quarter to three quarters, about.
+
+    Returns:
+        ``(B, 1, height, width)``.
+    """
+    y = (torch.arange(height) - (height - 1) / 2).view(1, -1, 1)
+    x = (torch.arange(width) - (width - 1) / 2).view(1, 1, -1)
+    angles, offsets = angles.view(-1, 1, 1), offsets.view(-1, 1, 1) * min(height, width)
+    beyond = x * angles.cos() + y * angles.sin() - offsets
+    return torch.sigmoid(beyond * (2.2 / softness)).unsqueeze(1)
 
 
 def blur_and_noise(clean: Tensor, kernels: Tensor, sigma: float | Tensor, generator: Generator):

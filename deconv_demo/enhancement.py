@@ -14,6 +14,7 @@ from PIL import Image
 from torch import nn
 
 from deconv_demo import images
+from deconv_demo.guiding import blur_of, fill_guide, was_read
 from deconv_demo.lean import lean_twin
 from deconv_demo.noise_level import estimate_sigma
 from deconv_demo.tasks import TASKS, Task
@@ -55,7 +56,9 @@ class Enhancement:
             metadata of the picture that came in.
         seconds: Wall clock time, decoding and encoding not included.
         facts: What was done: ``tiles``, ``dtype``, ``device``, ``megapixels`` (of the output),
-            and the controls with the values that were used.
+            the controls with the values that were used, and for "deblur" ``blur_kernel``: what
+            a point of light became, as the program read it off the picture, 25 rows of 25
+            shares; None where the picture is too small or too flat to tell.
         restored: ``after`` at full strength, for blending without a second run.
     """
 
@@ -79,7 +82,8 @@ def enhance(
     Args:
         picture: Any PIL picture of 1 x 1 pixel up to 50 megapixels.
         task_id: Key of ``TASKS``.
-        progress: Called after every tile; what it raises ends the run.
+        progress: Called before the first tile, for "deblur" several times while the blur is
+            read and undone, and after every tile; what it raises ends the run.
         **controls: The controls of the task, each by its name: ``sigma=25 / 255`` for
             "denoise" (None: estimate it), ``amount=0.5`` for "deblur".
 
@@ -140,10 +144,23 @@ def enhance_by_tile(
     total = count_tiles(*pixels.shape[:2], **cut)
     yield TileProgress(0, total, None)
 
+    given, found = pixels, {}
+    if model.guided:
+        given = np.empty((*pixels.shape[:2], 6), np.uint8)
+        given[..., :3] = pixels
+        kernel = blur_of(pixels, device)
+        found["blur_kernel"] = _rounded(kernel) if was_read(kernel) else None
+        steps = fill_guide(pixels, kernel, given[..., 3:])
+        while True:
+            with _one_tile_at_a_time:
+                if next(steps, None) is None:
+                    break
+            yield TileProgress(0, total, None)
+
     output = np.empty((source.height * task.scale, source.width * task.scale, 3), np.uint8)
     tiles_started = time.monotonic()
     for done in run_in_tiles(
-        pixels,
+        given,
         _tile_runner(model, device, dtype, values.get("sigma")),
         scale=task.scale,
         output=output,
@@ -166,6 +183,7 @@ def enhance_by_tile(
             "device": device.type,
             "megapixels": output.shape[0] * output.shape[1] / 1e6,
             **values,
+            **found,
         },
         restored=restored,
     )
@@ -239,20 +257,29 @@ def _lean_on(model: nn.Module, device: torch.device) -> nn.Module:
 def _tile_runner(
     model: nn.Module, device: torch.device, dtype: torch.dtype, sigma: float | None
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """Wrap a network as ``run_in_tiles`` calls it: uint8 pixels in, float pixels out."""
+    """Wrap a network as ``run_in_tiles`` calls it: uint8 pixels in, float pixels out.
+
+    Of six channels the last three are the guide.
+    """
 
     def run(tile: np.ndarray) -> np.ndarray:
-        image = torch.from_numpy(tile).to(device).permute(2, 0, 1).unsqueeze(0).float().div(255)
-        conditions = [] if sigma is None else [torch.tensor([sigma], device=device)]
+        given = torch.from_numpy(tile).to(device).permute(2, 0, 1).unsqueeze(0).float().div(255)
+        image, *told = given.split(3, dim=1)
+        if sigma is not None:
+            told = [torch.tensor([sigma], device=device)]
         with (
             _one_tile_at_a_time,
             torch.inference_mode(),
             torch.autocast(device.type, dtype, enabled=dtype != torch.float32),
         ):
-            restored = model(image.contiguous(memory_format=torch.channels_last), *conditions)
+            restored = model(image.contiguous(memory_format=torch.channels_last), *told)
         return restored[0].permute(1, 2, 0).mul(255).cpu().numpy()
 
     return run
+
+
+def _rounded(kernel: torch.Tensor) -> list[list[float]]:
+    return [[round(share, 4) for share in row] for row in kernel.tolist()]
 
 
 def _bicubic(source: Image.Image, scale: int) -> Image.Image:

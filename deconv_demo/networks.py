@@ -60,17 +60,19 @@ class DeconvUNet(nn.Module):
             once, every other level is passed on the way down and on the way up.
         noise_level_map: Whether the network is told the standard deviation of the noise, as
             a fourth input channel.
+        guided: Whether the network is given a second picture beside the first, as three more
+            input channels: what a classical filter has made of it.
         bias: Whether the layers carry a bias.
 
     Shape:
         - ``image``: ``(B, 3, H, W)``, float, RGB in ``[0, 1]``, any size from 1 x 1.
-        - ``sigma``: ``(B,)``, noise standard deviation on ``[0, 1]``; only with
-          ``noise_level_map``.
+        - ``told``: with ``noise_level_map`` the noise's standard deviation on ``[0, 1]``,
+          ``(B,)``; with ``guided`` the second picture, ``(B, 3, H, W)``; otherwise nothing.
         - Output: ``(B, 3, H, W)``, float32, the same range but not clamped.
 
     Raises:
-        ValueError: ``widths`` and ``blocks`` differ in length, or ``sigma`` is missing where
-            it is needed or given where it is not.
+        ValueError: ``widths`` and ``blocks`` differ in length, both a noise level and a guide
+            are asked for, or ``told`` is missing where it is needed or given where it is not.
 
     >>> network = DeconvUNet(widths=(8, 16), blocks=(1, 1))
     >>> network(torch.rand(1, 3, 5, 7)).shape
@@ -83,16 +85,19 @@ class DeconvUNet(nn.Module):
         widths: Sequence[int],
         blocks: Sequence[int],
         noise_level_map: bool = False,
+        guided: bool = False,
         bias: bool = True,
     ) -> None:
         super().__init__()
         if len(widths) != len(blocks):
             raise ValueError(f"widths has {len(widths)} levels, blocks has {len(blocks)}")
-        self.noise_level_map = noise_level_map
+        if noise_level_map and guided:
+            raise ValueError("a network is told a noise level or given a guide, not both")
+        self.noise_level_map, self.guided = noise_level_map, guided
         self.size_multiple = 2 ** (len(widths) - 1)
         upper, bottom = list(zip(widths, blocks, strict=True))[:-1], (widths[-1], blocks[-1])
 
-        self.head = nn.Conv2d(3 + noise_level_map, widths[0], 3, padding=1, bias=bias)
+        self.head = nn.Conv2d(3 + noise_level_map + 3 * guided, widths[0], 3, padding=1, bias=bias)
         self.encoder = nn.ModuleList(_blocks(width, count, bias=bias) for width, count in upper)
         self.down = nn.ModuleList(
             nn.Conv2d(width, below, kernel_size=2, stride=2, bias=bias)
@@ -110,16 +115,18 @@ class DeconvUNet(nn.Module):
             if bias:
                 self.tail.bias.zero_()
 
-    def forward(self, image: Tensor, sigma: Tensor | None = None) -> Tensor:
-        if (sigma is not None) != self.noise_level_map:
-            needed = "needs" if self.noise_level_map else "takes no"
-            raise ValueError(f"this network {needed} sigma, got {sigma!r}")
+    def forward(self, image: Tensor, told: Tensor | None = None) -> Tensor:
+        if (told is not None) != (self.noise_level_map or self.guided):
+            needs = "sigma" if self.noise_level_map else "a guide" if self.guided else "nothing"
+            raise ValueError(f"beside a picture this network needs {needs}, got {told!r}")
         height, width = image.shape[-2:]
-        padded = pad_to_multiple(image, self.size_multiple)
-        features = padded
-        if sigma is not None:
-            level = sigma.to(padded).view(-1, 1, 1, 1).expand(-1, 1, *padded.shape[-2:])
-            features = torch.cat([padded, level], dim=1)
+        features = image
+        if self.guided:
+            features = torch.cat([image, told.to(image)], dim=1)
+        features = pad_to_multiple(features, self.size_multiple)
+        if self.noise_level_map:
+            level = told.to(features).view(-1, 1, 1, 1).expand(-1, 1, *features.shape[-2:])
+            features = torch.cat([features, level], dim=1)
 
         features = self.head(features)
         skips = []
@@ -156,7 +163,7 @@ class DeconvUpscaler(nn.Module):
     torch.Size([1, 3, 20, 28])
     """
 
-    noise_level_map = False
+    noise_level_map = guided = False
     size_multiple = 1
 
     def __init__(self, *, channels: int, blocks: int, scale: int) -> None:
@@ -184,6 +191,28 @@ class DeconvUpscaler(nn.Module):
         for up in self.up:
             features = F.relu(up(features))
         return bicubic_upscale(image.float(), self.scale) + self.tail(features).float()
+
+
+def blank_inputs(model: nn.Module, height: int, width: int) -> list[Tensor]:
+    """Return what a forward pass takes, all of it zero, where only its shapes matter.
+
+    >>> blank_inputs(DeconvUNet(widths=(8,), blocks=(1,), noise_level_map=True), 5, 7)[1].shape
+    torch.Size([1])
+    """
+    image = torch.zeros(1, 3, height, width)
+    if model.noise_level_map:
+        return [image, torch.zeros(1)]
+    return [image, torch.zeros_like(image)] if model.guided else [image]
+
+
+def crop_inputs(inputs: Sequence[Tensor], rows: slice, columns: slice) -> list[Tensor]:
+    """Return what a forward pass takes for a part of the picture: sigma stays, images are cut."""
+    return [
+        value[..., rows, columns].contiguous(memory_format=torch.channels_last)
+        if value.dim() == 4
+        else value
+        for value in inputs
+    ]
 
 
 def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:

@@ -1,4 +1,7 @@
-"""What one pixel sees: effective receptive fields, and units projected back to the picture."""
+"""What one pixel sees: effective receptive fields, and units projected back to the picture.
+
+A guided network reads each place in two pictures; what it sees there is of both together.
+"""
 
 from collections.abc import Sequence
 
@@ -38,11 +41,11 @@ def effective_field(model: nn.Module, inputs: Sequence[Tensor], *, row: int, col
     ([0, 4], [2, 6])
     """
     with torch.inference_mode(False), torch.enable_grad():
-        picture, *others = (value.detach().clone() for value in inputs)
-        restored = _differentiable_twin(model)(picture.requires_grad_(), *others)
+        given, pictures = _differentiable(inputs)
+        restored = _differentiable_twin(model)(*given)
         _check_pixel(restored, row, column, "the output")
-        (gradient,) = torch.autograd.grad(restored[0, :, row, column].mean(), picture)
-    return gradient[0].abs().sum(dim=0)
+        gradients = torch.autograd.grad(restored[0, :, row, column].mean(), pictures)
+    return torch.cat(gradients, dim=1)[0].abs().sum(dim=0)
 
 
 def effective_reach(model: nn.Module, inputs: Sequence[Tensor], *, row: int, column: int) -> Tensor:
@@ -71,8 +74,11 @@ def effective_reach(model: nn.Module, inputs: Sequence[Tensor], *, row: int, col
     with torch.inference_mode(False), torch.no_grad(), forward_ad.dual_level():
         direction = torch.zeros_like(inputs[0])
         direction[0, :, row, column] = 1
-        picture, *others = (value.detach().clone() for value in inputs)
-        restored = _differentiable_twin(model)(forward_ad.make_dual(picture, direction), *others)
+        given = [
+            forward_ad.make_dual(value.detach().clone(), direction) if value.dim() == 4 else value
+            for value in inputs
+        ]
+        restored = _differentiable_twin(model)(*given)
         change = forward_ad.unpack_dual(restored).tangent
         if change is None:  # nothing of the picture reaches the output
             change = torch.zeros_like(restored)
@@ -159,9 +165,9 @@ def project_unit(
 
     layer.register_forward_hook(stop)
     with torch.inference_mode(False), torch.enable_grad(), _BackwardRelu(deconvnet):
-        picture, *others = (value.detach().clone() for value in inputs)
+        given, pictures = _differentiable(inputs)
         try:
-            twin(picture.requires_grad_(), *others)
+            twin(*given)
         except _Reached as reached:
             maps = reached.maps
         else:
@@ -171,8 +177,14 @@ def project_unit(
             raise ValueError(f"{layer_name} has {maps.shape[1]} channels, not {channel}")
         unit = maps[0, channel, row, column]
         signal = unit.detach() if deconvnet else torch.ones_like(unit)
-        (projection,) = torch.autograd.grad(unit, picture, signal)
-    return projection[0]
+        projections = torch.autograd.grad(unit, pictures, signal)
+    return torch.stack(projections).sum(dim=0)[0]
+
+
+def _differentiable(inputs: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+    """Copies of what a forward pass takes, and those of them that are pictures."""
+    given = [value.detach().clone() for value in inputs]
+    return given, [value.requires_grad_() for value in given if value.dim() == 4]
 
 
 def _differentiable_twin(model: nn.Module) -> nn.Module:

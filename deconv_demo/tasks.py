@@ -7,26 +7,15 @@ from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 
-import torch
 from torch import Generator, Tensor, nn
 
-from deconv_demo import baselines, degradations
+from deconv_demo import baselines, damages, degradations
+from deconv_demo.damages import GREY_SHARE, Degraded
 from deconv_demo.networks import DeconvUNet, DeconvUpscaler
 from deconv_demo.tiling import CONTEXT
 
-# A quarter of what the deblurrer and the upscalers are trained on has been through a file or a
-# sensor: without it they take the blocks of a JPEG for edges and sharpen them.
-JPEG_SHARE, NOISE_SHARE = 0.15, 0.10
-LARGEST_FAINT_SIGMA = 3 / 255
+# The quality of the JPEG files that tasks are judged on.
 JPEG_JUDGED = 75
-
-# Of the denoiser's training crops: grey ones, whose channels share their noise, and colour ones
-# with noise of brightness alone, as film has it. Without them it leaves most of such noise.
-GREY_SHARE, SHARED_NOISE_SHARE = 0.12, 0.05
-
-# What a degradation hands over: the degraded image, and the standard deviation of its noise
-# for networks that are told it (None for the others).
-Degraded = tuple[Tensor, Tensor | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +27,8 @@ class Recipe:
         batch: Crops in one step.
         margin: Pixels that are cropped around a patch before it is degraded and cut off
             afterwards, so that no border of a degradation is learned.
+        context: How much longer a side is from which a patch is cut, after its guide has been
+            made: a blur cannot be read off a patch.
         optimiser: "muon" or "adam"; see ``training.optimisers``.
         learning_rate: Peak of the schedule.
         ema_decay: Decay a step of the averaged weights, which are the ones saved.
@@ -50,6 +41,7 @@ class Recipe:
     patch: int = 64
     batch: int = 8
     margin: int = 0
+    context: int = 0
     optimiser: str = "adam"
     learning_rate: float = 4e-4
     ema_decay: float = 0.999
@@ -129,6 +121,11 @@ class Task:
     on_luma: bool = False
     recipe: Recipe = Recipe()
 
+    @property
+    def guided(self) -> bool:
+        """Whether the network is given a guide, see ``guiding``."""
+        return bool(self.build.keywords.get("guided"))
+
     def describe(self) -> dict[str, str]:
         """Return network and recipe as text, to travel in the header of a weights file."""
         network = {"class": self.build.func.__name__, **self.build.keywords}
@@ -138,70 +135,21 @@ class Task:
         }
 
 
-def _with_any_noise(clean: Tensor, generator: Generator) -> Degraded:
-    """Noise of a strength drawn for each image from 0 to 55 / 255."""
-    levels = torch.rand(len(clean), generator=generator).to(clean.device) * (55 / 255)
-    shared = torch.rand(len(clean), generator=generator) < SHARED_NOISE_SHARE
-    shared = shared.to(clean.device) | degradations.is_grey(clean)
-    return degradations.add_gaussian_noise(clean, levels, generator, shared=shared), levels
-
-
-def _with_noise(clean: Tensor, generator: Generator, *, sigma: float) -> Degraded:
-    """Noise of one ``sigma``; the same in all channels where the image is grey."""
-    levels = torch.full((len(clean),), sigma, device=clean.device)
-    shared = degradations.is_grey(clean)
-    return degradations.add_gaussian_noise(clean, levels, generator, shared=shared), levels
-
-
-def _with_any_blur(clean: Tensor, generator: Generator) -> Degraded:
-    """A blur and faint noise drawn for each image; a quarter of them compressed."""
-    kernels = torch.stack([degradations.random_blur_kernel(generator) for _ in clean])
-    sigma = torch.rand(len(clean), generator=generator).to(clean.device) * (5 / 255)
-    degraded = degradations.blur_and_noise(clean, kernels, sigma, generator)
-    return degradations.jpeg_some(degraded, generator, share=JPEG_SHARE + NOISE_SHARE), None
-
-
-def _with_blur(
-    clean: Tensor, generator: Generator, *, kernel: Tensor, jpeg_quality: int | None = None
-) -> Degraded:
-    """One blur and noise of 2.55 / 255, as it is or from a JPEG file."""
-    degraded = degradations.blur_and_noise(clean, kernel, 2.55 / 255, generator)
-    if jpeg_quality is not None:
-        degraded = degradations.jpeg(degraded, jpeg_quality)
-    return degraded, None
-
-
-def _smaller_worn(clean: Tensor, generator: Generator, *, scale: int) -> Degraded:
-    """Smaller; of every twenty images three from a JPEG file, two with faint noise."""
-    small = degradations.downscale(clean, scale)
-    noisy = torch.rand(len(clean), generator=generator) < NOISE_SHARE
-    sigma = torch.rand(len(clean), generator=generator) * LARGEST_FAINT_SIGMA * noisy
-    small = degradations.add_gaussian_noise(small, sigma.to(small.device), generator)
-    return degradations.jpeg_some(small, generator, share=JPEG_SHARE), None
-
-
-def _smaller(
-    clean: Tensor, _generator: Generator, *, scale: int, jpeg_quality: int | None = None
-) -> Degraded:
-    small = degradations.downscale(clean, scale)
-    return small if jpeg_quality is None else degradations.jpeg(small, jpeg_quality), None
-
-
 def _blur_setting(name: str, kernel: Tensor, jpeg_quality: int | None = None) -> Setting:
-    degrade = partial(_with_blur, kernel=kernel, jpeg_quality=jpeg_quality)
+    degrade = partial(damages.with_blur, kernel=kernel, jpeg_quality=jpeg_quality)
     return Setting(name=name, degrade=degrade, compressed=jpeg_quality is not None, kernel=kernel)
 
 
 def _upscale(scale: int, *, channels: int, blocks: int, patch: int) -> Task:
     return Task(
         build=partial(DeconvUpscaler, channels=channels, blocks=blocks, scale=scale),
-        degrade=partial(_smaller_worn, scale=scale),
+        degrade=partial(damages.smaller_worn, scale=scale),
         scale=scale,
         settings=(
-            Setting(name=f"bicubic 1/{scale}", degrade=partial(_smaller, scale=scale)),
+            Setting(name=f"bicubic 1/{scale}", degrade=partial(damages.smaller, scale=scale)),
             Setting(
                 name=f"bicubic 1/{scale}, JPEG {JPEG_JUDGED}",
-                degrade=partial(_smaller, scale=scale, jpeg_quality=JPEG_JUDGED),
+                degrade=partial(damages.smaller, scale=scale, jpeg_quality=JPEG_JUDGED),
                 compressed=True,
             ),
         ),
@@ -223,7 +171,7 @@ TASKS: Mapping[str, Task] = MappingProxyType(
                 noise_level_map=True,
                 bias=False,
             ),
-            degrade=_with_any_noise,
+            degrade=damages.with_any_noise,
             controls=(
                 Control(
                     name="sigma",
@@ -236,11 +184,16 @@ TASKS: Mapping[str, Task] = MappingProxyType(
             ),
             settings=(
                 *(
-                    Setting(name=f"sigma {level}", degrade=partial(_with_noise, sigma=level / 255))
+                    Setting(
+                        name=f"sigma {level}",
+                        degrade=partial(damages.with_noise, sigma=level / 255),
+                    )
                     for level in (15, 25, 50)
                 ),
                 Setting(
-                    name="grey, sigma 25", degrade=partial(_with_noise, sigma=25 / 255), grey=True
+                    name="grey, sigma 25",
+                    degrade=partial(damages.with_noise, sigma=25 / 255),
+                    grey=True,
                 ),
             ),
             baseline=baselines.wavelet_denoise,
@@ -248,8 +201,14 @@ TASKS: Mapping[str, Task] = MappingProxyType(
             recipe=Recipe(grey_share=GREY_SHARE),
         ),
         "deblur": Task(
-            build=partial(DeconvUNet, widths=(32, 64, 128, 192), blocks=(2, 2, 2, 4), bias=False),
-            degrade=_with_any_blur,
+            build=partial(
+                DeconvUNet,
+                widths=(32, 64, 128, 192),
+                blocks=(2, 2, 2, 4),
+                guided=True,
+                bias=False,
+            ),
+            degrade=damages.with_any_blur,
             controls=(Control(name="amount", minimum=0, maximum=1, step=0.05, default=1.0),),
             settings=(
                 _blur_setting("Gaussian 1.0", degradations.gaussian_kernel(1.0)),
@@ -263,6 +222,12 @@ TASKS: Mapping[str, Task] = MappingProxyType(
                 _blur_setting("Gaussian 2.4", degradations.gaussian_kernel(2.4)),
                 _blur_setting("motion 15 px", degradations.motion_kernel(15, 2.0, 0.8)),
                 _blur_setting("defocus 3 px", degradations.defocus_kernel(3.0)),
+                Setting(
+                    name="left half motion 9 px, right half sharp",
+                    degrade=partial(
+                        damages.half_blurred, kernel=degradations.motion_kernel(9, 0.5)
+                    ),
+                ),
             ),
             baseline=baselines.unsharp_mask,
             baseline_name="unsharp mask",
@@ -270,7 +235,9 @@ TASKS: Mapping[str, Task] = MappingProxyType(
             # of a photo moved by 2 to 6 levels where tiles meet, with 48 none did.
             tile_limit=640,
             tile_context=48,
-            recipe=Recipe(margin=degradations.BLUR_KERNEL_SIZE // 2),
+            recipe=Recipe(
+                patch=96, batch=4, context=160, margin=degradations.BLUR_KERNEL_SIZE // 2
+            ),
         ),
         "upscale_x2": _upscale(2, channels=64, blocks=6, patch=48),
         "upscale_x4": _upscale(4, channels=64, blocks=8, patch=48),

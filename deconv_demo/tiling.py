@@ -112,8 +112,8 @@ def run_in_tiles(
     """Fill ``output`` tile by tile; yields how many tiles are done after each.
 
     Args:
-        pixels: ``(H, W, 3)`` uint8.
-        network: Takes a ``(h, w, 3)`` uint8 tile, returns ``(h * scale, w * scale, 3)``
+        pixels: ``(H, W, C)`` uint8; three channels, or six with a guide.
+        network: Takes a ``(h, w, C)`` uint8 tile, returns ``(h * scale, w * scale, 3)``
             float32 on ``[0, 255]``, not rounded.
         scale: Output side / input side.
         tile_limit: Longest side of a tile.

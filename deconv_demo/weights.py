@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from deconv_demo.blind_blur import BlurReader
 from deconv_demo.tasks import TASKS
 from deconv_demo.upsamplers import build_upsamplers
 
@@ -23,6 +24,7 @@ WEIGHTS_DIR = Path(
 # "owner/name@revision"; unset, nothing is ever asked of the network.
 HUB_REPOSITORY = os.environ.get("DECONV_LAB_HUB", "")
 UPSAMPLERS_FILE = "upsamplers.safetensors"
+BLUR_READER_FILE = "blur_reader.safetensors"
 
 _trusted = False
 
@@ -37,7 +39,20 @@ def find_weights(task_id: str) -> Path:
     Raises:
         WeightsError: There is none.
     """
-    path = WEIGHTS_DIR / f"{task_id}.safetensors"
+    return _find(f"{task_id}.safetensors", f"train {task_id}")
+
+
+def find_blur_reader() -> Path:
+    """Return the weights file of the blur reader, found as that of a task.
+
+    Raises:
+        WeightsError: There is none.
+    """
+    return _find(BLUR_READER_FILE, "blur_reader")
+
+
+def _find(name: str, command: str) -> Path:
+    path = WEIGHTS_DIR / name
     if path.is_file():
         return path
     if HUB_REPOSITORY:
@@ -48,13 +63,13 @@ def find_weights(task_id: str) -> Path:
             return Path(hf_hub_download(repository, path.name, revision=revision or None))
         except OSError as error:
             raise WeightsError(
-                f"The weights for {task_id!r} are neither in the folder weights/ nor could they "
-                f"be fetched from {repository}. Check the connection, or put {path.name} there."
+                f"The weights {path.name} are neither in the folder weights/ nor could they "
+                f"be fetched from {repository}. Check the connection, or put the file there."
             ) from error
     raise WeightsError(
-        f"The weights for {task_id!r} are missing: weights/{path.name} is not there. Get the "
+        f"The weights {path.name} are missing: weights/{path.name} is not there. Get the "
         f"file from the project's repository, or make it with `python -m deconv_demo.training "
-        f"train {task_id} --data FOLDER_OF_PHOTOS --minutes 60`."
+        f"{command} --data FOLDER_OF_PHOTOS --minutes 60`."
     )
 
 
@@ -73,7 +88,7 @@ def load_model(task_id: str) -> nn.Module:
     """
     model = TASKS[task_id].build()
     path = find_weights(task_id)
-    _check_recorded(path, recorded_sha256(task_id))
+    _check_recorded(path, recorded_sha256(task_id), how_to_record=_BY_EVALUATION)
     load_into(model, path)
     # Convolutions on a CPU are fastest with the channels of a pixel side by side.
     return model.to(memory_format=torch.channels_last).eval().requires_grad_(False)
@@ -97,9 +112,25 @@ def load_upsamplers() -> nn.ModuleDict:
             "`python -m deconv_demo.training upsamplers --data FOLDER_OF_PHOTOS`."
         )
     networks = build_upsamplers(seed=0)
-    _check_recorded(path, _recorded("upsamplers"))
+    _check_recorded(path, _recorded("upsamplers"), how_to_record=_BY_TRAINING)
     load_into(networks, path)
     return networks.eval().requires_grad_(False)
+
+
+@lru_cache(maxsize=1)
+def load_blur_reader() -> BlurReader:
+    """Build the network that reads a picture's blur, with its weights, on the CPU.
+
+    Raises:
+        WeightsError: Its file is absent, cut, altered, or made for another network.
+
+    >>> load_blur_reader()(torch.zeros(1, 3, 64, 32)).shape
+    torch.Size([1, 25, 25])
+    """
+    path, reader = find_blur_reader(), BlurReader()
+    _check_recorded(path, _recorded("blur_reader"), how_to_record=_BY_TRAINING)
+    load_into(reader, path)
+    return reader.eval().requires_grad_(False)
 
 
 def load_into(model: nn.Module, path: Path, *, strict: bool = True) -> None:
@@ -109,16 +140,22 @@ def load_into(model: nn.Module, path: Path, *, strict: bool = True) -> None:
         model: The network that receives them.
         path: A safetensors file.
         strict: False copies only the tensors that both sides have in one shape, to start a
-            network from a relative. Where the file's have more input channels (the noise
-            level of the denoiser), the first ones are taken.
+            network from a relative. Where one side has more input channels (the noise level of
+            a denoiser, a guide), the first ones are copied and further ones begin at zero.
 
     Raises:
         WeightsError: The file cannot be read, or does not fit the network exactly.
     """
     tensors, own = read_tensors(path), model.state_dict()
     if not strict:
+        # Of a transposed convolution the second axis is that of the output.
+        convolutions = {
+            f"{name}.weight"
+            for name, module in model.named_modules()
+            if isinstance(module, nn.Conv2d)
+        }
         tensors = {
-            name: tensor[:, : own[name].shape[1]] if name in own and tensor.dim() == 4 else tensor
+            name: _with_input_channels(tensor, own[name].shape) if name in convolutions else tensor
             for name, tensor in tensors.items()
         }
     fitting = {
@@ -134,6 +171,14 @@ def load_into(model: nn.Module, path: Path, *, strict: bool = True) -> None:
             f"not fit, {odd[0]} the first); get the one that belongs to this version."
         )
     model.load_state_dict(fitting, strict=strict)
+
+
+def _with_input_channels(tensor: Tensor, shape: torch.Size) -> Tensor:
+    """Cut the input channels of a convolution's weight, or add silent ones, to fit a shape."""
+    widened = tensor.new_zeros(len(tensor), shape[1], *tensor.shape[2:])
+    common = min(shape[1], tensor.shape[1])
+    widened[:, :common] = tensor[:, :common]
+    return widened
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -201,21 +246,30 @@ def _recorded(*keys: str) -> str | None:
 def trusting() -> Iterator[None]:
     """Load weights whatever ``metrics.json`` says of them: they are being measured anew."""
     global _trusted
-    load_model.cache_clear()
+    _forget()
     _trusted = True
     try:
         yield
     finally:
         _trusted = False
-        load_model.cache_clear()
+        _forget()
 
 
-def _check_recorded(path: Path, recorded: str | None) -> None:
+def _forget() -> None:
+    load_model.cache_clear()
+    load_blur_reader.cache_clear()
+
+
+_BY_EVALUATION = "measure it: `python -m deconv_demo.training evaluate --data FOLDER_OF_PHOTOS`"
+_BY_TRAINING = "let its training write it there, which records it"
+
+
+def _check_recorded(path: Path, recorded: str | None, *, how_to_record: str) -> None:
     if _trusted:
         return
     if recorded is not None and sha256(path) != recorded:
         raise WeightsError(
             f"The weights file {path.name} is damaged or has been changed: its SHA-256 is not "
             "the one in weights/metrics.json. Get the file again, or, if you trained it yourself, "
-            "measure it: `python -m deconv_demo.training evaluate --data FOLDER_OF_PHOTOS`."
+            f"{how_to_record}."
         )

@@ -9,7 +9,8 @@ from deconv_demo.layers import list_layers
 
 def inputs_of(task_id, photos):
     image = photos["astronaut"][..., :40, :48].contiguous(memory_format=torch.channels_last)
-    return [image, torch.tensor([25 / 255])] if task_id == "denoise" else [image]
+    told = {"denoise": [torch.tensor([25 / 255])], "deblur": [image.flip(-1)]}
+    return [image, *told.get(task_id, [])]
 
 
 def nodes_of(model, inputs, *, inside_blocks=False):

@@ -22,7 +22,7 @@ def tiny_networks(monkeypatch):
         "denoise": DeconvUNet(
             widths=(4, 8), blocks=(1, 1), noise_level_map=True, bias=False
         ).requires_grad_(False),
-        "deblur": DeconvUNet(widths=(4, 8), blocks=(1, 1)).requires_grad_(False),
+        "deblur": DeconvUNet(widths=(4, 8), blocks=(1, 1), guided=True).requires_grad_(False),
         "upscale_x2": DeconvUpscaler(channels=4, blocks=1, scale=2).requires_grad_(False),
         "upscale_x4": DeconvUpscaler(channels=4, blocks=1, scale=4).requires_grad_(False),
     }

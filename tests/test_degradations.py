@@ -11,12 +11,15 @@ from torch import Generator, Tensor
 
 from deconv_demo.degradations import (
     BLUR_KERNEL_SIZE,
+    SHARP,
     add_gaussian_noise,
     blur,
     blur_and_noise,
+    blur_apart,
     defocus_kernel,
     downscale,
     gaussian_kernel,
+    half_planes,
     is_grey,
     jpeg,
     jpeg_some,
@@ -269,3 +272,24 @@ def test_blocks_begin_anywhere():
     jumps = (worn.diff(dim=2) - ramp.diff(dim=2)).abs().mean(dim=(1, 3))
     starts = {int(row) % 8 for row in jumps[:, 8:-8].argmax(dim=1)}
     assert len(starts) > 4
+
+
+def test_a_half_plane_is_zero_on_one_side_and_one_on_the_other():
+    angles, offsets = torch.tensor([0.0, math.pi / 2]), torch.tensor([0.0, 0.25])
+    left_right, upper_lower = half_planes(40, 60, angles, offsets)[:, 0]
+    assert left_right[:, :20].max() < 0.01
+    assert left_right[:, 40:].min() > 0.99
+    assert torch.allclose(left_right, left_right[:1])
+    # The second lies a quarter of the shorter side below the middle.
+    crossing = int((upper_lower[:, 0] > 0.5).nonzero()[0])
+    assert crossing == 30
+    quarters = ((left_right[0] > 0.25) & (left_right[0] < 0.75)).sum()
+    assert quarters == pytest.approx(4, abs=1)
+
+
+def test_two_parts_get_two_blurs(photos):
+    clean, wide = photos["coffee"], gaussian_kernel(3.0)
+    sides = half_planes(128, 128, torch.zeros(1), torch.zeros(1))
+    blurred = blur_apart(clean, SHARP, wide, sides)
+    assert torch.allclose(blurred[..., :50], clean[..., :50], atol=1e-3)
+    assert torch.allclose(blurred[..., 78:], blur(clean, wide)[..., 78:], atol=1e-3)

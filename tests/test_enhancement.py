@@ -1,18 +1,22 @@
 """``enhance`` with tiny untrained networks: sizes, modes, controls, progress, stopping."""
 
 import dataclasses
+import json
 import threading
 from functools import partial
 
 import numpy as np
 import pytest
+import skimage.data
 import torch
 import torch.nn.functional as F
 from PIL import Image
 from torch import nn
 
 from deconv_demo import enhancement, images
+from deconv_demo.degradations import blur, motion_kernel
 from deconv_demo.enhancement import Enhancement, TileProgress, enhance, enhance_by_tile
+from deconv_demo.guiding import blur_of, fill_guide
 from deconv_demo.networks import DeconvUNet, DeconvUpscaler
 from deconv_demo.noise_level import estimate_sigma
 from deconv_demo.tasks import TASKS
@@ -20,7 +24,7 @@ from deconv_demo.tiling import CONTEXT
 
 BUILDERS = {
     "denoise": partial(DeconvUNet, widths=(4, 8), blocks=(1, 1), noise_level_map=True, bias=False),
-    "deblur": partial(DeconvUNet, widths=(4, 8), blocks=(1, 1)),
+    "deblur": partial(DeconvUNet, widths=(4, 8), blocks=(1, 1), guided=True),
     "upscale_x2": partial(DeconvUpscaler, channels=4, blocks=1, scale=2),
     "upscale_x4": partial(DeconvUpscaler, channels=4, blocks=1, scale=4),
 }
@@ -31,7 +35,7 @@ SIZES = [(1, 1), (5, 3), (33, 70)]
 class Given(nn.Module):
     """Stands in for a network: any function of the image, and a note of every call."""
 
-    noise_level_map = False
+    noise_level_map = guided = False
     size_multiple = 1
 
     def __init__(self, function=lambda image: image):
@@ -179,6 +183,40 @@ def test_facts():
     assert result.facts["device"] == "cpu"
     assert result.facts["dtype"] in ("float32", "bfloat16")
     assert result.facts["megapixels"] == pytest.approx(0.24)
+
+
+def test_the_blur_that_was_read_is_told_in_a_form_that_can_be_sent():
+    facts = enhance(Image.fromarray(skimage.data.cat()[:90, :120]), "deblur").facts
+    kernel = np.array(json.loads(json.dumps(facts))["blur_kernel"])
+    assert kernel.shape == (25, 25)
+    assert kernel.sum() == pytest.approx(1, abs=0.02)
+    assert kernel.min() >= 0
+    assert enhance(random_picture((63, 200)), "deblur").facts["blur_kernel"] is None
+    assert "blur_kernel" not in enhance(random_picture((9, 9)), "upscale_x2").facts
+
+
+class GivesTheGuide(Given):
+    """Stands in for a guided network that believes its guide."""
+
+    guided = True
+
+    def forward(self, image, guide):
+        assert image.shape == guide.shape
+        return guide
+
+
+@pytest.mark.parametrize("angle", [0.0, 2.0])
+def test_a_guided_network_is_given_one_guide_without_seams(angle, use):
+    use(GivesTheGuide())
+    clean = torch.from_numpy(np.tile(skimage.data.astronaut()[:200], (1, 2, 1)))
+    image = clean.permute(2, 0, 1).unsqueeze(0).float().div(255)
+    pixels = images.to_uint8(blur(image, motion_kernel(17, angle)))
+    result = enhance(Image.fromarray(pixels), "deblur")
+    assert result.facts["tiles"] > 8
+    expected = np.empty_like(pixels)
+    for _ in fill_guide(pixels, blur_of(pixels), expected):
+        pass
+    assert np.array_equal(np.asarray(result.after), expected)
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])

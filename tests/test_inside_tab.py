@@ -15,6 +15,7 @@ from PIL import Image
 
 from deconv_demo.atlas import colourise
 from deconv_demo.layers import list_layers
+from deconv_demo.networks import blank_inputs
 from deconv_demo.ui import inspecting
 from deconv_demo.ui.activations import ActivationStore
 from deconv_demo.weights import load_model
@@ -54,8 +55,7 @@ def maps_of(task_id, pixels, layer_name, *, sigma=None):
 
 def names_of(task_id, *, height, width):
     model = load_model(task_id)
-    sigma = [torch.zeros(1)] if model.noise_level_map else []
-    return [facts.name for facts in list_layers(model, torch.zeros(1, 3, height, width), *sigma)]
+    return [facts.name for facts in list_layers(model, *blank_inputs(model, height, width))]
 
 
 def wait_for_layer(page, name):

@@ -65,6 +65,7 @@ def all_positive(model):
 NETWORKS = {
     "unet": (lambda: DeconvUNet(widths=(4, 6, 8), blocks=(1, 1, 1)), 56),
     "denoiser": (lambda: DeconvUNet(widths=(4, 6), blocks=(1, 1), noise_level_map=True), 24),
+    "guided": (lambda: DeconvUNet(widths=(4, 6), blocks=(1, 1), guided=True), 24),
     "upscaler": (lambda: DeconvUpscaler(channels=4, blocks=1, scale=4), 20),
     "dense": (DenseNet, 32),
 }
@@ -73,7 +74,11 @@ NETWORKS = {
 def build(name, *, dtype=torch.float32):
     make, side = NETWORKS[name]
     image = torch.rand(1, 3, side, side, dtype=dtype)
-    return make(), (image, torch.tensor([0.1], dtype=dtype))[: 2 if name == "denoiser" else 1]
+    told = {
+        "denoiser": [torch.tensor([0.1], dtype=dtype)],
+        "guided": [torch.rand_like(image)],
+    }
+    return make(), (image, *told.get(name, []))
 
 
 def test_layers_come_in_the_order_of_the_data_with_their_kinds():

@@ -15,7 +15,9 @@ from deconv_demo.tasks import TASKS
 
 
 def inputs_of(model: nn.Module, image: torch.Tensor) -> list[torch.Tensor]:
-    return [image, torch.full((len(image),), 0.1)] if model.noise_level_map else [image]
+    if model.noise_level_map:
+        return [image, torch.full((len(image),), 0.1)]
+    return [image, image.flip(-1)] if model.guided else [image]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

@@ -8,13 +8,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from deconv_demo.layers import list_layers
 from deconv_demo.network_map import INPUT, OUTPUT, map_network
-from deconv_demo.networks import DeconvUNet, DeconvUpscaler, ResidualBlock
+from deconv_demo.networks import DeconvUNet, DeconvUpscaler, ResidualBlock, blank_inputs
 from deconv_demo.tasks import TASKS
 
 
 def inputs_of(model, height=32, width=48):
-    sigma = [torch.full((1,), 0.1)] if model.noise_level_map else []
-    return [torch.rand(1, 3, height, width), *sigma]
+    return [torch.rand_like(value) for value in blank_inputs(model, height, width)]
 
 
 def drawn(model, *inputs):

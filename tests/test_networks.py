@@ -5,7 +5,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deconv_demo.networks import DeconvUNet, DeconvUpscaler, bicubic_upscale, pad_to_multiple
+from deconv_demo.networks import (
+    DeconvUNet,
+    DeconvUpscaler,
+    bicubic_upscale,
+    blank_inputs,
+    crop_inputs,
+    pad_to_multiple,
+)
 from deconv_demo.tasks import TASKS
 
 SIZES = [(1, 1), (1, 9), (7, 1), (5, 3), (8, 8), (17, 10)]
@@ -19,8 +26,10 @@ def networks() -> dict[str, nn.Module]:
 
 
 def inputs(network: nn.Module, image: Tensor) -> list[Tensor]:
-    """The image, and a noise level for each where the network is told it."""
-    return [image, torch.full((len(image),), 0.1)] if network.noise_level_map else [image]
+    """The image, and a noise level or a guide for each where the network takes one."""
+    if network.noise_level_map:
+        return [image, torch.full((len(image),), 0.1)]
+    return [image, image.flip(-1)] if network.guided else [image]
 
 
 @pytest.mark.parametrize("task_id", TASKS)
@@ -133,8 +142,44 @@ def test_unet_says_what_it_needs():
     with pytest.raises(ValueError, match="needs sigma, got None"):
         told(torch.zeros(1, 3, 8, 8))
     blind = DeconvUNet(widths=(4, 8), blocks=(1, 1))
-    with pytest.raises(ValueError, match=r"takes no sigma, got tensor\(\[0\.1"):
+    with pytest.raises(ValueError, match=r"needs nothing, got tensor\(\[0\.1"):
         blind(torch.zeros(1, 3, 8, 8), torch.tensor([0.1]))
+    guided = DeconvUNet(widths=(4, 8), blocks=(1, 1), guided=True)
+    with pytest.raises(ValueError, match="needs a guide, got None"):
+        guided(torch.zeros(1, 3, 8, 8))
+    with pytest.raises(ValueError, match="not both"):
+        DeconvUNet(widths=(4, 8), blocks=(1, 1), guided=True, noise_level_map=True)
+
+
+def test_a_guide_of_any_size_is_read_where_it_lies():
+    torch.manual_seed(0)
+    network = DeconvUNet(widths=(4, 8), blocks=(1, 1), guided=True)
+    with torch.no_grad():
+        network.tail.weight.mul_(100)
+    image, guide = torch.rand(2, 1, 3, 39, 41)
+    changed = guide.clone()
+    changed[..., 10, 30] += 0.5
+    with torch.no_grad():
+        difference = (network(image, changed) - network(image, guide)).abs().sum(dim=1)[0]
+    rows, columns = difference.nonzero().T
+    assert difference.argmax() // 41 in range(8, 13)
+    assert 0 <= rows.min() <= 10 <= rows.max() < 25
+    assert 15 < columns.min() <= 30 <= columns.max() < 41
+
+
+def test_blank_inputs_are_what_a_forward_pass_takes(networks):
+    for network in networks.values():
+        with torch.no_grad():
+            restored = network(*blank_inputs(network, 9, 12))
+        assert restored.shape[-2] % 9 == restored.shape[-1] % 12 == 0
+
+
+def test_a_part_of_the_inputs_is_a_part_of_every_picture(random_image):
+    image, guide, sigma = random_image(9, 12), random_image(9, 12), torch.tensor([0.1])
+    parts = crop_inputs([image, guide, sigma], slice(2, 5), slice(3, 9))
+    assert torch.equal(parts[0], image[..., 2:5, 3:9])
+    assert torch.equal(parts[1], guide[..., 2:5, 3:9])
+    assert parts[2] is sigma
 
 
 def test_unet_names_both_lengths():

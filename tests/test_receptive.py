@@ -16,6 +16,7 @@ from deconv_demo.weights import load_model
 NETWORKS = {
     "unet": (lambda: DeconvUNet(widths=(4, 6), blocks=(1, 1)), 48),
     "denoiser": (lambda: DeconvUNet(widths=(4, 6), blocks=(1, 1), noise_level_map=True), 48),
+    "guided": (lambda: DeconvUNet(widths=(4, 6), blocks=(1, 1), guided=True), 48),
     "upscale_x2": (lambda: DeconvUpscaler(channels=4, blocks=1, scale=2), 24),
     "upscale_x4": (lambda: DeconvUpscaler(channels=4, blocks=1, scale=4), 24),
 }
@@ -29,8 +30,11 @@ def build(name):
         for parameter in model.parameters():
             parameter.uniform_(0.1, 1)
     inputs = [torch.rand(1, 3, side, side, dtype=torch.float64)]
-    sigma = [torch.tensor([0.1], dtype=torch.float64)] if name == "denoiser" else []
-    return model.requires_grad_(False), inputs + sigma
+    told = {
+        "denoiser": [torch.tensor([0.1], dtype=torch.float64)],
+        "guided": [torch.rand_like(inputs[0])],
+    }
+    return model.requires_grad_(False), inputs + told.get(name, [])
 
 
 def hull(maps):

@@ -50,6 +50,7 @@ def test_pixels_are_those_of_enhance(client, noise_file, task_id):
             assert np.array_equal(received, picture)
     assert facts["tiles"] == 1
     assert facts["seconds"] > 0
+    assert ("blur_kernel" in facts) == (task_id == "deblur")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from torch import nn
 from deconv_demo.inspection import record_feature_maps
 from deconv_demo.layers import list_layers
 from deconv_demo.network_map import map_network
-from deconv_demo.networks import DeconvUpscaler, bicubic_upscale
+from deconv_demo.networks import DeconvUpscaler, bicubic_upscale, crop_inputs
 from deconv_demo.surgery import (
     OUTPUT,
     Edits,
@@ -120,7 +120,7 @@ def test_skips_of_the_upscaler(photos):
 
 def test_several_edits_at_once_and_a_size_that_is_padded(photos):
     model = load_model("deblur")
-    image = photos["cat"][..., :45, :35].contiguous(memory_format=torch.channels_last)
+    inputs = crop_inputs(inputs_of("deblur", photos), slice(45), slice(35))
     edits = Edits(
         channels={"up.2": {3: 0.0}, "decoder.0.1": {5: 0.5}, "down.1": {1: 1.5}},
         blocks={"bottom.1": 0.0},
@@ -137,9 +137,9 @@ def test_several_edits_at_once_and_a_size_that_is_padded(photos):
     scale[5] = 0.5
     twin.decoder[0][1].register_forward_hook(lambda _m, _i, output: output * scale)
     with torch.no_grad():
-        expected = twin(image)
-    result = run_edited(model, [image], edits, known_of(model, [image]))
-    assert result.shape == image.shape
+        expected = twin(*inputs)
+    result = run_edited(model, inputs, edits, known_of(model, inputs))
+    assert result.shape == inputs[0].shape
     assert (result - expected).abs().max() < TOLERANCE
 
 
@@ -230,7 +230,7 @@ def test_nothing_is_left_on_the_shared_network(photos):
     weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     run_edited(model, inputs, Edits(channels={"head": {0: 0.0}}, blocks={"bottom.0": 0.0}))
     with pytest.raises(RuntimeError):
-        run_edited(model, [torch.zeros(1, 5, 8, 8)], Edits(blocks={"bottom.0": 0.0}))
+        run_edited(model, [torch.zeros(1, 5, 8, 8)] * 2, Edits(blocks={"bottom.0": 0.0}))
     for module in model.modules():
         assert not module._forward_hooks
         assert "forward" not in vars(module)

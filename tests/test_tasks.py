@@ -10,8 +10,9 @@ import scipy.ndimage
 import torch
 from torch import Generator
 
-from deconv_demo import networks
+from deconv_demo import damages, networks
 from deconv_demo.__main__ import TASK_IDS
+from deconv_demo.degradations import blur
 from deconv_demo.tasks import TASKS
 from deconv_demo.tiling import plan_axis
 
@@ -168,11 +169,14 @@ def test_tiles_are_long_enough(task_id):
     assert len(axis.starts) > 1
 
 
+BLURS = [setting.name for setting in TASKS["deblur"].settings if setting.kernel is not None]
+
+
 def of_blur(name):
     return next(setting for setting in TASKS["deblur"].settings if setting.name == name)
 
 
-@pytest.mark.parametrize("name", [setting.name for setting in TASKS["deblur"].settings])
+@pytest.mark.parametrize("name", BLURS)
 def test_a_blur_is_as_wide_as_its_name_says(name):
     kernel = of_blur(name).kernel.double()
     size = float(re.search(r"\d+(\.\d)?", name).group())
@@ -186,7 +190,7 @@ def test_a_blur_is_as_wide_as_its_name_says(name):
     assert spread == pytest.approx(kinds[name.split()[0]], rel=0.06)
 
 
-@pytest.mark.parametrize("name", [setting.name for setting in TASKS["deblur"].settings])
+@pytest.mark.parametrize("name", BLURS)
 def test_a_blurred_setting_is_its_kernel_and_noise(name, photos):
     setting, clean = of_blur(name), photos["cat"] / 2 + 0.25  # so that nothing is clipped
     degraded, _ = setting.degrade(clean, seeded())
@@ -199,6 +203,30 @@ def test_a_blurred_setting_is_its_kernel_and_noise(name, photos):
         assert 1 < left.std() * 255 < 5
     else:
         assert left.std() * 255 == pytest.approx((2.55**2 + 1 / 12) ** 0.5, rel=0.02)
+
+
+def test_one_half_is_blurred_and_the_other_is_not(photos):
+    setting, clean = of_blur("left half motion 9 px, right half sharp"), photos["cat"] / 2 + 0.25
+    degraded, _ = setting.degrade(clean, seeded())
+    moved = blur(clean, of_blur("motion 9 px").kernel)
+    noise = (2.55**2 + 1 / 12) ** 0.5
+    for truth, columns in ((moved, slice(None, 56)), (clean, slice(72, None))):
+        left = (degraded - truth)[..., columns].std() * 255
+        assert left.item() == pytest.approx(noise, rel=0.03)
+
+
+def test_some_training_crops_of_the_deblurrer_have_two_blurs(monkeypatch):
+    dots = torch.zeros(120, 3, 48, 48)
+    dots[..., 24, 6] = dots[..., 24, 42] = 1
+    drawn = []
+    monkeypatch.setattr(damages.degradations, "jpeg_some", lambda image, *_, **__: image)
+    monkeypatch.setattr(
+        damages.degradations, "add_gaussian_noise", lambda image, *_: drawn.append(image) or image
+    )
+    TASKS["deblur"].degrade(dots, seeded())
+    left, right = drawn[0][:, 0, :, :14], drawn[0][:, 0, :, -11:]
+    unlike = (left[..., 1:12] - right).abs().amax(dim=(1, 2)) > 0.01
+    assert 0.05 < unlike.float().mean() < 0.3, "a quarter, some of whose lines meet neither dot"
 
 
 def test_noise_is_as_strong_as_its_name_says():

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from deconv_demo.guiding import guide_part
 from deconv_demo.networks import DeconvUNet, DeconvUpscaler
 from deconv_demo.tasks import TASKS
 from deconv_demo.tiling import CONTEXT, RAMP, count_tiles, overlap, plan_axis, run_in_tiles
@@ -29,9 +30,9 @@ def as_tile_function(network: nn.Module, *conditions: torch.Tensor):
     dtype = next(network.parameters()).dtype
 
     def run(tile: np.ndarray) -> np.ndarray:
-        image = torch.from_numpy(tile).permute(2, 0, 1)[None].to(dtype) / 255
+        image, *guide = (torch.from_numpy(tile).permute(2, 0, 1)[None].to(dtype) / 255).split(3, 1)
         with torch.inference_mode():
-            return network(image, *conditions)[0].permute(1, 2, 0).mul(255).numpy()
+            return network(image, *guide, *conditions)[0].permute(1, 2, 0).mul(255).numpy()
 
     return run
 
@@ -234,12 +235,15 @@ def test_shipped_unets_do_not_show_their_tiles(task_id, picture):
     # float32 it moves fewer than 1 in 10,000 values by more than one of 255 levels, none by three.
     task, model = TASKS[task_id], load_model(task_id)
     sigma = torch.tensor([25 / 255])
-    run = as_tile_function(model, *([sigma] if model.noise_level_map else []))
     clean = getattr(skimage.data, picture)()[100:164, 30:414].astype(np.float32)
     noise = np.random.default_rng(0).normal(0, 25 if model.noise_level_map else 2.55, clean.shape)
     pixels = np.rint(clean + noise).clip(0, 255).astype(np.uint8)
     cut = {"tile_limit": 344, "multiple": model.size_multiple, "context": task.tile_context}
     assert count_tiles(*pixels.shape[:2], **cut) == 2
+    if model.guided:
+        guide = guide_part(pixels, (0, 0, pixels.shape[1], pixels.shape[0]))
+        pixels = np.concatenate([pixels, guide], axis=2)
+    run = as_tile_function(model, *([sigma] if model.noise_level_map else []))
     tiled, whole = in_tiles(pixels, run, **cut), in_one_piece(pixels, run)
     assert largest_difference(tiled, whole) <= 2
     assert (np.abs(tiled.astype(int) - whole) > 1).mean() < 1e-4

@@ -87,6 +87,15 @@ def test_the_header_remembers_every_run_that_counted(train, tmp_path):
     assert psnr_at_end == runs[1]["validation_psnr"]
 
 
+def test_an_earlier_form_of_the_network_brings_its_runs_along(train, tmp_path):
+    train(steps=10)
+    former = (tmp_path / "trained.safetensors").rename(tmp_path / "former.safetensors")
+    train(steps=5, start_from=former, seed=1, learning_rate=1e-3)
+    runs = json.loads(read_header(tmp_path / "trained.safetensors")["runs"])
+    assert [run["steps"] for run in runs] == [10, 5]
+    assert runs[1]["curve"][0][1] == pytest.approx(runs[0]["validation_psnr"], abs=0.01)
+
+
 def test_worse_weights_never_replace_better_ones(train, tmp_path):
     train(steps=10)
     path = tmp_path / "trained.safetensors"

@@ -12,6 +12,7 @@ from torch import Generator
 
 from deconv_demo.degradations import is_grey
 from deconv_demo.tasks import TASKS, Recipe
+from deconv_demo.training import data
 from deconv_demo.training.data import (
     CropSampler,
     DataError,
@@ -160,12 +161,32 @@ def sampler(task, pictures, seed=0):
 @pytest.mark.parametrize("task_id", ["denoise", "deblur", "upscale_x2", "upscale_x4"])
 def test_crops_have_the_sides_of_the_recipe(task_id, photo_pixels):
     task = TASKS[task_id]
-    small = dataclasses.replace(task, recipe=dataclasses.replace(task.recipe, patch=12, batch=3))
-    assert crop_side(small) == (12 + 2 * task.recipe.margin) * task.scale
-    (degraded, sigma), clean = sampler(small, list(photo_pixels.values())).sample()
+    context = 8 if task.guided else 0
+    recipe = dataclasses.replace(task.recipe, patch=12, batch=3, context=context)
+    small = dataclasses.replace(task, recipe=recipe)
+    assert crop_side(small) == (12 + context + 2 * task.recipe.margin) * task.scale
+    (degraded, told), clean = sampler(small, list(photo_pixels.values())).sample()
     assert degraded.shape == (3, 3, 12, 12)
     assert clean.shape == (3, 3, 12 * task.scale, 12 * task.scale)
-    assert (sigma is not None) == (task_id == "denoise")
+    shapes = {"denoise": (3,), "deblur": (3, 3, 12, 12)}
+    assert (None if told is None else tuple(told.shape)) == shapes.get(task_id)
+
+
+def test_a_guide_is_made_of_more_than_the_patch_and_shows_its_place(photo_pixels, monkeypatch):
+    seen = []
+    monkeypatch.setattr(data, "guide_of", lambda image, **_: seen.append(image) or image.flip(1))
+    recipe = Recipe(patch=24, batch=4, margin=12, context=60)
+    task = dataclasses.replace(TASKS["deblur"], recipe=recipe)
+    (degraded, guide), clean = sampler(task, list(photo_pixels.values())).sample()
+    assert seen[0].shape == (4, 3, 84, 84)
+    assert torch.equal(guide.flip(1), degraded)
+    assert degraded.shape == clean.shape == (4, 3, 24, 24)
+    places = seen[0].unfold(2, 24, 1).unfold(3, 24, 1).permute(0, 2, 3, 1, 4, 5)
+    found = (places == degraded[:, None, None]).flatten(3).all(dim=-1)
+    assert found.flatten(1).any(dim=1).all(), "the patch is a part of what the guide saw"
+    # Blurred and faintly noisy, but the same place: no other fits the truth nearly as well.
+    error = (degraded - clean).abs().mean()
+    assert error < 0.5 * (degraded - clean.roll(1, dims=0)).abs().mean()
 
 
 def test_a_pair_shows_one_place(photo_pixels):

@@ -10,7 +10,7 @@ from pathlib import Path
 from deconv_demo.tasks import TASKS
 from deconv_demo.training.data import DataError
 from deconv_demo.training.report import ReportError, prepare_report
-from deconv_demo.weights import WEIGHTS_DIR, WeightsError
+from deconv_demo.weights import BLUR_READER_FILE, WEIGHTS_DIR, WeightsError
 
 
 def _above(least: float, kind: type = float, *, inclusive: bool = False):
@@ -46,6 +46,14 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--learning-rate", type=_above(0))
     train.add_argument("--steps", type=_COUNT, help="stop earlier, after so many steps")
     train.add_argument("--seed", type=_above(0, int, inclusive=True))
+    reader = commands.add_parser("blur_reader", help="train the network that reads a blur")
+    reader.add_argument("--data", type=Path, nargs="+", required=True, metavar="FOLDER_OR_TAR")
+    reader.add_argument("--minutes", type=_MINUTES, required=True, help="drives the schedule")
+    reader.add_argument("--validation", type=Path, nargs="+", metavar="FOLDER_OR_TAR")
+    reader.add_argument("--weights", type=Path, default=WEIGHTS_DIR / BLUR_READER_FILE)
+    reader.add_argument("--learning-rate", type=_above(0))
+    reader.add_argument("--steps", type=_COUNT, help="stop earlier, after so many steps")
+    reader.add_argument("--seed", type=_above(0, int, inclusive=True))
     evaluate = commands.add_parser("evaluate", help="measure the shipped networks")
     evaluate.add_argument(
         "--data",
@@ -92,13 +100,14 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; 0 on success, 2 with one sentence where the input was wrong."""
     options = _parser().parse_args(arguments)
+    if options.command in ("train", "blur_reader"):
+        # A shell starts background jobs deaf to Ctrl-C; both signals should save.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.default_int_handler)
     try:
         if options.command == "train":
             from deconv_demo.training.loop import train
 
-            # A shell starts background jobs deaf to Ctrl-C; both signals should save.
-            for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, signal.default_int_handler)
             train(
                 options.task_id,
                 data=options.data,
@@ -118,6 +127,18 @@ def main(arguments: list[str] | None = None) -> int:
                 steps=options.steps,
                 seed=options.seed,
                 weights_path=options.weights,
+            )
+        elif options.command == "blur_reader":
+            from deconv_demo.training.blur_reader import train_blur_reader
+
+            train_blur_reader(
+                data=options.data,
+                minutes=options.minutes,
+                weights_path=options.weights,
+                validation=options.validation,
+                learning_rate=options.learning_rate,
+                steps=options.steps,
+                seed=options.seed,
             )
         elif options.command == "failures":
             from deconv_demo.training.failures import draw_failures

@@ -18,6 +18,7 @@ from torch import Generator, Tensor, nn
 
 from deconv_demo import baselines, images
 from deconv_demo.enhancement import enhance, enhance_by_tile, inference_device, inference_dtype
+from deconv_demo.guiding import guide_of
 from deconv_demo.lean import lean_twin, subpixel_twin
 from deconv_demo.tasks import TASKS
 from deconv_demo.training.report import add_to_report, describe_machine, prepare_report
@@ -111,6 +112,7 @@ def compare_rewrites(rounds: int = 5, *, side: int = SIDE) -> dict[str, dict[str
         image = images.to_image(Image.fromarray(_photo(side // task.scale)))
         inputs = [image.contiguous(memory_format=torch.channels_last)]
         inputs += [torch.tensor([25 / 255])] if model.noise_level_map else []
+        inputs += [guide_of(inputs[0])] if model.guided else []
         with torch.inference_mode():
             results = [form(*inputs) for form in forms.values()]
             seconds: dict[str, list[float]] = {name: [] for name in forms}

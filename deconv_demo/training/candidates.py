@@ -10,8 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
+from deconv_demo.damages import Degraded
 from deconv_demo.networks import DeconvUpscaler, ResidualBlock
-from deconv_demo.tasks import TASKS, Degraded, Setting
+from deconv_demo.tasks import TASKS, Setting
 
 
 @dataclass(frozen=True, kw_only=True)

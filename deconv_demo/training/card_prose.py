@@ -1,12 +1,14 @@
 """What the model card says in words, with the shares that training really uses."""
 
-from deconv_demo.tasks import (
+from deconv_demo.damages import (
+    APART_SHARE,
     GREY_SHARE,
     JPEG_SHARE,
     LARGEST_FAINT_SIGMA,
     NOISE_SHARE,
     SHARED_NOISE_SHARE,
 )
+from deconv_demo.tasks import TASKS
 
 HEAD = """---
 license: mit
@@ -18,9 +20,10 @@ tags: [image-restoration, denoising, deblurring, super-resolution, transposed-co
 
 Four small networks whose feature maps are enlarged by transposed convolutions alone, each with a
 kernel that is a multiple of its stride, so that every output pixel gets the same number of
-contributions; what the upscalers make is added to a bicubic enlargement. float16 safetensors;
-`deconv_demo/tasks.py` builds the network of each file, and every file carries its network, recipe
-and training runs in its header. All numbers below were written by the commands of
+contributions; what the upscalers make is added to a bicubic enlargement. A fifth, without any,
+reads the blur of a picture for the deblurrer, and six tiny ones are for lessons. float16
+safetensors; `deconv_demo/tasks.py` builds the network of each task, and every file carries its
+network, recipe and training runs in its header. All numbers below were written by the commands of
 `python -m deconv_demo.training`, and this page by its `card`.
 """
 
@@ -37,6 +40,7 @@ whole; runs that brought nothing better are not counted.
 
 def tail() -> str:
     """Return the sections on measuring, data and limits."""
+    recipe = TASKS["deblur"].recipe
     return f"""
 ## How it was measured
 
@@ -52,7 +56,7 @@ upscale with its pixels repeated. *classical* is, for denoise, wavelet shrinkage
 the noise; for deblur, on each picture the best of nine unsharp masks chosen with the truth in hand;
 for the upscales, bicubic. Deblur is blind; its inputs carry noise of 2.55 / 255. What a method can
 do that knows the blur is shown beside it: a Wiener filter with a Laplacian regulariser, at the best
-of four balances on each picture.
+of four balances on each picture; and the same filter with the blur that `blur_reader` found.
 
 ## Data
 
@@ -70,14 +74,20 @@ curved motion of 1 to 17 pixels, discs of radius 0.5 to 4, each with noise of 0 
 antialiased bicubic downscaling. Of what the deblurrer is given {_percent(JPEG_SHARE + NOISE_SHARE)}
 comes from a JPEG file of quality 60 to 95, its blocks anywhere; of what the upscalers are given
 {_percent(JPEG_SHARE)} does, and {_percent(NOISE_SHARE)} has noise of up to
-{LARGEST_FAINT_SIGMA * 255:.0f} / 255.
+{LARGEST_FAINT_SIGMA * 255:.0f} / 255. The deblurrer's crops are cut from squares of
+{recipe.patch + recipe.context} pixels, off which the blur is read that their guide undoes; in its
+last run {_percent(APART_SHARE)} of them had two blurs on two sides of a line, or one and none. The
+blur reader learns on the brightness of crops of 160 to 416 pixels, a third of them blurred by long
+and mostly bent motion.
 
 ## What they were not trained for
 
 Strong JPEG compression, noise in blotches or stripes, scratches, several damages at once,
-drawings and text. A blur that differs across the picture is treated as if it were the same
-everywhere. The upscalers sharpen what is there; they do not invent faces or letters. Not for
-diagnosis, evidence or measurement: what looks like detail is a guess from other pictures.
+drawings and text. One blur is read for the whole picture; where its halves are blurred in two
+ways none is believed, and the deblurrer gains little; where the difference lies within a half it
+is not noticed, and can do harm. The upscalers sharpen what is there; they do not invent faces or
+letters. Not for diagnosis, evidence or measurement: what looks like detail is a guess from other
+pictures.
 """
 
 

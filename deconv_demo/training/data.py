@@ -14,11 +14,15 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from deconv_demo import images
+from deconv_demo.damages import Degraded
 from deconv_demo.degradations import quantise
-from deconv_demo.tasks import Degraded, Task
+from deconv_demo.guiding import guide_of
+from deconv_demo.tasks import Task
 
 CLEAN_ENDING = re.compile(r"[-_](HR|GT)$", re.IGNORECASE)
 LARGEST_REDUCTION = 2
+# Of the batches of a guided network: those whose guide is made as if no blur could be read.
+UNREAD_SHARE = 0.04
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"}
 
 
@@ -186,7 +190,10 @@ class CropSampler:
         self.side = crop_side(task)
 
     def sample(self) -> tuple[Degraded, Tensor]:
-        """Return ``((degraded, sigma), clean)``, float32 in ``[0, 1]``, without margins."""
+        """Return ``((degraded, told), clean)``, float32 in ``[0, 1]``, without margins.
+
+        ``told`` is what the network takes beside the degraded image: sigma, a guide or None.
+        """
         chosen = torch.multinomial(
             self.weights, self.task.recipe.batch, replacement=True, generator=self.generator
         )
@@ -196,9 +203,16 @@ class CropSampler:
             drawn = torch.rand(len(clean), generator=self.generator)
             grey = (drawn < self.task.recipe.grey_share).to(clean.device)
             clean[grey] = to_grey(clean[grey])
-        degraded, sigma = self.task.degrade(clean, self.generator)
+        degraded, told = self.task.degrade(clean, self.generator)
         margin, scale = self.task.recipe.margin, self.task.scale
-        return (_cut(degraded, margin), sigma), _cut(clean, margin * scale)
+        degraded, clean = _cut(degraded, margin), _cut(clean, margin * scale)
+        if self.task.guided:
+            drawn = torch.rand((), generator=self.generator)
+            told = guide_of(degraded, unread=bool(drawn < UNREAD_SHARE))
+            top, left = (self._integer(self.task.recipe.context + 1) for _ in range(2))
+            rows, columns = (slice(at, at + self.task.recipe.patch) for at in (top, left))
+            degraded, told, clean = (image[..., rows, columns] for image in (degraded, told, clean))
+        return (degraded, told), clean
 
     def _crop(self, picture: Tensor) -> Tensor:
         side = self._side_to_cut(min(picture.shape[:2]))
@@ -225,7 +239,8 @@ class CropSampler:
 
 def crop_side(task: Task) -> int:
     """Return the side of the clean crop that one training pair of ``task`` is made from."""
-    return (task.recipe.patch + 2 * task.recipe.margin) * task.scale
+    recipe = task.recipe
+    return (recipe.patch + recipe.context + 2 * recipe.margin) * task.scale
 
 
 def _cut(image: Tensor, margin: int) -> Tensor:

@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from deconv_demo import images
 from deconv_demo.enhancement import enhance
+from deconv_demo.guiding import blur_of, guide_of
 from deconv_demo.known_answer import (
     best_classical,
     best_wiener,
@@ -21,6 +22,7 @@ from deconv_demo.known_answer import (
     score_psnr,
     scores,
 )
+from deconv_demo.networks import blank_inputs
 from deconv_demo.tasks import TASKS, Setting, Task
 from deconv_demo.training.benchmark import bfloat16_difference
 from deconv_demo.training.block_edges import block_step
@@ -37,7 +39,7 @@ from deconv_demo.training.report import (
     prepare_report,
     read_report,
 )
-from deconv_demo.weights import find_weights, read_header, sha256, trusting
+from deconv_demo.weights import find_blur_reader, find_weights, read_header, sha256, trusting
 
 # SSIM looks through windows of 11 x 11, at what is left when borders are cut off.
 SMALLEST_SIDE = 32
@@ -66,8 +68,8 @@ def evaluate(
     Returns:
         What the file holds now: ``tasks`` by id, each with ``settings``, ``parameters``,
         ``macs_per_output_pixel``, ``bfloat16_difference`` (``mean`` and ``largest``, of 255),
-        ``block_steps`` (of settings with JPEG, of 255), ``sha256``, and where and on
-        what it was ``measured``.
+        ``block_steps`` (of settings with JPEG, of 255), ``sha256``, of a guided network also
+        that of its ``blur_reader``, and where and on what it was ``measured``.
 
     Raises:
         DataError: No pictures, or twins that do not belong to them or to a task.
@@ -85,7 +87,10 @@ def evaluate(
     with trusting():
         for task_id in dict.fromkeys(task_ids):
             path = find_weights(task_id)
+            # A guided network's numbers are those of its reader, too.
+            reader = {"blur_reader": sha256(find_blur_reader())} if TASKS[task_id].guided else {}
             entry = {
+                **reader,
                 "sha256": sha256(path),
                 "bytes": path.stat().st_size,
                 "runs": json.loads(read_header(path).get("runs", "[]")),
@@ -161,6 +166,8 @@ def _judge(
             steps.setdefault("truth", []).append(block_step(clean, task.scale))
         add("classical", best_classical(task_id, degraded, sigma, clean)[1], clean)
         if setting.kernel is not None:
+            read = blur_of(images.to_uint8(degraded))
+            add("Wiener, blur read", best_wiener(degraded, read, clean), clean)
             add("Wiener, told the blur", best_wiener(degraded, setting.kernel, clean), clean)
         told = {} if sigma is None else {"sigma": sigma.item()}
         add("network", images.to_image(enhance(picture, task_id, **told).after), clean)
@@ -183,9 +190,8 @@ def _means(values: list[tuple[float, float]]) -> dict[str, float | None]:
 
 def network_size(model: nn.Module, scale: int) -> dict[str, int]:
     """Return ``parameters`` and ``macs_per_output_pixel`` of a network that scales so."""
-    image = torch.rand(1, 3, 256, 256)
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        model(image, torch.zeros(1)) if model.noise_level_map else model(image)
+        model(*blank_inputs(model, 256, 256))
     output_pixels = (256 * scale) ** 2
     return {
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
@@ -215,7 +221,8 @@ def psnr_by_setting(
         for setting in task.settings:
             clean = clean_image(pixels, task, setting)
             degraded, sigma = degrade(clean, setting, index)
-            inputs = [degraded] if sigma is None else [degraded, sigma]
+            told = guide_of(degraded) if task.guided else sigma
+            inputs = [degraded] if told is None else [degraded, told]
             restored = model(*(tensor.to(device) for tensor in inputs)).cpu()
             values[setting.name].append(score_psnr(restored, clean, task))
     return {name: statistics.fmean(found) for name, found in values.items()}

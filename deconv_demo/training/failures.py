@@ -1,5 +1,6 @@
 """What the networks do badly, shown: one damage a task that each was not made for."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,15 +74,13 @@ FAILURES = (
     Failure(
         name="motion",
         task_id="deblur",
-        picture="coffee",
-        corner=(100, 150),
-        damage="17 pixels of curved motion",
-        degrade=lambda clean: degradations.blur_and_noise(
-            clean, degradations.motion_kernel(17, 0.6, 1.0), 2.55 / 255, _seeded()
-        ),
+        picture="chelsea",
+        corner=(60, 120),
+        damage="15 pixels of motion, along on the left and down on the right",
+        degrade=lambda clean: _moved_two_ways(clean, 15),
         what_goes_wrong=(
-            "The path is longer than the details it crossed, and the network, which has to guess "
-            "it, brings back less than a Wiener filter that is told it."
+            "One blur is read for the whole picture, and here are two: its halves disagree, none "
+            "is believed, and the network, left with the picture alone, brings back little."
         ),
     ),
     Failure(
@@ -156,6 +155,13 @@ def _crop(failure: Failure) -> Tensor:
     top, left = failure.corner
     crop = pixels[top : top + _ROWS, left : left + _COLUMNS]
     return to_image(np.repeat(crop[..., None], 3, axis=2) if crop.ndim == 2 else crop)
+
+
+def _moved_two_ways(clean: Tensor, length: float) -> Tensor:
+    along, down = (degradations.motion_kernel(length, angle) for angle in (0.0, math.pi / 2))
+    sides = degradations.half_planes(*clean.shape[-2:], torch.zeros(1), torch.zeros(1))
+    blurred = degradations.blur_apart(clean, along, down, sides)
+    return degradations.add_gaussian_noise(blurred, 2.55 / 255, _seeded())
 
 
 def _seeded() -> Generator:

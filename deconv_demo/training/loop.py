@@ -72,7 +72,7 @@ def train(
         weights_path: The safetensors file to continue and to replace.
         validation: Folders and tar files to choose by; None holds out 16 pictures of ``data``.
         start_from: Weights of a relative, whose fitting tensors are copied, for a network
-            that has no file yet.
+            that has no file yet. Of an earlier form for the same task, the runs are kept too.
         learning_rate: Peak; None takes the recipe's.
         steps: Stop after that many steps, if the minutes have not run out before.
         seed: Of crops and damage; None draws one, so that a continued run sees new crops.
@@ -102,6 +102,9 @@ def train(
         header = read_header(weights_path)
     elif start_from is not None:
         load_into(model, start_from, strict=False)
+        relative = read_header(start_from)
+        if relative.get("task_id") == task_id:  # an earlier form of this very network
+            header = {"runs": relative.get("runs", "[]")}
     model = model.to(device, memory_format=torch.channels_last)
     average = copy.deepcopy(model).eval().requires_grad_(False)
 
@@ -190,10 +193,10 @@ def _step(
 ) -> float:
     """One step of the optimisers on one batch, then of the averaged weights; returns the loss."""
     recipe = sampler.task.recipe
-    (degraded, sigma), clean = sampler.sample()
+    (degraded, told), clean = sampler.sample()
     degraded = degraded.contiguous(memory_format=torch.channels_last)
     with bfloat16_autocast(degraded.device):
-        restored = model(degraded) if sigma is None else model(degraded, sigma)
+        restored = model(degraded) if told is None else model(degraded, told)
     loss = F.l1_loss(restored, clean)
     loss.backward()
     nn.utils.clip_grad_norm_(model.parameters(), recipe.gradient_clip)

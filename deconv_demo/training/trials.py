@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from deconv_demo.networks import blank_inputs
 from deconv_demo.tasks import TASKS, Task
 from deconv_demo.training import loop
 from deconv_demo.training.candidates import CANDIDATES, Candidate, collapse
@@ -129,8 +130,13 @@ def record_trials(metrics_path: Path, task_id: str, rows: list[dict[str, Any]]) 
 
 
 def _inputs(model: nn.Module, side: int) -> list[torch.Tensor]:
-    image = torch.rand(1, 3, side, side).contiguous(memory_format=torch.channels_last)
-    return [image, torch.full((1,), 0.1)] if model.noise_level_map else [image]
+    """Random pictures: zeros would take other paths through the processor."""
+    return [
+        torch.rand_like(value).contiguous(
+            memory_format=torch.channels_last if value.dim() == 4 else torch.contiguous_format
+        )
+        for value in blank_inputs(model, side, side)
+    ]
 
 
 def _seconds(tasks: dict[str, Task]) -> dict[str, float]:

@@ -85,7 +85,11 @@ def run_known_answer(
     truth = prepare_reference(clean, scale)
     damaged = damage(truth, dataclasses.replace(wish, scale=scale))
     judge_it = partial(judge, truth, damaged, sigma=wish.sigma)
-    yield from _run(workspace, damaged, truth, judge_it, task_id, controls, language, shelf)
+    for step in _run(workspace, damaged, truth, judge_it, task_id, controls, language, shelf):
+        if isinstance(step, Workspace) and wish.blur is not None:
+            added = BLURS[wish.blur](wish.blur_size).tolist()
+            step = dataclasses.replace(step, facts={**step.facts, "blur_added": added})
+        yield step
 
 
 def wished_damage(
@@ -185,7 +189,7 @@ def _run(
 ) -> Iterator[Step | Workspace]:
     for progress in enhance_by_tile(picture, task_id, **controls):
         if isinstance(progress, TileProgress):
-            yield _tile_step(progress, language)
+            yield _tile_step(progress, task_id, language)
             continue
         result: Enhancement = progress
     yield text(language, "status.writing"), 1.0
@@ -221,7 +225,9 @@ def _run(
     )
 
 
-def _tile_step(progress: TileProgress, language: str) -> Step:
+def _tile_step(progress: TileProgress, task_id: str, language: str) -> Step:
+    if not progress.done and TASKS[task_id].guided:
+        return text(language, "status.blur"), 0.0
     sentence = text(language, "status.tile", done=progress.done, total=progress.total)
     if progress.seconds_left is not None and progress.done < progress.total:
         left = text(language, "status.left", seconds=max(1, round(progress.seconds_left)))

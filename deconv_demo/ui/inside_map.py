@@ -15,6 +15,7 @@ from deconv_demo.ui import inspecting
 from deconv_demo.ui.activations import Activations
 from deconv_demo.ui.texts import text
 from deconv_demo.ui.workspace import Workspace
+from deconv_demo.weights import load_model
 
 THUMBNAIL = 64
 CROP_PICTURE = 240
@@ -52,7 +53,7 @@ def map_value(
             for node, level in zip(network.nodes, levels[1:-1], strict=True)
         ],
         "ends": [
-            {"row": levels[0] - top, "title": text(language, "inside.map.input")},
+            {"row": levels[0] - top, "title": _input_title(workspace, language)},
             {"row": levels[-1] - top, "title": text(language, "inside.map.output")},
         ],
         # Of the layers: a picture whose sides do not fit is padded, and ends are smaller.
@@ -94,7 +95,9 @@ def card_value(workspace: Workspace, layer_name: str, language: str) -> dict[str
         "name": chosen.name,
         "kind": text(language, f"inside.kind.{kind_of(chosen)}"),
         "mark": kind_of(chosen),
-        "what": text(language, _what(chosen)),
+        "what": _and_what_is_told(text(language, _what(chosen)), workspace, language)
+        if chosen.name == "head"
+        else text(language, _what(chosen)),
         "facts": [
             [text(language, "inside.fact.shape"), _shape(chosen)],
             *kernel,
@@ -167,6 +170,18 @@ def _what(facts: LayerFacts) -> str:
     if facts.name in ("head", "tail", "merge"):
         return f"inside.what.{facts.name}"
     return f"inside.what.{kind_of(facts)}"
+
+
+def _input_title(workspace: Workspace, language: str) -> str:
+    return _and_what_is_told(text(language, "inside.map.input"), workspace, language)
+
+
+def _and_what_is_told(sentence: str, workspace: Workspace, language: str) -> str:
+    """Add what the network is given beside the picture, as one more sentence."""
+    model = load_model(workspace.task_id)
+    if model.noise_level_map:
+        return f"{sentence} {text(language, 'inside.told.sigma')}"
+    return f"{sentence} {text(language, 'inside.told.guide')}" if model.guided else sentence
 
 
 def _kinds_in(network: NetworkMap) -> list[str]:

@@ -15,19 +15,26 @@ from deconv_demo.weights import load_model
 
 _CODE = """\
 import torch
+from PIL import Image
 
 from deconv_demo import images
 from deconv_demo.atlas import atlas_picture
-from deconv_demo.inspection import order_by_energy, record_feature_maps
+{guiding}from deconv_demo.inspection import order_by_energy, record_feature_maps
 from deconv_demo.weights import load_model
 
-picture = images.open_picture({given!r}).crop({crop})
-model = load_model({task_id!r})
+pixels = images.visible_pixels(images.open_picture({given!r}))
+left, top, right, bottom = crop = {crop}
+image = images.to_image(Image.fromarray(pixels[top:bottom, left:right]))
+{told}model = load_model({task_id!r})
 with torch.inference_mode(), record_feature_maps(model, [{layer!r}]) as recorded:
     model({inputs})
 maps = recorded[{layer!r}][0]  # ({channels}, {height}, {width})
 atlas, limits = atlas_picture(maps, {order}, columns=8, tile=96, common_scale={common})
 atlas.save({saved!r})
+"""
+
+_GUIDE_CODE = """\
+guide = images.to_image(Image.fromarray(guide_part(pixels, crop)))  # its blur undone
 """
 
 
@@ -80,15 +87,21 @@ def code_lines(workspace: Workspace, view: LayerView, options: GridOptions) -> s
 
     They run from the root of the repository, with the picture beside them.
     """
-    inputs = "images.to_image(picture)"
-    if load_model(workspace.task_id).noise_level_map:
-        inputs += f", torch.tensor([{float(workspace.facts['sigma'])!r}])"
+    model, inputs, told = load_model(workspace.task_id), "image", ""
+    if model.noise_level_map:
+        inputs += ", sigma"
+        told = f"sigma = torch.tensor([{float(workspace.facts['sigma'])!r}])\n"
+    elif model.guided:
+        inputs += ", guide"
+        told = _GUIDE_CODE
     return _CODE.format(
         given=workspace.given.name,
         crop=view.crop,
+        guiding="from deconv_demo.guiding import guide_part\n" if model.guided else "",
         task_id=workspace.task_id,
         layer=view.facts.name,
         inputs=inputs,
+        told=told,
         channels=view.facts.channels,
         height=view.facts.height,
         width=view.facts.width,

@@ -12,8 +12,10 @@ from PIL import Image
 from torch import Tensor
 
 from deconv_demo import images
+from deconv_demo.guiding import blur_of, guide_part
 from deconv_demo.layers import LayerFacts
 from deconv_demo.network_map import MapNode, NetworkMap, map_network
+from deconv_demo.networks import blank_inputs
 from deconv_demo.ui.activations import Activations, ActivationStore, record_activations
 from deconv_demo.ui.workspace import Workspace
 from deconv_demo.weights import load_model
@@ -109,18 +111,45 @@ def given_size(path: str) -> tuple[int, int]:
 
 
 def run_inputs(workspace: Workspace, corner: tuple[int, int] | None = None) -> list[Tensor]:
-    """Return what the network takes for the crop: the image and, where it is told, sigma.
+    """Return what the network takes for the crop: the image, and what it is told besides.
 
     Returns:
-        ``(1, 3, h, w)`` in channels-last order and, for a network with a noise-level map,
-        ``(1,)``. Both float32, though a run of the whole picture may use bfloat16: what is
-        looked at should not be rounded.
+        ``(1, 3, h, w)`` in channels-last order; for a network with a noise-level map also sigma,
+        ``(1,)``, for a guided one the guide, as large as the image. All float32, though a run of
+        the whole picture may use bfloat16: what is looked at should not be rounded.
     """
-    image = images.to_image(crop_of(workspace, corner))
-    image = image.contiguous(memory_format=torch.channels_last)
-    if not load_model(workspace.task_id).noise_level_map:
-        return [image]
-    return [image, torch.tensor([workspace.facts["sigma"]])]
+    model, path = load_model(workspace.task_id), str(workspace.given)
+    box = box_of(workspace, corner)
+    image = _image(_seen(path, box))
+    if model.noise_level_map:
+        return [image, torch.tensor([workspace.facts["sigma"]])]
+    return [image, _image(_guide(path, box))] if model.guided else [image]
+
+
+def _image(pixels: np.ndarray) -> Tensor:
+    return images.to_image(Image.fromarray(pixels)).contiguous(memory_format=torch.channels_last)
+
+
+@lru_cache(maxsize=32)
+def _seen(path: str, box: tuple[int, int, int, int]) -> np.ndarray:
+    left, top, right, bottom = box
+    return np.ascontiguousarray(_whole(path)[top:bottom, left:right])
+
+
+@lru_cache(maxsize=32)
+def _guide(path: str, box: tuple[int, int, int, int]) -> np.ndarray:
+    return guide_part(_whole(path), box, _blur(path))
+
+
+@lru_cache(maxsize=64)
+def _blur(path: str) -> Tensor:
+    return blur_of(_whole(path))
+
+
+# As a run sees it. One is enough for who moves about in it, and a large one takes 150 MB.
+@lru_cache(maxsize=1)
+def _whole(path: str) -> np.ndarray:
+    return images.visible_pixels(images.open_picture(path))
 
 
 def layers_of(workspace: Workspace) -> list[LayerFacts]:
@@ -138,8 +167,7 @@ def map_of(workspace: Workspace) -> NetworkMap:
 @lru_cache(maxsize=32)
 def _map(task_id: str, width: int, height: int) -> NetworkMap:
     model = load_model(task_id)
-    sigma = [torch.zeros(1)] if model.noise_level_map else []
-    return map_network(model, torch.zeros(1, 3, height, width), *sigma)
+    return map_network(model, *blank_inputs(model, height, width))
 
 
 def kept_activations(

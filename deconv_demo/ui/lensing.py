@@ -13,7 +13,7 @@ from deconv_demo.atlas import atlas_picture, colourise, limit_of
 from deconv_demo.checkerboard import checkerboard_db, log_spectrum
 from deconv_demo.inspection import order_by_energy
 from deconv_demo.layers import list_layers
-from deconv_demo.networks import bicubic_upscale
+from deconv_demo.networks import bicubic_upscale, blank_inputs
 from deconv_demo.surgery import Edits, layer_input, run_edited
 from deconv_demo.ui import inspecting
 from deconv_demo.ui.activations import Activations
@@ -33,8 +33,7 @@ def transposed_layers(model: nn.Module) -> list[str]:
     >>> transposed_layers(load_model("upscale_x4"))
     ['up.0', 'tail']
     """
-    sigma = [torch.zeros(1)] if model.noise_level_map else []
-    facts = list_layers(model, torch.zeros(1, 3, 32, 32), *sigma)
+    facts = list_layers(model, *blank_inputs(model, 32, 32))
     return [layer.name for layer in facts if layer.kind == "transposed_conv"]
 
 

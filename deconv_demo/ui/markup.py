@@ -5,8 +5,11 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
+import numpy as np
+
 from deconv_demo.known_answer import Score
 from deconv_demo.tasks import TASKS
+from deconv_demo.ui.inspecting import data_url
 from deconv_demo.ui.texts import text
 
 # Shown as an empty bar and a full one; pictures worth looking at lie between.
@@ -29,7 +32,7 @@ def status(sentence: str, *, error: bool = False, share: float | None = None) ->
 
 
 def facts_line(language: str, task_id: str | None, facts: dict[str, Any]) -> str:
-    """Return what the last run did, in one line."""
+    """Return what the last run did, in one line, and the blur that it found."""
     if task_id is None:
         return ""
     parts = [
@@ -49,7 +52,32 @@ def facts_line(language: str, task_id: str | None, facts: dict[str, Any]) -> str
     if "shown" in facts:
         width, height = facts["shown"]
         parts.append(text(language, "facts.cut", width=width, height=height))
-    return f'<p class="facts">{" · ".join(safe(part) for part in parts)}</p>'
+    line = f'<p class="facts">{" · ".join(safe(part) for part in parts)}</p>'
+    return line + _blurs(language, facts)
+
+
+def _blurs(language: str, facts: dict[str, Any]) -> str:
+    """Return the blur that was read off the picture, and beside it the one that was added."""
+    figures = "".join(
+        f'<figure><img src="{_kernel_url(facts[fact])}" alt="{safe(name)}" width="75" height="75">'
+        f"<figcaption>{safe(name)}</figcaption></figure>"
+        for fact, name in (
+            ("blur_kernel", text(language, "facts.blur.read")),
+            ("blur_added", text(language, "facts.blur.added")),
+        )
+        if facts.get(fact) is not None
+    )
+    if "blur_kernel" not in facts:
+        return ""
+    key = "facts.blur.unread" if facts["blur_kernel"] is None else "facts.blur"
+    note = f'<p class="fine">{safe(text(language, key))}</p>'
+    return f'<div class="blurs">{figures}{note}</div>'
+
+
+def _kernel_url(kernel: Sequence[Sequence[float]]) -> str:
+    """A kernel as the address of a small picture; its largest share is white."""
+    shares = np.asarray(kernel)
+    return data_url(np.rint(255 * shares / shares.max()).astype(np.uint8))
 
 
 def score_table(language: str, task_id: str | None, scores: Sequence[Score]) -> str:

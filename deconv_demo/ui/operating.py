@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from deconv_demo import images
@@ -16,6 +15,7 @@ from deconv_demo.atlas import atlas_picture
 from deconv_demo.channel_ranking import ChannelLoss, order_by_loss, rank_channels
 from deconv_demo.metrics import psnr
 from deconv_demo.network_map import NetworkMap, map_network
+from deconv_demo.networks import blank_inputs, crop_inputs
 from deconv_demo.surgery import (
     Edits,
     Skip,
@@ -221,9 +221,8 @@ def _inputs(
 ) -> list[Tensor]:
     """What the network takes for a part of the crop."""
     left, top, _, _ = inspecting.box_of(workspace, corner)
-    image, *others = inspecting.run_inputs(workspace, corner)
-    part = image[..., box[1] - top : box[3] - top, box[0] - left : box[2] - left]
-    return [part.contiguous(memory_format=torch.channels_last), *others]
+    rows, columns = slice(box[1] - top, box[3] - top), slice(box[0] - left, box[2] - left)
+    return crop_inputs(inspecting.run_inputs(workspace, corner), rows, columns)
 
 
 def _box(workspace: Workspace, corner: tuple[int, int] | None) -> tuple[int, int, int, int]:
@@ -238,8 +237,7 @@ def _box(workspace: Workspace, corner: tuple[int, int] | None) -> tuple[int, int
 @lru_cache(maxsize=32)
 def _map(task_id: str, width: int, height: int) -> NetworkMap:
     model = load_model(task_id)
-    sigma = [torch.zeros(1)] if model.noise_level_map else []
-    return map_network(model, torch.zeros(1, 3, height, width), *sigma)
+    return map_network(model, *blank_inputs(model, height, width))
 
 
 def _truth(workspace: Workspace, box: tuple[int, int, int, int], restored: Tensor) -> Tensor | None:

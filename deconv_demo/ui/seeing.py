@@ -12,6 +12,7 @@ from deconv_demo import images
 from deconv_demo.atlas import colourise, limit_of
 from deconv_demo.inspection import order_by_energy
 from deconv_demo.layers import receptive_window
+from deconv_demo.networks import blank_inputs, crop_inputs
 from deconv_demo.receptive import effective_field, effective_reach, project_unit, reach_window
 from deconv_demo.ui import inspecting
 from deconv_demo.ui.activations import Activations
@@ -44,6 +45,7 @@ def pictures_value(
         "size": _size(image),
         "output_size": _size(activations.restored),
         "range_db": RANGE_DB,
+        "guided": load_model(workspace.task_id).guided,
         "layer": name,
         "channels": len(maps),
         "map": map_value(workspace, corner, activations, name, order_by_energy(maps)[0]),
@@ -97,14 +99,14 @@ def field_value(
         ValueError: The output has no such pixel.
     """
     model = load_model(workspace.task_id)
-    image, *others = inspecting.run_inputs(workspace, corner)
-    scale = getattr(model, "scale", 1)
-    window = receptive_window(model, _last_layer(model), image, *others, row=row, column=column)
+    inputs = inspecting.run_inputs(workspace, corner)
+    image, scale = inputs[0], getattr(model, "scale", 1)
+    window = receptive_window(model, _last_layer(model), *inputs, row=row, column=column)
     rows, columns = _cut_for([window], image, model.size_multiple)
     field = torch.zeros(image.shape[-2:])
     field[rows, columns] = effective_field(
         model,
-        [image[..., rows, columns], *others],
+        crop_inputs(inputs, rows, columns),
         row=row - scale * rows.start,
         column=column - scale * columns.start,
     )
@@ -128,14 +130,15 @@ def reach_value(
         ValueError: The picture has no such pixel.
     """
     model = load_model(workspace.task_id)
-    image, *others = inspecting.run_inputs(workspace, corner)
+    inputs = inspecting.run_inputs(workspace, corner)
+    image = inputs[0]
     height, width = image.shape[-2:]
     if not (0 <= row < height and 0 <= column < width):
         raise ValueError(f"the picture is {height} rows of {width}, not ({row}, {column})")
     scale, last = getattr(model, "scale", 1), _last_layer(model)
-    window = reach_window(model, last, image, *others, row=row, column=column)
+    window = reach_window(model, last, *inputs, row=row, column=column)
     ends = [
-        receptive_window(model, last, image, *others, row=r, column=c)
+        receptive_window(model, last, *inputs, row=r, column=c)
         for r, c in ((window[0][0], window[1][0]), (window[0][-1], window[1][-1]))
     ]
     # A whole field on every side, so that no border is in the way.
@@ -143,20 +146,20 @@ def reach_value(
     border = -(-max(len(side) for end in ends for side in end) // grid) * grid
     phase = (row % grid, column % grid)
     rows, columns = _cut_for(ends, image, grid)
-    part = image[..., rows, columns]
+    part = crop_inputs(inputs, rows, columns)
     reach = torch.zeros(scale * height, scale * width)
     reach[_scaled(rows, scale), _scaled(columns, scale)] = effective_reach(
-        model, [part, *others], row=row - rows.start, column=column - columns.start
+        model, part, row=row - rows.start, column=column - columns.start
     )
     with torch.no_grad():
-        under = model(image, *others) if scale == 1 else _nearest(image, scale)
+        under = model(*inputs) if scale == 1 else _nearest(image, scale)
     centre = (scale * row + scale // 2, scale * column + scale // 2)
     return {
         "kind": "reach",
         "at": {"row": row, "column": column},
         "heat": _heat(reach, under),
         "window": _ends(window),
-        "unbounded": _sides(_unbounded_reach(model, len(others), border, *phase)),
+        "unbounded": _sides(_unbounded_reach(model, border, *phase)),
         **_spread(reach, centre),
     }
 
@@ -205,13 +208,13 @@ def _last_layer(model: nn.Module) -> str:
 
 
 @lru_cache(maxsize=256)
-def _unbounded_reach(model: nn.Module, others: int, border: int, row: int, column: int) -> Window:
+def _unbounded_reach(model: nn.Module, border: int, row: int, column: int) -> Window:
     """What the input pixel could touch if the picture went on around it.
 
     Only its place on the grid of the strides, ``row`` and ``column``, matters.
     """
     side = 2 * border + model.size_multiple
-    inputs = [torch.empty(1, 3, side, side, device="meta"), *[torch.empty(1)] * others]
+    inputs = [value.to("meta") for value in blank_inputs(model, side, side)]
     place = {"row": row + border, "column": column + border}
     return reach_window(model, _last_layer(model), *inputs, **place)
 

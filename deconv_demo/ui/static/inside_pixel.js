@@ -76,6 +76,7 @@ const showSeen = () => {
       [say("most"), `± ${seen.most}`, say("pixels")],
       [say("own"), `${(seen.own * 100).toFixed(0)} %`],
     ]),
+    ...(value.guided ? [make("p", "panel-fine", say("guided"))] : []),
   );
 };
 
