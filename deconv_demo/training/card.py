@@ -257,8 +257,8 @@ def _blur_reader(entry: dict[str, Any]) -> str:
         "beside the picture. Its error is the mean distance of the read transfer function from "
         "the true one, low frequencies counting more, on blurs and pictures held out: "
         f"{entry['spectral_error']:.4f} after {minutes:.0f} minutes. What a filter makes of its "
-        "kernels is in the table of deblur: *Wiener, blur read*. The seconds of deblur include "
-        "reader and filter, its parameters and multiply-adds do not.",
+        "kernels is in the table of deblur: *Wiener, blur read*. Its parameters and multiply-adds "
+        "and those of the filter are not counted in the line of deblur.",
         "",
         "| minutes | steps | on | error before | after |",
         "| ---: | ---: | --- | ---: | ---: |",
