@@ -105,7 +105,7 @@ def make_optimisers(
     Args:
         model: Its parameters.
         name: "adam" for all of them, or "muon" for the kernels inside and Adam for the rest:
-            biases and the layers from and to pixels, whose matrices have three or four rows, too
+            biases and the layers from and to pixels, whose matrices have three to six rows, too
             few directions to make alike.
         learning_rate: Of each.
 
@@ -116,7 +116,7 @@ def make_optimisers(
         raise ValueError(f"the optimiser must be 'adam' or 'muon', got {name!r}")
     kernels, rest = [], []
     for parameter in model.parameters():
-        inside = name == "muon" and parameter.ndim > 1 and min(parameter.shape[:2]) > 4
+        inside = name == "muon" and parameter.ndim > 1 and min(parameter.shape[:2]) > 6
         (kernels if inside else rest).append(parameter)
     optimisers: list[torch.optim.Optimizer] = []
     if kernels:
