@@ -25,6 +25,7 @@ from deconv_demo.training.data import (
     to_grey,
     to_image,
 )
+from deconv_demo.training.loop import follow
 from deconv_demo.training.report import add_to_report, prepare_report
 from deconv_demo.weights import load_into, read_header, save_weights, sha256
 
@@ -214,11 +215,7 @@ def _step(
     loss.backward()
     nn.utils.clip_grad_norm_(reader.parameters(), RECIPE.gradient_clip)
     optimiser.step()
-    decay = min(RECIPE.ema_decay, (1 + step) / (10 + step))
-    with torch.no_grad():
-        torch._foreach_lerp_(
-            list(average.parameters()), list(reader.parameters()), weight=1 - decay
-        )
+    follow(average, reader, decay=RECIPE.ema_decay, step=step)
     return loss.item()
 
 

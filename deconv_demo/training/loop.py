@@ -205,11 +205,16 @@ def _step(
             group["lr"] = rate
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
-    # Early on the average follows closely, or it would remember the random start for long.
-    decay = min(recipe.ema_decay, (1 + step) / (10 + step))
-    with torch.no_grad():
-        torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), weight=1 - decay)
+    follow(average, model, decay=recipe.ema_decay, step=step)
     return loss.item()
+
+
+@torch.no_grad()
+def follow(average: nn.Module, model: nn.Module, *, decay: float, step: int) -> None:
+    """Move averaged weights towards those of a model, by ``1 - decay`` of the way."""
+    # Early on the average follows closely, or it would remember the random start for long.
+    decay = min(decay, (1 + step) / (10 + step))
+    torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), weight=1 - decay)
 
 
 def _schedule(step: int, progress: float) -> float:
