@@ -12,10 +12,10 @@ a Conventional Camera with a Coded Aperture": gradients are sparse).
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deconv_demo.degradations import BLUR_KERNEL_SIZE, SHARP, quantise
+from deconv_demo.degradations import BLUR_KERNEL_SIZE, SHARP
+from deconv_demo.wiener import power, undo_blur
 
 BLOCK = 64
 # Side of the part that is read, from the middle: more only costs time.
@@ -32,15 +32,6 @@ FLATTEST_READ = 1.5 / 255
 LARGEST_COMPARED, COMPARED_BALANCE = 512, 0.015
 # Differences of neighbouring pixels that are far below this count as none.
 FAINT_GRADIENT = 0.01
-# What noise costs against blur in the filter: little, since a network that takes away noise
-# comes after it.
-BALANCE = 0.005
-# The cost of noise that all frequencies share. Without it the filter answers for hundreds of
-# pixels where a long blur has a zero at a low frequency; of the values tried this one brought
-# long motion nearest to the truth, by 0.5 to 1 dB, and cost nothing elsewhere.
-FLOOR = 0.5
-# Beyond the picture it goes on for so many pixels and fades, so that its borders do not ring.
-MARGIN = 2 * BLUR_KERNEL_SIZE
 
 _TINY = 1e-7
 
@@ -113,10 +104,10 @@ def spectral_features(image: Tensor) -> Tensor:
     blocks = blocks - blocks.mean((-1, -2), keepdim=True)
     shares = _lively(blocks).to(grey)
     shares = shares / shares.sum((1, 2), keepdim=True).clamp_min(1)
-    power = _power(torch.fft.rfft2(blocks * window))
-    level = (torch.einsum("byx,byxvu->bvu", shares, power) + _TINY).log()
+    strength = power(torch.fft.rfft2(blocks * window))
+    level = (torch.einsum("byx,byxvu->bvu", shares, strength) + _TINY).log()
     whitened = level + whitening
-    typical = torch.einsum("byx,byxvu->bvu", shares, power.clamp_min(_TINY).log()) + whitening
+    typical = torch.einsum("byx,byxvu->bvu", shares, strength.clamp_min(_TINY).log()) + whitening
     # The few lowest frequencies, which no blur touches, say how contrasted the picture is.
     contrast = whitened[:, [0, 1, 2, -1, -2], :3].mean((1, 2), keepdim=True)
     features = [(whitened - contrast) / 4, (typical - contrast) / 4, (level + 4) / 4]
@@ -205,79 +196,6 @@ def right_way_round(image: Tensor, kernels: Tensor) -> Tensor:
     return torch.where((other < as_it_is).view(-1, 1, 1), turned, kernels)
 
 
-def undo_blur(
-    image: Tensor, kernels: Tensor, *, balance: float = BALANCE, floor: float = FLOOR
-) -> Tensor:
-    """Undo a blur by the Wiener filter, with a Laplacian and a floor to hold noise down.
-
-    Args:
-        image: ``(B, C, H, W)`` in ``[0, 1]``.
-        kernels: ``(B, K, K)``, K odd, each summing to 1.
-        balance: What noise costs against blur; larger is smoother.
-        floor: The share of that cost which does not rise with the frequency.
-
-    Returns:
-        ``(B, C, H, W)``, rounded to 8 bits.
-
-    >>> point = torch.zeros(1, 25, 25)
-    >>> point[0, 12, 12] = 1
-    >>> round(undo_blur(torch.full((1, 3, 8, 8), 0.2), point)[0, 0, 0, 0].item(), 3)
-    0.2
-    """
-    undo = WienerFilter(kernels.to(image), *image.shape[-2:], balance=balance, floor=floor)
-    return torch.stack([undo(image[:, channel]) for channel in range(image.shape[1])], dim=1)
-
-
-class WienerFilter:
-    """The filter of ``undo_blur``, to be called for one channel after the other.
-
-    Of a large photo the spectra of one channel alone take hundreds of megabytes.
-
-    Args:
-        kernels, balance, floor: As for ``undo_blur``.
-        height, width: Of the pictures.
-    """
-
-    def __init__(
-        self,
-        kernels: Tensor,
-        height: int,
-        width: int,
-        *,
-        balance: float = BALANCE,
-        floor: float = FLOOR,
-    ) -> None:
-        self.size = [_fast_length(side + 2 * MARGIN) for side in (height, width)]
-        # The kernel's middle is its origin, so what comes out lies that much further back.
-        start = MARGIN - kernels.shape[-1] // 2
-        self.rows, self.columns = slice(start, start + height), slice(start, start + width)
-        below, right = (
-            whole - side - MARGIN for side, whole in zip((height, width), self.size, strict=True)
-        )
-        self.margins = (MARGIN, right, MARGIN, below)
-        fades = [
-            _fade(side, whole, kernels)
-            for side, whole in zip((height, width), self.size, strict=True)
-        ]
-        self.fade = fades[0][:, None] * fades[1][None]
-        laplacian = kernels.new_tensor([[0.0, -1, 0], [-1, 4, -1], [0, -1, 0]])
-        cost = _power(torch.fft.rfft2(laplacian, s=self.size)).add_(floor).mul_(balance)
-        transfer = torch.fft.rfft2(kernels, s=self.size)
-        self.inverse = transfer.conj_physical().div_(_power(transfer).add_(cost))
-
-    def __call__(self, plane: Tensor, mean: Tensor | float | None = None) -> Tensor:
-        """Undo the blur of one channel, ``(B, height, width)``; rounded to 8 bits.
-
-        Beyond its borders the picture fades into ``mean``; None takes its own.
-        """
-        if mean is None:
-            mean = plane.mean((-1, -2), keepdim=True)
-        wide = F.pad((plane - mean).unsqueeze(1), self.margins, mode="replicate").squeeze(1)
-        spectrum = torch.fft.rfft2(wide.mul_(self.fade)).mul_(self.inverse)
-        restored = torch.fft.irfft2(spectrum, s=self.size)
-        return quantise(restored[..., self.rows, self.columns] + mean)
-
-
 def _luma(image: Tensor) -> Tensor:
     if image.shape[1] == 1:
         return image[:, 0]
@@ -317,26 +235,3 @@ def _blocks(plane: Tensor) -> Tensor:
 def _lively(blocks: Tensor) -> Tensor:
     """Which of ``(B, rows, columns, BLOCK, BLOCK)`` without their means are not flat."""
     return blocks.square().mean((-1, -2)) > FLATTEST_READ**2
-
-
-def _power(spectrum: Tensor) -> Tensor:
-    return spectrum.real.square() + spectrum.imag.square()
-
-
-def _fade(side: int, whole: int, like: Tensor) -> Tensor:
-    """1 over a picture's side that begins at ``MARGIN``, falling to 0 at both ends."""
-    place = torch.arange(whole, device=like.device, dtype=like.dtype)
-    rise, fall = place / MARGIN, (whole - 1 - place) / (whole - side - MARGIN)
-    return torch.minimum(rise, fall).clamp(0, 1)
-
-
-def _fast_length(least: int) -> int:
-    """The next length of small prime factors, for which Fourier transforms are quick."""
-    while True:
-        rest = least
-        for prime in (2, 3, 5):
-            while rest % prime == 0:
-                rest //= prime
-        if rest == 1:
-            return least
-        least += 1

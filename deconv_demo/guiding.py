@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from deconv_demo.blind_blur import WienerFilter, no_blur, read_blur, undo_blur
+from deconv_demo.blind_blur import no_blur, read_blur
 from deconv_demo.weights import load_blur_reader
+from deconv_demo.wiener import WienerFilter, undo_blur
 
 CPU = torch.device("cpu")
 # As far as the filter of the longest blur reaches, but for about half a level: so much around a

@@ -11,13 +11,11 @@ from torch import Generator
 from deconv_demo import baselines
 from deconv_demo.blind_blur import (
     BLOCK,
-    FLOOR,
     LARGEST_READ,
     BlurReader,
     read_blur,
     right_way_round,
     spectral_features,
-    undo_blur,
 )
 from deconv_demo.degradations import (
     BLUR_KERNEL_SIZE,
@@ -30,6 +28,7 @@ from deconv_demo.degradations import (
 )
 from deconv_demo.metrics import psnr
 from deconv_demo.weights import load_blur_reader
+from deconv_demo.wiener import FLOOR, undo_blur
 
 KERNELS = {
     "Gaussian": gaussian_kernel(1.6),

@@ -7,10 +7,10 @@ import torch
 from torch import Generator
 
 from deconv_demo import images
-from deconv_demo.blind_blur import undo_blur
 from deconv_demo.degradations import blur_and_noise, defocus_kernel, gaussian_kernel, motion_kernel
 from deconv_demo.guiding import REACH, blur_of, fill_guide, guide_of, guide_part, was_read
 from deconv_demo.metrics import psnr
+from deconv_demo.wiener import undo_blur
 
 CENTRE = 12
 BLURS = {
