@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     from deconv_demo.enhancement import TileProgress, enhance
     from deconv_demo.picture_files import writer_of
     from deconv_demo.tasks import TASKS
-    from deconv_demo.weights import WeightsError
+    from deconv_demo.weight_files import WeightsError
 
     def report(progress: TileProgress) -> None:
         if sys.stderr.isatty():

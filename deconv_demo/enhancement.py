@@ -1,11 +1,9 @@
 """A picture and a task in, an ``Enhancement`` out; progress and cancelling tile by tile."""
 
-import copy
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,8 +13,8 @@ from torch import nn
 
 from deconv_demo import images
 from deconv_demo.guiding import blur_of, fill_guide, was_read
-from deconv_demo.lean import lean_twin
 from deconv_demo.noise_level import estimate_sigma
+from deconv_demo.precision import inference_device, inference_dtype, running_form
 from deconv_demo.tasks import TASKS, Task
 from deconv_demo.tiling import count_tiles, run_in_tiles
 from deconv_demo.weights import load_model
@@ -119,7 +117,8 @@ def enhance_by_tile(
 
     Args:
         picture, task_id, **controls: As for ``enhance``.
-        dtype: What the network computes in; None takes the best of this machine.
+        dtype: What the network computes in: float32, bfloat16, or int8 in its residual blocks
+            (float32 if their ranges have not been measured); None takes the best of this machine.
     """
     if task_id not in TASKS:
         raise KeyError(f"unknown task {task_id!r}; the tasks are {', '.join(TASKS)}")
@@ -130,12 +129,11 @@ def enhance_by_tile(
     started = time.monotonic()
 
     device = inference_device()
-    model = _lean_on(load_model(task_id), device)
+    model, dtype = running_form(load_model(task_id), device, dtype or inference_dtype(device))
     pixels = images.visible_pixels(source)
     grey = images.is_grey(pixels)
     if "sigma" in values and values["sigma"] is None:
         values["sigma"] = min(estimate_sigma(pixels), _control_range(task, "sigma")[1])
-    dtype = dtype or inference_dtype(device)
     cut = {
         "tile_limit": task.tile_limit,
         "multiple": model.size_multiple,
@@ -179,7 +177,7 @@ def enhance_by_tile(
         seconds=time.monotonic() - started,
         facts={
             "tiles": total,
-            "dtype": str(dtype).removeprefix("torch."),
+            "dtype": _name(dtype),
             "device": device.type,
             "megapixels": output.shape[0] * output.shape[1] / 1e6,
             **values,
@@ -206,6 +204,17 @@ def blend(before: Image.Image, restored: Image.Image, amount: float) -> Image.Im
     return picture
 
 
+def computed_in(task_id: str) -> str:
+    """Return what ``enhance`` computes in on this machine: "float32", "bfloat16" or "int8".
+
+    >>> computed_in("denoise") in ("float32", "bfloat16", "int8")
+    True
+    """
+    device = inference_device()
+    _, dtype = running_form(load_model(task_id), device, inference_dtype(device))
+    return _name(dtype)
+
+
 def check_controls(task_id: str, controls: dict[str, float | None]) -> dict[str, float | None]:
     """Return every control of a task with its value, given or default.
 
@@ -230,30 +239,6 @@ def check_controls(task_id: str, controls: dict[str, float | None]) -> dict[str,
     return values
 
 
-def inference_device() -> torch.device:
-    """The GPU where there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def inference_dtype(device: torch.device) -> torch.dtype:
-    """bfloat16 where the hardware computes in it, else float32.
-
-    On a CPU with AVX-512 BF16 it is over twice as fast as float32, and on one without it is
-    slower, so the CPU is asked.
-    """
-    if device.type == "cuda":
-        native = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        native = torch.cpu._is_avx512_bf16_supported()
-    return torch.bfloat16 if native else torch.float32
-
-
-@lru_cache(maxsize=len(TASKS))
-def _lean_on(model: nn.Module, device: torch.device) -> nn.Module:
-    # Modules move in place, and the one that was loaded belongs to all.
-    return lean_twin(model if device.type == "cpu" else copy.deepcopy(model).to(device))
-
-
 def _tile_runner(
     model: nn.Module, device: torch.device, dtype: torch.dtype, sigma: float | None
 ) -> Callable[[np.ndarray], np.ndarray]:
@@ -270,12 +255,16 @@ def _tile_runner(
         with (
             _one_tile_at_a_time,
             torch.inference_mode(),
-            torch.autocast(device.type, dtype, enabled=dtype != torch.float32),
+            torch.autocast(device.type, torch.bfloat16, enabled=dtype == torch.bfloat16),
         ):
             restored = model(image.contiguous(memory_format=torch.channels_last), *told)
         return restored[0].permute(1, 2, 0).mul(255).cpu().numpy()
 
     return run
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def _rounded(kernel: torch.Tensor) -> list[list[float]]:

@@ -100,9 +100,16 @@ def lean_twin(model: nn.Module) -> nn.Module:
     """
     if not any(isinstance(module, ResidualBlock) for module in model.modules()):
         return model
+    twin = sharing_twin(model)
+    _replace(twin, ResidualBlock, LeanResidualBlock)
+    return twin
+
+
+def sharing_twin(model: nn.Module) -> nn.Module:
+    """Return a copy of the modules, not of the tensors, that may overwrite its feature maps."""
     shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
     twin = copy.deepcopy(model, memo=shared)
-    _replace(twin, ResidualBlock, LeanResidualBlock)
+    twin.overwrites = True
     return twin
 
 

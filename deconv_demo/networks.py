@@ -165,6 +165,8 @@ class DeconvUpscaler(nn.Module):
 
     noise_level_map = guided = False
     size_multiple = 1
+    # For a copy that only infers: nothing has recorded what its ReLUs would overwrite.
+    overwrites = False
 
     def __init__(self, *, channels: int, blocks: int, scale: int) -> None:
         super().__init__()
@@ -189,7 +191,7 @@ class DeconvUpscaler(nn.Module):
         features = self.head(image)
         features = features + self.merge(self.trunk(features))
         for up in self.up:
-            features = F.relu(up(features))
+            features = F.relu(up(features), inplace=self.overwrites)
         return bicubic_upscale(image.float(), self.scale) + self.tail(features).float()
 
 

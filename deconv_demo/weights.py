@@ -1,21 +1,20 @@
-"""Find, check, load and save the weights of a task: safetensors files, float16, strict."""
+"""Find, check and load the weights of a task, strictly."""
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from deconv_demo.blind_blur import BlurReader
+from deconv_demo.ranges import read_ranges
 from deconv_demo.tasks import TASKS
 from deconv_demo.upsamplers import build_upsamplers
+from deconv_demo.weight_files import WeightsError, read_tensors, sha256
 
 WEIGHTS_DIR = Path(
     os.environ.get("DECONV_LAB_WEIGHTS") or Path(__file__).resolve().parent.parent / "weights"
@@ -25,12 +24,9 @@ WEIGHTS_DIR = Path(
 HUB_REPOSITORY = os.environ.get("DECONV_LAB_HUB", "")
 UPSAMPLERS_FILE = "upsamplers.safetensors"
 BLUR_READER_FILE = "blur_reader.safetensors"
+RANGES_FILE = "ranges.safetensors"
 
 _trusted = False
-
-
-class WeightsError(RuntimeError):
-    """A weights file is absent, damaged, or made for another network."""
 
 
 def find_weights(task_id: str) -> Path:
@@ -73,11 +69,20 @@ def _find(name: str, command: str) -> Path:
     )
 
 
+def _find_ranges(weights: Path) -> Path:
+    """Return where the ranges of weights are, if they are: where the weights were found."""
+    if weights.parent != WEIGHTS_DIR:
+        with suppress(WeightsError):
+            return _find(RANGES_FILE, "ranges")
+    return WEIGHTS_DIR / RANGES_FILE
+
+
 @lru_cache(maxsize=len(TASKS))
 def load_model(task_id: str) -> nn.Module:
     """Build the network of a task with its weights, ready for inference on the CPU.
 
-    Every call gives the same module: leave no hook on it and do not train it.
+    Every call gives the same module: leave no hook on it and do not train it. Its attribute
+    ``ranges`` is what ``read_ranges`` returns.
 
     Raises:
         KeyError: ``task_id`` is not in ``TASKS``.
@@ -90,6 +95,7 @@ def load_model(task_id: str) -> nn.Module:
     path = find_weights(task_id)
     _check_recorded(path, recorded_sha256(task_id), how_to_record=_BY_EVALUATION)
     load_into(model, path)
+    model.ranges = read_ranges(_find_ranges(path), task_id, weights=path)
     # Convolutions on a CPU are fastest with the channels of a pixel side by side.
     return model.to(memory_format=torch.channels_last).eval().requires_grad_(False)
 
@@ -179,52 +185,6 @@ def _with_input_channels(tensor: Tensor, shape: torch.Size) -> Tensor:
     common = min(shape[1], tensor.shape[1])
     widened[:, :common] = tensor[:, :common]
     return widened
-
-
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Read a safetensors file as float32 tensors.
-
-    Raises:
-        WeightsError: It is no safetensors file, or was cut short.
-    """
-    with _readable(path) as file:
-        return {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-
-
-def read_header(path: Path) -> dict[str, str]:
-    """Return what the header of a weights file says of itself (recipe, training history).
-
-    Raises:
-        WeightsError: It is no safetensors file, or was cut short.
-    """
-    with _readable(path) as file:
-        return file.metadata() or {}
-
-
-@contextmanager
-def _readable(path: Path) -> Iterator[safe_open]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            yield file
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(
-            f"The weights file {path.name} cannot be read ({error}). It is cut or no safetensors "
-            "file; get it again from the project's repository."
-        ) from error
-
-
-def save_weights(path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> None:
-    """Write float16 weights in one move, so that no reader ever sees half a file."""
-    half = {name: tensor.detach().half().cpu().contiguous() for name, tensor in tensors.items()}
-    partial = path.with_suffix(".partial")
-    save_file(half, partial, metadata=header)
-    partial.chmod(0o644)  # it is made for its owner alone, and weights are for everybody
-    os.replace(partial, path)
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file as 64 hexadecimal digits."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def recorded_sha256(task_id: str) -> str | None:

@@ -12,13 +12,8 @@ from deconv_demo.blind_blur import BlurReader
 from deconv_demo.degradations import defocus_kernel, gaussian_kernel, motion_kernel
 from deconv_demo.training import __main__ as command_line
 from deconv_demo.training import blur_reader as training
-from deconv_demo.weights import (
-    WEIGHTS_DIR,
-    WeightsError,
-    load_blur_reader,
-    read_header,
-    sha256,
-)
+from deconv_demo.weight_files import WeightsError, read_header, sha256
+from deconv_demo.weights import WEIGHTS_DIR, load_blur_reader
 
 SHIPPED = WEIGHTS_DIR / weights.BLUR_READER_FILE
 

@@ -13,6 +13,7 @@ from deconv_demo import enhancement, weights
 from deconv_demo.__main__ import main
 from deconv_demo.networks import DeconvUNet, DeconvUpscaler
 from deconv_demo.tasks import TASKS
+from deconv_demo.weight_files import save_weights
 
 
 @pytest.fixture(autouse=True)
@@ -201,7 +202,7 @@ def test_weights_of_another_network(photo, tmp_path, monkeypatch, capsys):
         TASKS["deblur"], build=partial(DeconvUNet, widths=(4, 8), blocks=(1, 1))
     )
     other = DeconvUNet(widths=(4, 12), blocks=(1, 1))
-    weights.save_weights(tmp_path / "deblur.safetensors", other.state_dict(), {})
+    save_weights(tmp_path / "deblur.safetensors", other.state_dict(), {})
     monkeypatch.setattr(weights, "WEIGHTS_DIR", tmp_path)
     monkeypatch.setattr(weights, "TASKS", {**TASKS, "deblur": task})
     monkeypatch.setattr(enhancement, "load_model", weights.load_model)

@@ -9,6 +9,7 @@ from PIL import Image
 
 from deconv_demo import weights
 from deconv_demo.images import to_uint8
+from deconv_demo.quantised import is_fast_here
 from deconv_demo.tasks import TASKS
 from deconv_demo.training import __main__ as command_line
 from deconv_demo.training import benchmark, evaluation
@@ -136,12 +137,16 @@ def test_benchmark_times_networks_and_references_side_by_side(capsys):
 
 
 def test_benchmark_keeps_its_rows_for_the_card(monkeypatch, tmp_path):
-    row = {"seconds_per_megapixel": 1.25, "times_dncnn": 0.5, "megabytes_per_megapixel": 321}
+    row = {
+        "dtype": "int8",
+        "seconds_per_megapixel": 1.25,
+        "times_dncnn": 0.5,
+        "megabytes_per_megapixel": 321,
+    }
     rows = [{"name": name, **row} for name in ("denoise", "17 convolutions of 64")]
     monkeypatch.setattr(benchmark, "benchmark", lambda *_: rows)
     monkeypatch.setattr(benchmark, "compare_rewrites", lambda *_: {})
-    nothing = {"mean": 0.0, "largest": 0}
-    monkeypatch.setattr(benchmark, "bfloat16_difference", lambda *_: nothing)
+    monkeypatch.setattr(benchmark, "rounding_differences", lambda *_: {})
     measured = json.loads((WEIGHTS_DIR / "metrics.json").read_text(encoding="utf-8"))
     path = tmp_path / "metrics.json"
     path.write_text(json.dumps(measured), encoding="utf-8")
@@ -151,14 +156,19 @@ def test_benchmark_keeps_its_rows_for_the_card(monkeypatch, tmp_path):
     assert kept["tasks"] == measured["tasks"]
     assert kept["benchmark"]["measured"]["threads"] == torch.get_num_threads()
     write_card(path, tmp_path / "README.md")
-    assert "| denoise | 1.25 | 0.50 | 321 |" in (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "| denoise | int8 | 1.25 | 0.50 | 321 |" in (tmp_path / "README.md").read_text(
+        encoding="utf-8"
+    )
 
 
 @pytest.mark.slow
-def test_bfloat16_changes_a_finished_picture_by_less_than_a_grey_level():
-    differences = [benchmark.bfloat16_difference(task_id, side=64) for task_id in TASKS]
-    assert all(0 < difference["mean"] < 1 for difference in differences)
-    assert all(difference["largest"] > difference["mean"] for difference in differences)
+@pytest.mark.parametrize("task_id", TASKS)
+def test_coarser_numbers_change_a_finished_picture_by_less_than_a_grey_level(task_id):
+    differences = benchmark.rounding_differences(task_id, side=64)
+    in_8_bits = is_fast_here() and TASKS[task_id].in_8_bits
+    assert differences.keys() == {"bfloat16", *(["int8"] * in_8_bits)}
+    assert all(0 < difference["mean"] < 1 for difference in differences.values())
+    assert all(found["largest"] > found["mean"] for found in differences.values())
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from deconv_demo.picture_errors import MESSAGES, PictureError
 from deconv_demo.tasks import TASKS
 from deconv_demo.ui.examples import EXAMPLES
 from deconv_demo.ui.texts import LANGUAGES, error_sentence, preferred_language, text
-from deconv_demo.weights import WeightsError
+from deconv_demo.weight_files import WeightsError
 
 PACKAGE = Path(deconv_demo.__file__).parent
 STRINGS = {

@@ -13,7 +13,8 @@ from deconv_demo.tasks import TASKS, Recipe
 from deconv_demo.training import __main__ as command_line
 from deconv_demo.training import loop
 from deconv_demo.training.data import CropSampler
-from deconv_demo.weights import load_into, read_header, read_tensors
+from deconv_demo.weight_files import read_header, read_tensors
+from deconv_demo.weights import load_into
 
 TINY = {
     "denoise": dataclasses.replace(

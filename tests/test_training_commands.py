@@ -9,14 +9,15 @@ from PIL import Image
 from torch import Generator
 
 from deconv_demo import baselines, weights
-from deconv_demo.enhancement import enhance
+from deconv_demo.enhancement import computed_in, enhance, enhance_by_tile
 from deconv_demo.images import to_image, to_uint8
 from deconv_demo.metrics import psnr
 from deconv_demo.tasks import TASKS
 from deconv_demo.training import __main__ as command_line
 from deconv_demo.training import evaluation
 from deconv_demo.training.data import to_image as pixels_to_image
-from deconv_demo.weights import load_model, read_header, read_tensors, save_weights
+from deconv_demo.weight_files import read_header, read_tensors, save_weights
+from deconv_demo.weights import load_model
 
 WRONG_NUMBERS = [
     ("train denoise --data . --minutes 0", "more than 0"),
@@ -55,8 +56,7 @@ def photo(tmp_path, photo_pixels):
 @pytest.fixture
 def evaluated(monkeypatch, tmp_path, photo):
     """Run ``evaluate`` on the photo; returns exit code and what the file holds."""
-    nothing = {"mean": 0.0, "largest": 0}
-    monkeypatch.setattr(evaluation, "bfloat16_difference", lambda *_: nothing)
+    monkeypatch.setattr(evaluation, "rounding_differences", lambda *_: {})
 
     def run(*arguments, data=photo):
         output = tmp_path / "found" / "metrics.json"
@@ -83,6 +83,10 @@ def test_the_denoiser_is_judged_told_and_blind(evaluated, photo):
         "network": to_image(enhance(noisy, "denoise", sigma=50 / 255).after),
         "network, strength estimated": to_image(enhance(noisy, "denoise").after),
     }
+    if computed_in("denoise") == "int8":
+        *_, fine = enhance_by_tile(noisy, "denoise", sigma=50 / 255, dtype=torch.float32)
+        results["network in float32"] = to_image(fine.after)
+        assert row["network in float32"] != row["network"]
     assert row.keys() == results.keys()
     for name, restored in results.items():
         assert row[name]["psnr"] == pytest.approx(psnr(restored, clean), abs=1e-3), name

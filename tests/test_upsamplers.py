@@ -15,14 +15,8 @@ from deconv_demo.training import __main__ as command_line
 from deconv_demo.training import upsamplers as training
 from deconv_demo.training.data import to_image
 from deconv_demo.upsamplers import WIDTHS, SmallUpsampler, build_upsamplers, start_as_nearest
-from deconv_demo.weights import (
-    WEIGHTS_DIR,
-    WeightsError,
-    load_upsamplers,
-    read_header,
-    read_tensors,
-    sha256,
-)
+from deconv_demo.weight_files import WeightsError, read_header, read_tensors, sha256
+from deconv_demo.weights import WEIGHTS_DIR, load_upsamplers
 
 SHIPPED = WEIGHTS_DIR / weights.UPSAMPLERS_FILE
 

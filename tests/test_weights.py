@@ -4,27 +4,22 @@ import dataclasses
 import json
 from functools import partial
 
+import huggingface_hub
 import pytest
 import torch
 from safetensors import safe_open
 from torch import Generator, nn
 
-from deconv_demo import weights
+from deconv_demo import weight_files, weights
 from deconv_demo.guiding import guide_of
 from deconv_demo.metrics import crop_border, luma, psnr
 from deconv_demo.networks import DeconvUNet, DeconvUpscaler, bicubic_upscale
+from deconv_demo.quantised import Ranges
+from deconv_demo.ranges import save_ranges
 from deconv_demo.tasks import TASKS, Recipe
 from deconv_demo.training.data import to_grey
-from deconv_demo.weights import (
-    WeightsError,
-    load_into,
-    load_model,
-    read_header,
-    read_tensors,
-    recorded_sha256,
-    save_weights,
-    sha256,
-)
+from deconv_demo.weight_files import WeightsError, read_header, read_tensors, save_weights, sha256
+from deconv_demo.weights import load_into, load_model, recorded_sha256
 
 LARGEST_FILE = 10_000_000
 
@@ -112,7 +107,7 @@ def test_an_interrupted_save_leaves_the_old_file(tmp_path, monkeypatch):
     def full_disk(*_arguments, **_keywords):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(weights, "save_file", full_disk)
+    monkeypatch.setattr(weight_files, "save_file", full_disk)
     with pytest.raises(OSError, match="No space"):
         save_weights(path, tiny(1).state_dict(), {})
     assert path.read_bytes() == before
@@ -121,6 +116,28 @@ def test_an_interrupted_save_leaves_the_old_file(tmp_path, monkeypatch):
 def test_unknown_task_is_a_key_error(folder):
     with pytest.raises(KeyError, match="sharpen"):
         load_model("sharpen")
+
+
+@pytest.mark.parametrize("has_ranges", [True, False])
+def test_weights_of_the_hub_come_with_their_ranges(
+    folder, tmp_path_factory, monkeypatch, has_ranges
+):
+    hub = tmp_path_factory.mktemp("hub")
+    weights_file = (folder / "deblur.safetensors").rename(hub / "deblur.safetensors")
+    ends = {end: torch.ones(4) for end in ("low", "high", "hidden")}
+    if has_ranges:
+        path = hub / weights.RANGES_FILE
+        save_ranges(path, "deblur", {"bottom.0": Ranges(**ends)}, weights=weights_file)
+
+    def download(_repository, name, **_options):
+        if not (hub / name).exists():
+            raise OSError("404")
+        return str(hub / name)
+
+    monkeypatch.setattr(weights, "HUB_REPOSITORY", "owner/name")
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
+    found = load_model("deblur").ranges
+    assert (found.keys() == {"bottom.0"}) if has_ranges else found is None
 
 
 def test_missing_file(folder):

@@ -10,7 +10,8 @@ from pathlib import Path
 from deconv_demo.tasks import TASKS
 from deconv_demo.training.data import DataError
 from deconv_demo.training.report import ReportError, prepare_report
-from deconv_demo.weights import BLUR_READER_FILE, WEIGHTS_DIR, WeightsError
+from deconv_demo.weight_files import WeightsError
+from deconv_demo.weights import BLUR_READER_FILE, RANGES_FILE, WEIGHTS_DIR
 
 
 def _above(least: float, kind: type = float, *, inclusive: bool = False):
@@ -91,6 +92,10 @@ def _parser() -> argparse.ArgumentParser:
     trials.add_argument("--minutes", type=_MINUTES, required=True, help="for each network")
     trials.add_argument("--only", nargs="+", metavar="NAME", help="of the candidates")
     trials.add_argument("--metrics", type=Path, default=WEIGHTS_DIR / "metrics.json")
+    ranges = commands.add_parser("ranges", help="what running in 8 bits needs to know")
+    in_8_bits = [task_id for task_id, task in TASKS.items() if task.in_8_bits]
+    ranges.add_argument("--tasks", nargs="+", choices=in_8_bits, default=in_8_bits)
+    ranges.add_argument("--output", type=Path, default=WEIGHTS_DIR / RANGES_FILE)
     card = commands.add_parser("card", help="write the model card from the measured numbers")
     card.add_argument("--metrics", type=Path, default=WEIGHTS_DIR / "metrics.json")
     card.add_argument("--output", type=Path, default=WEIGHTS_DIR / "README.md")
@@ -167,6 +172,10 @@ def main(arguments: list[str] | None = None) -> int:
             from deconv_demo.training.card import write_card
 
             write_card(options.metrics, options.output)
+        elif options.command == "ranges":
+            from deconv_demo.training.calibration import record_ranges
+
+            record_ranges(options.tasks, options.output)
         elif options.command == "benchmark":
             from deconv_demo.training.benchmark import benchmark_everything
 

@@ -17,9 +17,11 @@ from PIL import Image
 from torch import Generator, Tensor, nn
 
 from deconv_demo import baselines, images
-from deconv_demo.enhancement import enhance, enhance_by_tile, inference_device, inference_dtype
+from deconv_demo.enhancement import computed_in, enhance, enhance_by_tile
 from deconv_demo.guiding import guide_of
 from deconv_demo.lean import lean_twin, subpixel_twin
+from deconv_demo.precision import float_dtype, inference_device
+from deconv_demo.quantised import is_fast_here, quantised_twin
 from deconv_demo.tasks import TASKS
 from deconv_demo.training.report import add_to_report, describe_machine, prepare_report
 from deconv_demo.weights import load_model
@@ -29,7 +31,7 @@ SIDE = 1024
 
 
 def benchmark_everything(rounds: int = 5, *, metrics_path: Path | None = None) -> None:
-    """Print what ``benchmark``, ``compare_rewrites`` and ``bfloat16_difference`` find.
+    """Print what ``benchmark``, ``compare_rewrites`` and ``rounding_differences`` find.
 
     Args:
         rounds: Timed rounds of each.
@@ -42,15 +44,17 @@ def benchmark_everything(rounds: int = 5, *, metrics_path: Path | None = None) -
         print(
             f"{task_id}: lean takes {form['lean']:.2f} of its time, with pixel shuffle "
             f"{form['subpixel']:.2f}; equal to {form['difference']:.1g}"
+            + (f"; in 8 bits {form['int8']:.2f}" if "int8" in form else "")
         )
     for task_id in TASKS:
-        difference = bfloat16_difference(task_id)
-        print(
-            f"{task_id}: bfloat16 is {difference['mean']:.3f} of 255 from float32 on average, "
-            f"{difference['largest']} at most"
-        )
+        for dtype, difference in rounding_differences(task_id).items():
+            print(
+                f"{task_id}: {dtype} is {difference['mean']:.3f} of 255 from float32 on average, "
+                f"{difference['largest']} at most"
+            )
     if metrics_path is not None:
-        found = {"measured": describe_machine(), "side": SIDE, "rows": rows}
+        machine = {key: value for key, value in describe_machine().items() if key != "dtype"}
+        found = {"measured": machine, "side": SIDE, "rows": rows}
         add_to_report(metrics_path, found, "benchmark")
 
 
@@ -66,7 +70,8 @@ def benchmark(rounds: int = 5, *, side: int = SIDE) -> list[dict[str, float | st
 
     Returns:
         A row each: ``name``, ``seconds_per_megapixel`` (median, of the output),
-        ``times_dncnn`` (seconds as a share of the DnCNN-size stack's), ``megabytes_per_megapixel``
+        ``dtype`` it computes in, ``times_dncnn`` (seconds as a share of the DnCNN-size stack's),
+        ``megabytes_per_megapixel``
         (growth of the peak memory of a process of its own over a first, tiny run).
     """
     names = [*TASKS, "bicubic x2", f"{DNCNN_LAYERS} convolutions of {DNCNN_CHANNELS}"]
@@ -82,6 +87,7 @@ def benchmark(rounds: int = 5, *, side: int = SIDE) -> list[dict[str, float | st
     rows = [
         {
             "name": name,
+            "dtype": _dtype(name),
             "seconds_per_megapixel": round(median, 3),
             "times_dncnn": round(median / medians[-1], 3),
             "megabytes_per_megapixel": round(_peak_megabytes(name, side) / megapixels),
@@ -93,18 +99,19 @@ def benchmark(rounds: int = 5, *, side: int = SIDE) -> list[dict[str, float | st
 
 
 def compare_rewrites(rounds: int = 5, *, side: int = SIDE) -> dict[str, dict[str, float]]:
-    """Time each network as trained, lean, and with pixel shuffle for its transposed convolutions.
+    """Time each network as trained, lean, with pixel shuffle to enlarge, and in 8 bits.
 
     Args:
         rounds: Timed rounds of all three in turn, after one to warm up.
         side: Of the square result.
 
     Returns:
-        Per task id ``lean`` and ``subpixel``, the median seconds as a share of the network's as
-        it was trained, and ``difference``, the largest of a rewritten result in float32.
+        Per task id ``lean`` and ``subpixel``, and ``int8`` where it is fast, the median seconds as
+        a share of the network's as it was trained, and ``difference``, the largest of a lean or
+        subpixel result in float32.
     """
     device = inference_device()
-    dtype = inference_dtype(device)
+    dtype = float_dtype(device)
     found = {}
     for task_id, task in TASKS.items():
         model = load_model(task_id)
@@ -115,6 +122,9 @@ def compare_rewrites(rounds: int = 5, *, side: int = SIDE) -> dict[str, dict[str
         inputs += [guide_of(inputs[0])] if model.guided else []
         with torch.inference_mode():
             results = [form(*inputs) for form in forms.values()]
+            if dtype == torch.float32 and is_fast_here() and model.ranges is not None:
+                forms["int8"] = quantised_twin(model, model.ranges)
+                forms["int8"](*inputs)
             seconds: dict[str, list[float]] = {name: [] for name in forms}
             for _ in range(rounds):
                 for name, form in forms.items():
@@ -124,22 +134,35 @@ def compare_rewrites(rounds: int = 5, *, side: int = SIDE) -> dict[str, dict[str
                     seconds[name].append(time.perf_counter() - started)
         medians = {name: statistics.median(times) for name, times in seconds.items()}
         found[task_id] = {
-            "lean": medians["lean"] / medians["plain"],
-            "subpixel": medians["subpixel"] / medians["plain"],
+            **{
+                name: median / medians["plain"]
+                for name, median in medians.items()
+                if name != "plain"
+            },
             "difference": max(float((one - results[0]).abs().max()) for one in results[1:]),
         }
     return found
 
 
-def bfloat16_difference(task_id: str, *, side: int = 128) -> dict[str, float]:
-    """Return how far a finished 8-bit picture of bfloat16 lies from that of float32.
+def rounding_differences(task_id: str, *, side: int = 128) -> dict[str, dict[str, float]]:
+    """Return how far a finished 8-bit picture of coarser numbers lies from that of float32.
 
     Measured on a face, damaged as the task is judged (the worst of its first and last setting),
     whatever this machine would choose.
 
     Returns:
-        ``mean`` and ``largest`` absolute difference, of 255.
+        For "bfloat16", and "int8" where the network can run so here, ``mean`` and ``largest``
+        absolute difference, of 255.
     """
+    in_8_bits = is_fast_here() and load_model(task_id).ranges is not None
+    coarser = [torch.bfloat16, torch.int8] if in_8_bits else [torch.bfloat16]
+    return {
+        str(dtype).removeprefix("torch."): _rounding_difference(task_id, dtype, side)
+        for dtype in coarser
+    }
+
+
+def _rounding_difference(task_id: str, coarse: torch.dtype, side: int) -> dict[str, float]:
     task = TASKS[task_id]
     face = images.to_image(Image.fromarray(_photo(512)[60 : 60 + side, 160 : 160 + side]))
     found = []
@@ -148,7 +171,7 @@ def bfloat16_difference(task_id: str, *, side: int = 128) -> dict[str, float]:
         picture = images.from_pixels(images.to_uint8(degraded), like=Image.new("RGB", (1, 1)))
         told = {} if sigma is None else {"sigma": sigma.item()}
         results = []
-        for dtype in (torch.float32, torch.bfloat16):
+        for dtype in (torch.float32, coarse):
             *_, result = enhance_by_tile(picture, task_id, dtype=dtype, **told)
             results.append(np.asarray(result.restored).astype(int))
         found.append(np.abs(results[0] - results[1]))
@@ -184,13 +207,21 @@ def dncnn_size_stack() -> nn.Module:
 
 def _run_stack(model: nn.Module, image: Tensor) -> Tensor:
     device = inference_device()
-    dtype = inference_dtype(device)
+    dtype = float_dtype(device)
     with (
         torch.inference_mode(),
         torch.autocast(device.type, dtype, enabled=dtype != torch.float32),
     ):
         image = image.to(device, memory_format=torch.channels_last)
         return image - model.to(device)(image)
+
+
+def _dtype(name: str) -> str:
+    """What a row computes in."""
+    if name in TASKS:
+        return computed_in(name)
+    dtype = torch.float32 if name.startswith("bicubic") else float_dtype(inference_device())
+    return str(dtype).removeprefix("torch.")
 
 
 def _controls(task_id: str) -> dict[str, float]:

@@ -27,7 +27,8 @@ from deconv_demo.training.data import (
 )
 from deconv_demo.training.loop import follow
 from deconv_demo.training.report import add_to_report, prepare_report
-from deconv_demo.weights import load_into, read_header, save_weights, sha256
+from deconv_demo.weight_files import read_header, save_weights, sha256
+from deconv_demo.weights import load_into
 
 RECIPE = Recipe(
     patch=256,

@@ -13,7 +13,7 @@ from torch import Generator, Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from deconv_demo import images
-from deconv_demo.enhancement import enhance
+from deconv_demo.enhancement import computed_in, enhance, enhance_by_tile
 from deconv_demo.guiding import blur_of, guide_of
 from deconv_demo.known_answer import (
     best_classical,
@@ -24,7 +24,7 @@ from deconv_demo.known_answer import (
 )
 from deconv_demo.networks import blank_inputs
 from deconv_demo.tasks import TASKS, Setting, Task
-from deconv_demo.training.benchmark import bfloat16_difference
+from deconv_demo.training.benchmark import rounding_differences
 from deconv_demo.training.block_edges import block_step
 from deconv_demo.training.data import (
     DataError,
@@ -39,7 +39,8 @@ from deconv_demo.training.report import (
     prepare_report,
     read_report,
 )
-from deconv_demo.weights import find_blur_reader, find_weights, read_header, sha256, trusting
+from deconv_demo.weight_files import read_header, sha256
+from deconv_demo.weights import find_blur_reader, find_weights, trusting
 
 # SSIM looks through windows of 11 x 11, at what is left when borders are cut off.
 SMALLEST_SIDE = 32
@@ -67,7 +68,8 @@ def evaluate(
 
     Returns:
         What the file holds now: ``tasks`` by id, each with ``settings``, ``parameters``,
-        ``macs_per_output_pixel``, ``bfloat16_difference`` (``mean`` and ``largest``, of 255),
+        ``macs_per_output_pixel``, ``rounding_differences`` (by what is computed in, ``mean`` and
+        ``largest``, of 255),
         ``block_steps`` (of settings with JPEG, of 255), ``sha256``, of a guided network also
         that of its ``blur_reader``, and where and on what it was ``measured``.
 
@@ -94,7 +96,7 @@ def evaluate(
                 "sha256": sha256(path),
                 "bytes": path.stat().st_size,
                 "runs": json.loads(read_header(path).get("runs", "[]")),
-                "measured": measured,
+                "measured": {**measured, "dtype": computed_in(task_id)},
                 **_measure(task_id, list(named.values()), twins.get(task_id)),
             }
             add_to_report(output, entry, "tasks", task_id)
@@ -124,7 +126,7 @@ def _measure(
     entry: dict[str, Any] = {
         **network_size(task.build(), task.scale),
         "baseline": task.baseline_name,
-        "bfloat16_difference": bfloat16_difference(task_id),
+        "rounding_differences": rounding_differences(task_id),
         "settings": {},
     }
     # A set's own twins are its damage, the first setting; nobody's table has another.
@@ -170,7 +172,11 @@ def _judge(
             add("Wiener, blur read", best_wiener(degraded, read, clean), clean)
             add("Wiener, told the blur", best_wiener(degraded, setting.kernel, clean), clean)
         told = {} if sigma is None else {"sigma": sigma.item()}
-        add("network", images.to_image(enhance(picture, task_id, **told).after), clean)
+        result = enhance(picture, task_id, **told)
+        add("network", images.to_image(result.after), clean)
+        if result.facts["dtype"] == "int8":
+            *_, result = enhance_by_tile(picture, task_id, dtype=torch.float32, **told)
+            add("network in float32", images.to_image(result.after), clean)
         if sigma is not None:
             blind = enhance(picture, task_id)
             add("network, strength estimated", images.to_image(blind.after), clean)

@@ -20,7 +20,8 @@ from deconv_demo.tasks import TASKS, Task
 from deconv_demo.training.data import CropSampler, centre_crop, crop_side, read_pictures
 from deconv_demo.training.evaluation import psnr_by_setting
 from deconv_demo.training.optimisers import make_optimisers
-from deconv_demo.weights import load_into, read_header, read_tensors, save_weights
+from deconv_demo.weight_files import read_header, read_tensors, save_weights
+from deconv_demo.weights import load_into
 
 WARM_UP_STEPS = 200
 VALIDATION_CROP = 256

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from deconv_demo.enhancement import inference_device, inference_dtype
+from deconv_demo.precision import inference_device, inference_dtype
 
 
 class ReportError(RuntimeError):

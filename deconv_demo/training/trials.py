@@ -20,7 +20,8 @@ from deconv_demo.training.candidates import CANDIDATES, Candidate, collapse
 from deconv_demo.training.data import centre_crop, read_pictures
 from deconv_demo.training.evaluation import network_size, psnr_by_setting
 from deconv_demo.training.report import add_to_report, describe_machine, read_report
-from deconv_demo.weights import find_weights, load_into, read_header
+from deconv_demo.weight_files import read_header
+from deconv_demo.weights import find_weights, load_into
 
 TIMED_SIDE, TIMED_ROUNDS = 256, 5
 
@@ -59,7 +60,7 @@ def try_networks(
     candidates = CANDIDATES[task_id] if candidates is None else candidates
     tasks = {name: _task_of(task_id, candidate) for name, candidate in candidates.items()}
     crops = [centre_crop(pixels, loop.VALIDATION_CROP) for pixels in read_pictures(validation)]
-    seconds, machine = _seconds(tasks), describe_machine()
+    seconds, machine = _seconds(tasks), {**describe_machine(), "dtype": "float32"}
     rows = []
     for name, task in tasks.items():
         print(f"{name}: {json.loads(task.describe()['network'])}", flush=True)

@@ -19,7 +19,7 @@ from deconv_demo.tasks import TASKS, Recipe
 from deconv_demo.training.data import CropSampler, centre_crop, crop_side, read_pictures, to_image
 from deconv_demo.training.report import add_to_report, prepare_report
 from deconv_demo.upsamplers import SCALE, WIDTHS, build_upsamplers
-from deconv_demo.weights import read_header, save_weights, sha256
+from deconv_demo.weight_files import read_header, save_weights, sha256
 
 RECIPE = Recipe(patch=32, batch=8, margin=4, learning_rate=2e-3, reduced_share=0.0)
 _USED = {name: getattr(RECIPE, name) for name in ("patch", "batch", "margin", "learning_rate")}

@@ -116,7 +116,7 @@ def run_inputs(workspace: Workspace, corner: tuple[int, int] | None = None) -> l
     Returns:
         ``(1, 3, h, w)`` in channels-last order; for a network with a noise-level map also sigma,
         ``(1,)``, for a guided one the guide, as large as the image. All float32, though a run of
-        the whole picture may use bfloat16: what is looked at should not be rounded.
+        the whole picture may use fewer bits: what is looked at should not be rounded.
     """
     model, path = load_model(workspace.task_id), str(workspace.given)
     box = box_of(workspace, corner)

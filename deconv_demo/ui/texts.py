@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from deconv_demo.images import PictureError
-from deconv_demo.weights import WeightsError
+from deconv_demo.weight_files import WeightsError
 
 LANGUAGES = {"en": "English", "zh-CN": "中文"}
 _LOCALES = Path(__file__).resolve().parent.parent / "locales"

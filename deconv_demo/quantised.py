@@ -1,0 +1,268 @@
+"""Networks in whole numbers of 8 bits, for processors that multiply those several times as fast.
+
+Nearly all the work of the networks is in their residual blocks. Here both convolutions of a
+block multiply 8-bit levels with 8-bit weights (VNNI instructions, which sum in 32 bits), while what
+they add to stays float32, so that no rounding is carried along. Each channel has its own range of
+levels, measured beforehand; after Jacob et al. 2018, "Quantization and Training of Neural
+Networks for Efficient Integer-Arithmetic-Only Inference".
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from deconv_demo.lean import sharing_twin
+from deconv_demo.networks import ResidualBlock
+
+LARGEST_LEVEL, LARGEST_WEIGHT = 255, 127
+# Other pictures reach further than those that were measured.
+ROOM = 1.15
+# A channel that was hardly used may be used by another picture; this share of the widest
+# channel's range costs it little precision.
+NARROWEST = 0.1
+# Rows that are rounded at once are to stay in a core's cache from one operation to the next.
+NUMBERS_AT_ONCE = 1 << 18
+
+# A picture's tiles are all of one size; so many sizes have their weights at hand.
+SIZES_KEPT = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranges:
+    """How far the numbers of one residual block reach, each of shape ``(channels,)``.
+
+    Attributes:
+        low, high: Of what goes into the block.
+        hidden: The largest after the ReLU between its convolutions.
+    """
+
+    low: Tensor
+    high: Tensor
+    hidden: Tensor
+
+    def widened(self) -> "Ranges":
+        """Return ranges that contain zero, with room for other pictures."""
+        low, high = self.low.clamp(max=0) * ROOM, self.high.clamp(min=0) * ROOM
+        hidden = self.hidden.clamp(min=0) * ROOM
+        floor = max(float((high - low).max()) * NARROWEST, 1e-6)
+        lacking = (floor - (high - low)).clamp(min=0) / 2
+        least = max(float(hidden.max()) * NARROWEST, 1e-6)
+        return Ranges(low=low - lacking, high=high + lacking, hidden=hidden.clamp(min=least))
+
+
+def measure_ranges(model: nn.Module, examples: Iterable[Sequence[Tensor]]) -> dict[str, Ranges]:
+    """Run a network and note how far the numbers in its residual blocks reach.
+
+    Args:
+        model: In float32.
+        examples: What its forward pass takes, once for each picture.
+
+    Returns:
+        By the name of the block.
+    """
+    found: dict[str, Ranges] = {}
+    hooks = []
+
+    def watch(name: str, block: ResidualBlock) -> None:
+        def note(_: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
+            low, high = inputs[0].amin((0, 2, 3)), inputs[0].amax((0, 2, 3))
+            hidden = F.relu(output).amax((0, 2, 3))
+            if name in found:
+                low = torch.minimum(low, found[name].low)
+                high = torch.maximum(high, found[name].high)
+                hidden = torch.maximum(hidden, found[name].hidden)
+            found[name] = Ranges(low=low, high=high, hidden=hidden)
+
+        hooks.append(block.conv1.register_forward_hook(note))
+
+    for name, module in model.named_modules():
+        if isinstance(module, ResidualBlock):
+            watch(name, module)
+    try:
+        with torch.inference_mode():
+            for inputs in examples:
+                model(*inputs)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return found
+
+
+class QuantisedResidualBlock(nn.Module):
+    """A ``ResidualBlock`` whose convolutions multiply 8-bit numbers.
+
+    Channel ``c`` of the input becomes levels ``u = round(x / step) + zero``, whole numbers from
+    0 to 255, so that ``x`` is about ``step * (u - zero)``. The steps go into the weights, which
+    are then rounded to 127 levels on either side, on a scale for each output channel; the
+    zeros come to a constant, which goes into the bias.
+
+    Args:
+        block: Whose weights are taken.
+        ranges: As ``measure_ranges`` found them.
+
+    Shape:
+        - Input and output: ``(B, channels, H, W)``, float32.
+    """
+
+    def __init__(self, block: ResidualBlock, ranges: Ranges) -> None:
+        super().__init__()
+        ranges = ranges.widened()
+        step = (ranges.high - ranges.low) / LARGEST_LEVEL
+        zero = (-ranges.low / step).round()
+        hidden_step = ranges.hidden / LARGEST_LEVEL
+        self.levels_per_unit = (1 / step).view(1, -1, 1, 1)
+        self.half_above_zero = (zero + 0.5).view(1, -1, 1, 1)
+        self.zero = zero.to(torch.uint8).view(1, -1, 1, 1)
+        # The border that the first convolution lacks is part of its input, where it is each
+        # channel's zero; what comes out one pixel too large on every side is the border that the
+        # second one needs.
+        self.conv1 = _EightBitConvolution(
+            block.conv1, step=step, zero=zero, output_step=hidden_step, padding=1
+        )
+        self.conv2 = _EightBitConvolution(block.conv2, step=hidden_step, padding=0)
+
+    def forward(self, features: Tensor) -> Tensor:
+        hidden = self.conv1(self._levels(features))
+        for border in _borders(hidden):
+            border.zero_()
+        return self.conv2(hidden).add_(features)
+
+    def _levels(self, features: Tensor) -> Tensor:
+        """Round to levels, with a border of zeros for the first convolution around them."""
+        batch, channels, height, width = features.shape
+        levels = torch.empty((batch, height + 2, width + 2, channels), dtype=torch.uint8)
+        levels = levels.permute(0, 3, 1, 2)  # channels last
+        for border in _borders(levels):
+            border.copy_(self.zero.expand_as(border))
+        rows = max(1, NUMBERS_AT_ONCE // (channels * width))
+        for top in range(0, height, rows):
+            band = features[:, :, top : top + rows]
+            rounded = torch.addcmul(self.half_above_zero, band, self.levels_per_unit)
+            # To 8 bits is to cut off, so the half makes it rounding.
+            levels[:, :, top + 1 : top + 1 + band.shape[2], 1:-1] = rounded.clamp_(0, LARGEST_LEVEL)
+        return levels
+
+
+def _borders(image: Tensor) -> tuple[Tensor, Tensor]:
+    """First and last row, first and last column."""
+    height, width = image.shape[-2:]
+    return image[..., :: height - 1, :], image[..., :: width - 1]
+
+
+class _EightBitConvolution:
+    """A 3 x 3 convolution of levels, to levels after a ReLU or to float32."""
+
+    def __init__(
+        self,
+        layer: nn.Conv2d,
+        *,
+        step: Tensor,
+        zero: Tensor | None = None,
+        output_step: Tensor | None = None,
+        padding: int,
+    ) -> None:
+        weight = layer.weight.detach() * step.view(1, -1, 1, 1)
+        bias = torch.zeros(len(weight)) if layer.bias is None else layer.bias.detach()
+        if output_step is not None:
+            weight, bias = weight / output_step.view(-1, 1, 1, 1), bias / output_step
+        self.scale = weight.abs().amax((1, 2, 3)).clamp(min=1e-30) / LARGEST_WEIGHT
+        whole = (weight / self.scale.view(-1, 1, 1, 1)).round()
+        if zero is not None:
+            bias = bias - (whole * zero.view(1, -1, 1, 1)).sum((1, 2, 3)) * self.scale
+        self.bias, self.padding = bias, [padding, padding]
+        self.no_zeros = torch.zeros(len(weight), dtype=torch.int32)
+        self.to_levels = output_step is not None
+        self.weight = whole.to(torch.int8)
+        self.packed: dict[tuple, Tensor] = {}
+
+    def _packed_for(self, levels: Tensor) -> Tensor:
+        """Return the weight in the order that is fastest for this size of image.
+
+        In any other it would be put in order anew in every call, which takes up to ten times as
+        long as the convolution.
+        """
+        key = (levels.shape, torch.get_num_threads())
+        packed = self.packed.get(key)
+        if packed is None:
+            packed = torch.ops.onednn.qconv_prepack(
+                self.weight, self.scale, 1.0, 0, [1, 1], self.padding, [1, 1], 1, levels.shape
+            )
+            # Built anew, not changed: another thread may be reading it.
+            newest = list(self.packed.items())[1 - SIZES_KEPT :]
+            self.packed = {**dict(newest), key: packed}
+        return packed
+
+    def __call__(self, levels: Tensor) -> Tensor:
+        return torch.ops.onednn.qconv2d_pointwise(
+            levels,
+            1.0,  # the steps of the levels and their zeros are in weights and bias
+            0,
+            self._packed_for(levels),
+            self.scale,
+            self.no_zeros,
+            self.bias,
+            [1, 1],
+            self.padding,
+            [1, 1],
+            1,
+            1.0,
+            0,
+            torch.uint8 if self.to_levels else torch.float32,
+            "relu" if self.to_levels else "none",
+            [],
+            "",
+        )
+
+
+def quantised_twin(model: nn.Module, ranges: Mapping[str, Ranges]) -> nn.Module:
+    """Return a network that computes nearly what ``model`` does, its blocks in 8 bits.
+
+    Args:
+        model: On the CPU. It is left as it is, and what is not in a block is shared.
+        ranges: Of every block, see ``measure_ranges``.
+
+    Raises:
+        KeyError: A block has no ranges.
+    """
+    twin = sharing_twin(model)
+    for name, module in list(twin.named_modules()):
+        if isinstance(module, ResidualBlock):
+            parent, _, child = name.rpartition(".")
+            quantised = QuantisedResidualBlock(module, ranges[name])
+            setattr(twin.get_submodule(parent), child, quantised)
+    return twin
+
+
+@lru_cache(maxsize=1)
+def is_fast_here() -> bool:
+    """Whether this processor multiplies 8-bit numbers fast and PyTorch does it right on it.
+
+    A processor without VNNI sums pairs of products in 16 bits, where they do not fit.
+    """
+    try:
+        return torch.cpu._is_vnni_supported() and _is_right_here()
+    except (AttributeError, RuntimeError):  # another PyTorch
+        return False
+
+
+def _is_right_here() -> bool:
+    """Whether convolutions of the largest levels with the largest weights are right."""
+    layer = nn.Conv2d(64, 64, kernel_size=3, padding=1)
+    levels = torch.full((1, 64, 5, 6), LARGEST_LEVEL, dtype=torch.uint8)
+    levels = levels.contiguous(memory_format=torch.channels_last)
+    with torch.inference_mode():
+        layer.weight.fill_(1.0)
+        layer.weight[::2] = -1.0
+        expected = layer(levels.float())
+        found = _EightBitConvolution(layer, step=torch.ones(64), padding=1)(levels)
+        # The middle of the picture is 9 * 64 * 255, or nothing after the ReLU.
+        step = torch.full((64,), 9 * 64 * 1.5)
+        squeezed = _EightBitConvolution(layer, step=torch.ones(64), output_step=step, padding=1)
+        rounded = (expected.relu() / step[0]).round()
+        return torch.allclose(found, expected, rtol=1e-4) and bool(
+            (squeezed(levels).float() - rounded).abs().max() <= 1
+        )
