@@ -82,7 +82,7 @@ class SubpixelUpsampling(nn.Module):
 def subpixel_twin(model: nn.Module) -> nn.Module:
     """Return a copy of ``model`` with every transposed convolution rewritten."""
     twin = copy.deepcopy(model)
-    _replace(twin, nn.ConvTranspose2d, SubpixelUpsampling)
+    replace_modules(twin, nn.ConvTranspose2d, lambda _, layer: SubpixelUpsampling(layer))
     return twin.to(memory_format=torch.channels_last)
 
 
@@ -101,7 +101,7 @@ def lean_twin(model: nn.Module) -> nn.Module:
     if not any(isinstance(module, ResidualBlock) for module in model.modules()):
         return model
     twin = sharing_twin(model)
-    _replace(twin, ResidualBlock, LeanResidualBlock)
+    replace_modules(twin, ResidualBlock, lambda _, block: LeanResidualBlock(block))
     return twin
 
 
@@ -113,8 +113,11 @@ def sharing_twin(model: nn.Module) -> nn.Module:
     return twin
 
 
-def _replace(model: nn.Module, kind: type, by: Callable[[nn.Module], nn.Module]) -> None:
+def replace_modules(
+    model: nn.Module, kind: type, by: Callable[[str, nn.Module], nn.Module]
+) -> None:
+    """Put ``by(name, module)`` in the place of every module of a kind."""
     for name, module in list(model.named_modules()):
         if isinstance(module, kind):
             parent, _, child = name.rpartition(".")
-            setattr(model.get_submodule(parent), child, by(module))
+            setattr(model.get_submodule(parent), child, by(name, module))

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deconv_demo.lean import sharing_twin
+from deconv_demo.lean import replace_modules, sharing_twin
 from deconv_demo.networks import ResidualBlock
 
 LARGEST_LEVEL, LARGEST_WEIGHT = 255, 127
@@ -229,11 +229,9 @@ def quantised_twin(model: nn.Module, ranges: Mapping[str, Ranges]) -> nn.Module:
         KeyError: A block has no ranges.
     """
     twin = sharing_twin(model)
-    for name, module in list(twin.named_modules()):
-        if isinstance(module, ResidualBlock):
-            parent, _, child = name.rpartition(".")
-            quantised = QuantisedResidualBlock(module, ranges[name])
-            setattr(twin.get_submodule(parent), child, quantised)
+    replace_modules(
+        twin, ResidualBlock, lambda name, block: QuantisedResidualBlock(block, ranges[name])
+    )
     return twin
 
 

@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from deconv_demo.precision import float_dtype
 from deconv_demo.tasks import TASKS, Task
 from deconv_demo.training.data import CropSampler, centre_crop, crop_side, read_pictures
 from deconv_demo.training.evaluation import psnr_by_setting
@@ -225,10 +226,7 @@ def _schedule(step: int, progress: float) -> float:
 
 def bfloat16_autocast(device: torch.device) -> torch.autocast:
     """Return the autocast that makes training fast where the hardware has bfloat16 units."""
-    if device.type == "cuda":
-        native = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        native = torch.cpu._is_avx512_bf16_supported()
+    native = float_dtype(device) == torch.bfloat16
     return torch.autocast(device.type, torch.bfloat16, enabled=native)
 
 
