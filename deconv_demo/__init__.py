@@ -11,9 +11,13 @@
 import os
 from typing import TYPE_CHECKING, Any
 
+from deconv_demo.memory import keep_freed_memory
+
 # PyTorch asks once, at its first allocation: feature maps of many megabytes come and go with every
 # layer, and in pages of 2 MB instead of 4 KB they come a tenth faster (Linux; ignored elsewhere).
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+# Before any thread is started: each would have freed memory of its own.
+keep_freed_memory()
 
 __version__ = "0.1.0"
 __all__ = ["TASKS", "enhance", "__version__"]

@@ -13,6 +13,7 @@ from torch import nn
 
 from deconv_demo import images
 from deconv_demo.guiding import blur_of, fill_guide, was_read
+from deconv_demo.memory import give_back_when_idle
 from deconv_demo.noise_level import estimate_sigma
 from deconv_demo.precision import inference_device, inference_dtype, running_form
 from deconv_demo.tasks import TASKS, Task
@@ -135,7 +136,7 @@ def enhance_by_tile(
     if "sigma" in values and values["sigma"] is None:
         values["sigma"] = min(estimate_sigma(pixels), _control_range(task, "sigma")[1])
     cut = {
-        "tile_limit": task.tile_limit,
+        "most_pixels": task.tile_pixels,
         "multiple": model.size_multiple,
         "context": task.tile_context,
     }
@@ -258,6 +259,7 @@ def _tile_runner(
             torch.autocast(device.type, torch.bfloat16, enabled=dtype == torch.bfloat16),
         ):
             restored = model(image.contiguous(memory_format=torch.channels_last), *told)
+        give_back_when_idle()
         return restored[0].permute(1, 2, 0).mul(255).cpu().numpy()
 
     return run

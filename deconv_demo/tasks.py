@@ -101,8 +101,8 @@ class Task:
         settings: Fixed damages for judging; their mean chooses between weights.
         baseline: The classical method of the task, ``(degraded, setting's sigma)`` to image.
         baseline_name: Its name in tables.
-        tile_limit: Longest side of a tile, in pixels of the degraded picture: short enough for
-            a quick Stop and little memory, long enough that overlaps cost little.
+        tile_pixels: Largest tile, in pixels of the degraded picture: small enough for a quick
+            Stop and little memory, large enough that overlaps cost little.
         tile_context: As far as the network looks, so that tiles do not show.
         in_8_bits: Whether the network may run so where that is fast; see ``quantised``.
         on_luma: Whether PSNR is taken on Y with ``scale`` pixels of border cut off, as the
@@ -117,7 +117,7 @@ class Task:
     settings: tuple[Setting, ...]
     baseline: Callable[[Tensor, Tensor | None], Tensor]
     baseline_name: str
-    tile_limit: int = 576
+    tile_pixels: int = 600_000
     tile_context: int = CONTEXT
     in_8_bits: bool = True
     on_luma: bool = False
@@ -157,7 +157,9 @@ def _upscale(scale: int, *, channels: int, blocks: int, patch: int) -> Task:
         ),
         baseline=partial(baselines.bicubic, scale=scale),
         baseline_name="bicubic",
-        tile_limit=384 if scale == 2 else 256,
+        tile_pixels=270_000 if scale == 2 else 135_000,
+        # The first convolution, those of the blocks, and at most three pixels to enlarge.
+        tile_context=2 * blocks + 4,
         on_luma=True,
         recipe=Recipe(patch=patch, margin=4),
     )
@@ -238,7 +240,6 @@ TASKS: Mapping[str, Task] = MappingProxyType(
             baseline_name="unsharp mask",
             # It looks around for edges that tell the blur; with 24 pixels, up to 1 % of the values
             # of a photo moved by 2 to 6 levels where tiles meet, with 48 none did.
-            tile_limit=640,
             tile_context=48,
             recipe=Recipe(
                 patch=96, batch=4, context=160, margin=degradations.BLUR_KERNEL_SIZE // 2

@@ -5,9 +5,11 @@ pixels over which it fades into its neighbour. Memory beyond the two pictures is
 tiles, whatever the size of the picture.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -55,47 +57,72 @@ class Axis:
         return np.clip((position - middle) / RAMP + 0.5, 0, 1)
 
 
-def plan_axis(length: int, *, tile_limit: int, multiple: int, context: int = CONTEXT) -> Axis:
-    """Cut one side into the fewest tiles, all of one size and evenly spread.
+def plan_tiles(
+    height: int, width: int, *, most_pixels: int, multiple: int, context: int = CONTEXT
+) -> tuple[Axis, Axis]:
+    """Cut a picture into tiles of one size that compute as little twice as they can.
 
     Args:
-        length: Pixels of that side, at least 1.
-        tile_limit: Longest tile allowed; more than three overlaps.
+        height, width: Pixels of the picture, at least 1 each.
+        most_pixels: Largest tile allowed; more than three overlaps square.
         multiple: Tiles start and end on multiples of it, so that a network that halves the
             picture several times samples it at the same places as in one piece.
         context: Pixels of a tile that are thrown away on each inner side: as far as the
             network looks.
 
-    Raises:
-        ValueError: ``tile_limit`` is too short for the overlap.
+    Returns:
+        Of the rows and of the columns.
 
-    >>> plan_axis(1000, tile_limit=576, multiple=8)
-    Axis(length=1000, tile=536, starts=(0, 464))
+    Raises:
+        ValueError: ``most_pixels`` are too few for the overlap.
+
+    >>> rows, columns = plan_tiles(1000, 1000, most_pixels=600_000, multiple=8)
+    >>> (rows.tile, rows.starts), (columns.tile, columns.starts)
+    ((536, (0, 464)), (1000, (0,)))
     """
-    if tile_limit < 3 * overlap(context):
+    shortest = 3 * overlap(context)
+    if most_pixels < shortest**2:
         raise ValueError(
-            f"tiles of {tile_limit} are too short for an overlap of {overlap(context)}"
+            f"tiles of {most_pixels} pixels are too small for an overlap of {overlap(context)}"
         )
-    padded = _round_up(length, multiple)
-    if padded <= tile_limit:
-        return Axis(length=length, tile=padded, starts=(0,))
-    longest, common = tile_limit - tile_limit % multiple, _round_up(overlap(context), multiple)
-    count = math.ceil((padded - common) / (longest - common))
+    cut = partial(_cut_axis, multiple=multiple, context=context)
+    plans = []
+    for count in itertools.count(1):
+        rows = cut(height, count=count)
+        if plans and rows.tile < shortest:
+            break
+        longest = most_pixels // rows.tile
+        if longest >= min(shortest, cut(width, count=1).tile):
+            wide = (cut(width, count=across) for across in itertools.count(1))
+            plans.append((rows, next(columns for columns in wide if columns.tile <= longest)))
+    # Of equal ones that with the shortest rows of tiles, which lie in memory as a whole.
+    return min(plans, key=lambda plan: (_computed(*plan), plan[0].tile))
+
+
+def _computed(rows: Axis, columns: Axis) -> int:
+    """Pixels of all tiles."""
+    return len(rows.starts) * rows.tile * len(columns.starts) * columns.tile
+
+
+def _cut_axis(length: int, *, count: int, multiple: int, context: int) -> Axis:
+    """Cut one side into so many tiles, all of one size and evenly spread."""
+    padded, common = _round_up(length, multiple), _round_up(overlap(context), multiple)
     # Rounding the length up keeps every overlap long enough.
-    tile = min(_round_up(math.ceil((padded + (count - 1) * common) / count), multiple), longest)
-    last = padded - tile
+    tile = _round_up(math.ceil((padded + (count - 1) * common) / count), multiple)
+    last = max(padded - tile, 0)
     starts = tuple(
-        round(index * last / (count - 1) / multiple) * multiple for index in range(count)
+        round(index * last / max(count - 1, 1) / multiple) * multiple for index in range(count)
     )
     return Axis(length=length, tile=tile, starts=starts)
 
 
 def count_tiles(
-    height: int, width: int, *, tile_limit: int, multiple: int, context: int = CONTEXT
+    height: int, width: int, *, most_pixels: int, multiple: int, context: int = CONTEXT
 ) -> int:
     """Return how many tiles ``run_in_tiles`` will make of a picture."""
-    rows = plan_axis(height, tile_limit=tile_limit, multiple=multiple, context=context)
-    columns = plan_axis(width, tile_limit=tile_limit, multiple=multiple, context=context)
+    rows, columns = plan_tiles(
+        height, width, most_pixels=most_pixels, multiple=multiple, context=context
+    )
     return len(rows.starts) * len(columns.starts)
 
 
@@ -104,7 +131,7 @@ def run_in_tiles(
     network: Callable[[np.ndarray], np.ndarray],
     *,
     scale: int,
-    tile_limit: int,
+    most_pixels: int,
     multiple: int,
     context: int = CONTEXT,
     output: np.ndarray,
@@ -116,15 +143,16 @@ def run_in_tiles(
         network: Takes a ``(h, w, C)`` uint8 tile, returns ``(h * scale, w * scale, 3)``
             float32 on ``[0, 255]``, not rounded.
         scale: Output side / input side.
-        tile_limit: Longest side of a tile.
+        most_pixels: Largest tile.
         multiple: What the sides of a tile must be multiples of.
         context: Pixels of a tile that are thrown away on each inner side.
         output: ``(H * scale, W * scale, 3)`` uint8, written row of tiles by row of tiles;
             complete after the last yield.
     """
     height, width = pixels.shape[:2]
-    rows = plan_axis(height, tile_limit=tile_limit, multiple=multiple, context=context)
-    columns = plan_axis(width, tile_limit=tile_limit, multiple=multiple, context=context)
+    rows, columns = plan_tiles(
+        height, width, most_pixels=most_pixels, multiple=multiple, context=context
+    )
     band = np.zeros((rows.tile * scale, (columns.starts[-1] + columns.tile) * scale, 3), np.float32)
     done = 0
     for row, top in enumerate(rows.starts):

@@ -16,7 +16,7 @@ MODULES = {
 # What a module may import beside the leaves. Every module of the top level that is not named
 # here is a leaf, and imports none of ours.
 ARROWS = {
-    "__init__": {"enhancement", "tasks"},
+    "__init__": {"enhancement", "memory", "tasks"},
     "__main__": {"enhancement", "tasks", "weights"},
     "images": {"picture_errors", "picture_files"},
     "picture_files": {"picture_errors"},
