@@ -93,6 +93,11 @@ def spectral_features(image: Tensor) -> Tensor:
     Returns:
         ``(B, 3, BLOCK, BLOCK // 2)`` float32, frequency zero in the middle of the left side.
     """
+    return _features_and_life(image)[0]
+
+
+def _features_and_life(image: Tensor) -> tuple[Tensor, Tensor]:
+    """``spectral_features``, and which of the pictures have any block that is not flat."""
     grey = _luma(image.float())
     window = torch.hann_window(BLOCK, periodic=False, device=grey.device)
     window = window[:, None] * window[None]
@@ -102,7 +107,8 @@ def spectral_features(image: Tensor) -> Tensor:
 
     blocks = _blocks(grey)
     blocks = blocks - blocks.mean((-1, -2), keepdim=True)
-    shares = _lively(blocks).to(grey)
+    lively = blocks.square().mean((-1, -2)) > FLATTEST_READ**2
+    shares = lively.to(grey)
     shares = shares / shares.sum((1, 2), keepdim=True).clamp_min(1)
     strength = power(torch.fft.rfft2(blocks * window))
     level = (torch.einsum("byx,byxvu->bvu", shares, strength) + _TINY).log()
@@ -112,7 +118,7 @@ def spectral_features(image: Tensor) -> Tensor:
     contrast = whitened[:, [0, 1, 2, -1, -2], :3].mean((1, 2), keepdim=True)
     features = [(whitened - contrast) / 4, (typical - contrast) / 4, (level + 4) / 4]
     half = torch.stack(features, dim=1)[..., : BLOCK // 2]
-    return torch.fft.fftshift(half, dim=2)
+    return torch.fft.fftshift(half, dim=2), lively.flatten(1).any(dim=1)
 
 
 def read_blur(reader: nn.Module, image: Tensor) -> Tensor:
@@ -144,9 +150,8 @@ def _read(reader: nn.Module, image: Tensor) -> tuple[Tensor, Tensor]:
     """Kernels, whichever way round, and which of them were read off anything, ``(B,)`` bool."""
     if min(image.shape[-2:]) < BLOCK:
         return no_blur(image), torch.zeros(len(image), dtype=torch.bool, device=image.device)
-    blocks = _blocks(_luma(image))
-    lively = _lively(blocks - blocks.mean((-1, -2), keepdim=True)).flatten(1).any(dim=1)
-    return reader(spectral_features(image)), lively
+    features, lively = _features_and_life(image)
+    return reader(features), lively
 
 
 def spectral_distance(kernels: Tensor, others: Tensor) -> Tensor:
@@ -230,8 +235,3 @@ def _edges(image: Tensor) -> Tensor:
 def _blocks(plane: Tensor) -> Tensor:
     """All blocks of ``(B, H, W)``, half overlapping: ``(B, rows, columns, BLOCK, BLOCK)``."""
     return plane.unfold(1, BLOCK, BLOCK // 2).unfold(2, BLOCK, BLOCK // 2)
-
-
-def _lively(blocks: Tensor) -> Tensor:
-    """Which of ``(B, rows, columns, BLOCK, BLOCK)`` without their means are not flat."""
-    return blocks.square().mean((-1, -2)) > FLATTEST_READ**2

@@ -54,8 +54,9 @@ class Enhancement:
         after: The restored picture, of the same size and mode as ``before``, with the
             metadata of the picture that came in.
         seconds: Wall clock time, decoding and encoding not included.
-        facts: What was done: ``tiles``, ``dtype``, ``device``, ``megapixels`` (of the output),
-            the controls with the values that were used, and for "deblur" ``blur_kernel``: what
+        facts: What was done: ``tiles``, ``dtype`` (for "int8" also ``tiles_in_float32``, those
+            that reached beyond its levels), ``device``, ``megapixels`` (of the output), the
+            controls with the values that were used, and for "deblur" ``blur_kernel``: what
             a point of light became, as the program read it off the picture, 25 rows of 25
             shares; None where the picture is too small or too flat to tell.
         restored: ``after`` at full strength, for blending without a second run.
@@ -119,7 +120,8 @@ def enhance_by_tile(
     Args:
         picture, task_id, **controls: As for ``enhance``.
         dtype: What the network computes in: float32, bfloat16, or int8 in its residual blocks
-            (float32 if their ranges have not been measured); None takes the best of this machine.
+            (float32 if their ranges have not been measured, and in tiles that reach far beyond
+            them); None takes the best of this machine.
     """
     if task_id not in TASKS:
         raise KeyError(f"unknown task {task_id!r}; the tasks are {', '.join(TASKS)}")
@@ -158,9 +160,10 @@ def enhance_by_tile(
 
     output = np.empty((source.height * task.scale, source.width * task.scale, 3), np.uint8)
     tiles_started = time.monotonic()
+    fell_back: list[bool] = []
     for done in run_in_tiles(
         given,
-        _tile_runner(model, device, dtype, values.get("sigma")),
+        _tile_runner(model, device, dtype, values.get("sigma"), fell_back),
         scale=task.scale,
         output=output,
         **cut,
@@ -178,7 +181,8 @@ def enhance_by_tile(
         seconds=time.monotonic() - started,
         facts={
             "tiles": total,
-            "dtype": _name(dtype),
+            "dtype": _name(torch.float32 if all(fell_back) else dtype),
+            **({"tiles_in_float32": sum(fell_back)} if dtype == torch.int8 else {}),
             "device": device.type,
             "megapixels": output.shape[0] * output.shape[1] / 1e6,
             **values,
@@ -205,15 +209,19 @@ def blend(before: Image.Image, restored: Image.Image, amount: float) -> Image.Im
     return picture
 
 
-def computed_in(task_id: str) -> str:
+def computed_in(task_id: str, wanted: str | None = None) -> str:
     """Return what ``enhance`` computes in on this machine: "float32", "bfloat16" or "int8".
+
+    Args:
+        task_id: Key of ``TASKS``.
+        wanted: One of these, as ``enhance_by_tile`` may be given it; None takes the best.
 
     >>> computed_in("denoise") in ("float32", "bfloat16", "int8")
     True
     """
     device = inference_device()
-    _, dtype = running_form(load_model(task_id), device, inference_dtype(device))
-    return _name(dtype)
+    dtype = inference_dtype(device) if wanted is None else getattr(torch, wanted)
+    return _name(running_form(load_model(task_id), device, dtype)[1])
 
 
 def check_controls(task_id: str, controls: dict[str, float | None]) -> dict[str, float | None]:
@@ -241,11 +249,16 @@ def check_controls(task_id: str, controls: dict[str, float | None]) -> dict[str,
 
 
 def _tile_runner(
-    model: nn.Module, device: torch.device, dtype: torch.dtype, sigma: float | None
+    model: nn.Module,
+    device: torch.device,
+    dtype: torch.dtype,
+    sigma: float | None,
+    fell_back: list[bool],
 ) -> Callable[[np.ndarray], np.ndarray]:
     """Wrap a network as ``run_in_tiles`` calls it: uint8 pixels in, float pixels out.
 
-    Of six channels the last three are the guide.
+    Of six channels the last three are the guide. ``fell_back`` gets for each tile whether it was
+    done in float32 although it was to be in 8 bits.
     """
 
     def run(tile: np.ndarray) -> np.ndarray:
@@ -259,6 +272,7 @@ def _tile_runner(
             torch.autocast(device.type, torch.bfloat16, enabled=dtype == torch.bfloat16),
         ):
             restored = model(image.contiguous(memory_format=torch.channels_last), *told)
+            fell_back.append(getattr(model, "fell_back", False))
         give_back_when_idle()
         return restored[0].permute(1, 2, 0).mul(255).cpu().numpy()
 

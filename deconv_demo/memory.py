@@ -8,16 +8,17 @@ for a small network at full resolution that took up to a third of the time.
 import ctypes
 import platform
 import threading
+import time
 from functools import lru_cache
 
 # Of glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
-LARGEST_KEPT = 1 << 30
+# Blocks up to this size are kept; before glibc 2.35 only the second was taken.
+LARGEST_KEPT = (1 << 30, 32 << 20)
 # Longer than between two runs of somebody who tries things out.
 IDLE_SECONDS = 15
 
-_timer: threading.Timer | None = None
-_timer_lock = threading.Lock()
+_last_use = 0.0
 
 
 def keep_freed_memory() -> bool:
@@ -27,26 +28,24 @@ def keep_freed_memory() -> bool:
     memory of their own keep to it, and such parts cannot grow large.
 
     Returns:
-        Whether it is so now; not where the C library is another than glibc.
+        Whether the C library took it; none but glibc does.
     """
     library = _glibc()
     if library is None:
         return False
-    limits = {_M_ARENA_MAX: 1, _M_MMAP_THRESHOLD: LARGEST_KEPT, _M_TRIM_THRESHOLD: 2**31 - 1}
-    return all(library.mallopt(name, value) for name, value in limits.items())
+    if not any(library.mallopt(_M_MMAP_THRESHOLD, size) for size in LARGEST_KEPT):
+        return False
+    library.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+    library.mallopt(_M_ARENA_MAX, 1)
+    return True
 
 
 def give_back_when_idle() -> None:
-    """Give freed memory back to the system, unless this is called again soon."""
-    global _timer
-    if _glibc() is None:
-        return
-    with _timer_lock:
-        if _timer is not None:
-            _timer.cancel()
-        _timer = threading.Timer(IDLE_SECONDS, give_back)
-        _timer.daemon = True
-        _timer.start()
+    """Give freed memory back to the system whenever this has not been called for a while."""
+    global _last_use
+    _last_use = time.monotonic()
+    if _glibc() is not None:
+        _start_watching()
 
 
 def give_back() -> None:
@@ -54,6 +53,19 @@ def give_back() -> None:
     library = _glibc()
     if library is not None:
         library.malloc_trim(0)
+
+
+@lru_cache(maxsize=1)
+def _start_watching() -> None:
+    threading.Thread(target=_watch, name="memory", daemon=True).start()
+
+
+def _watch() -> None:
+    # For ever: what a finished run leaves (pictures, files being written) is freed later.
+    while True:
+        time.sleep(IDLE_SECONDS)
+        if time.monotonic() - _last_use >= IDLE_SECONDS:
+            give_back()
 
 
 @lru_cache(maxsize=1)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from deconv_demo.lean import lean_twin
-from deconv_demo.quantised import is_fast_here, quantised_twin
+from deconv_demo.quantised import QuantisedNetwork, is_fast_here
 from deconv_demo.tasks import TASKS
 
 
@@ -37,7 +37,7 @@ def float_dtype(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if native else torch.float32
 
 
-@lru_cache(maxsize=2 * len(TASKS))
+@lru_cache(maxsize=3 * len(TASKS))
 def running_form(
     model: nn.Module, device: torch.device, dtype: torch.dtype
 ) -> tuple[nn.Module, torch.dtype]:
@@ -46,7 +46,8 @@ def running_form(
     Args:
         model: As ``load_model`` gives it; it stays as it is.
         device: Where it is to run.
-        dtype: float32, bfloat16, or int8, which becomes float32 where it cannot be.
+        dtype: float32, bfloat16, or int8, which becomes float32 where it cannot be
+            (and for pictures that reach beyond its levels, see ``QuantisedNetwork``).
 
     Raises:
         ValueError: Another ``dtype``.
@@ -55,7 +56,7 @@ def running_form(
     if dtype not in (torch.float32, torch.bfloat16, torch.int8):
         raise ValueError(f"networks run in float32, bfloat16 or int8, not in {dtype}")
     if dtype == torch.int8 and device.type == "cpu" and ranges is not None and is_fast_here():
-        return quantised_twin(model, ranges), dtype
+        return QuantisedNetwork(model, ranges), dtype
     # Modules move in place, and the one that was loaded belongs to all.
     lean = lean_twin(model if device.type == "cpu" else copy.deepcopy(model).to(device))
     return lean, torch.float32 if dtype == torch.int8 else dtype

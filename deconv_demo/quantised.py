@@ -3,8 +3,9 @@
 Nearly all the work of the networks is in their residual blocks. Here both convolutions of a
 block multiply 8-bit levels with 8-bit weights (VNNI instructions, which sum in 32 bits), while what
 they add to stays float32, so that no rounding is carried along. Each channel has its own range of
-levels, measured beforehand; after Jacob et al. 2018, "Quantization and Training of Neural
-Networks for Efficient Integer-Arithmetic-Only Inference".
+levels, measured beforehand on photographs; where a picture's numbers reach far beyond (on fine
+stripes they reach ten times further), it is done in float32 instead. After Jacob et al. 2018,
+"Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference".
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deconv_demo.lean import replace_modules, sharing_twin
+from deconv_demo.lean import lean_twin, replace_modules, sharing_twin
 from deconv_demo.networks import ResidualBlock
 
 LARGEST_LEVEL, LARGEST_WEIGHT = 255, 127
@@ -24,11 +25,22 @@ ROOM = 1.15
 # A channel that was hardly used may be used by another picture; this share of the widest
 # channel's range costs it little precision.
 NARROWEST = 0.1
+# What is cut off hardly shows as long as it is little: of 24 photographs that were not measured,
+# three kinds of damage each, none lost a hundredth of a dB more with up to 60 levels cut off and
+# 3 in 100,000 hidden numbers at their largest.
+MOST_CUT_OFF, MOST_AT_THE_TOP = 64, 1e-4
+# One row in so many is looked at, which costs a twentieth of the time; a prime, so that stripes
+# are met at every phase.
+ROWS_BETWEEN_LOOKS = 7
 # Rows that are rounded at once are to stay in a core's cache from one operation to the next.
 NUMBERS_AT_ONCE = 1 << 18
 
 # A picture's tiles are all of one size; so many sizes have their weights at hand.
 SIZES_KEPT = 4
+
+
+class BeyondTheLevels(ArithmeticError):
+    """A picture's numbers reach too far beyond the ranges that were measured."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +118,9 @@ class QuantisedResidualBlock(nn.Module):
 
     Shape:
         - Input and output: ``(B, channels, H, W)``, float32.
+
+    Raises:
+        BeyondTheLevels: In the forward pass, too much would be cut off.
     """
 
     def __init__(self, block: ResidualBlock, ranges: Ranges) -> None:
@@ -129,6 +144,10 @@ class QuantisedResidualBlock(nn.Module):
         hidden = self.conv1(self._levels(features))
         for border in _borders(hidden):
             border.zero_()
+        looked_at = hidden[:, :, ::ROWS_BETWEEN_LOOKS]
+        at_the_top = int((looked_at == LARGEST_LEVEL).sum())
+        if at_the_top > MOST_AT_THE_TOP * looked_at.numel():
+            raise BeyondTheLevels(f"{at_the_top} of {looked_at.numel()} hidden numbers cut off")
         return self.conv2(hidden).add_(features)
 
     def _levels(self, features: Tensor) -> Tensor:
@@ -142,6 +161,11 @@ class QuantisedResidualBlock(nn.Module):
         for top in range(0, height, rows):
             band = features[:, :, top : top + rows]
             rounded = torch.addcmul(self.half_above_zero, band, self.levels_per_unit)
+            looked_at = rounded[:, :, -top % ROWS_BETWEEN_LOOKS :: ROWS_BETWEEN_LOOKS]
+            if looked_at.numel():
+                lowest, highest = torch.aminmax(looked_at)
+                if lowest < -MOST_CUT_OFF or highest > LARGEST_LEVEL + MOST_CUT_OFF:
+                    raise BeyondTheLevels(f"levels from {lowest:.0f} to {highest:.0f}")
             # To 8 bits is to cut off, so the half makes it rounding.
             levels[:, :, top + 1 : top + 1 + band.shape[2], 1:-1] = rounded.clamp_(0, LARGEST_LEVEL)
         return levels
@@ -218,21 +242,40 @@ class _EightBitConvolution:
         )
 
 
-def quantised_twin(model: nn.Module, ranges: Mapping[str, Ranges]) -> nn.Module:
-    """Return a network that computes nearly what ``model`` does, its blocks in 8 bits.
+class QuantisedNetwork(nn.Module):
+    """A network with its residual blocks in 8 bits, or all in float32 for a picture beyond them.
 
     Args:
-        model: On the CPU. It is left as it is, and what is not in a block is shared.
+        model: On the CPU. It is left as it is; what is not in a block is shared.
         ranges: Of every block, see ``measure_ranges``.
+
+    Attributes:
+        coarse: The network in 8 bits.
+        fine: The same in float32.
+        fell_back: Whether the last picture was done in float32.
 
     Raises:
         KeyError: A block has no ranges.
     """
-    twin = sharing_twin(model)
-    replace_modules(
-        twin, ResidualBlock, lambda name, block: QuantisedResidualBlock(block, ranges[name])
-    )
-    return twin
+
+    def __init__(self, model: nn.Module, ranges: Mapping[str, Ranges]) -> None:
+        super().__init__()
+        self.guided, self.size_multiple = model.guided, model.size_multiple
+        self.fell_back = False
+        self.fine, self.coarse = lean_twin(model), sharing_twin(model)
+        replace_modules(
+            self.coarse,
+            ResidualBlock,
+            lambda name, block: QuantisedResidualBlock(block, ranges[name]),
+        )
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        self.fell_back = False
+        try:
+            return self.coarse(*inputs)
+        except BeyondTheLevels:
+            self.fell_back = True
+            return self.fine(*inputs)
 
 
 @lru_cache(maxsize=1)

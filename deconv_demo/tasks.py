@@ -104,7 +104,6 @@ class Task:
         tile_pixels: Largest tile, in pixels of the degraded picture: small enough for a quick
             Stop and little memory, large enough that overlaps cost little.
         tile_context: As far as the network looks, so that tiles do not show.
-        in_8_bits: Whether the network may run so where that is fast; see ``quantised``.
         on_luma: Whether PSNR is taken on Y with ``scale`` pixels of border cut off, as the
             papers on upscaling do, instead of on RGB.
         recipe: How it is trained.
@@ -119,7 +118,6 @@ class Task:
     baseline_name: str
     tile_pixels: int = 600_000
     tile_context: int = CONTEXT
-    in_8_bits: bool = True
     on_luma: bool = False
     recipe: Recipe = Recipe()
 
@@ -213,9 +211,6 @@ TASKS: Mapping[str, Task] = MappingProxyType(
                 bias=False,
             ),
             degrade=damages.with_any_blur,
-            # Its numbers reach ten times further on stripes than on photographs: ranges that hold
-            # them are so coarse that photographs lose 0.08 dB.
-            in_8_bits=False,
             controls=(Control(name="amount", minimum=0, maximum=1, step=0.05, default=1.0),),
             settings=(
                 _blur_setting("Gaussian 1.0", degradations.gaussian_kernel(1.0)),

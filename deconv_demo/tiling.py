@@ -6,7 +6,6 @@ tiles, whatever the size of the picture.
 """
 
 import itertools
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +14,8 @@ import numpy as np
 
 CONTEXT = 24
 RAMP = 16
+# A row of tiles lies in memory as a whole; in the choice of a cut it counts like so much computing.
+COST_OF_A_ROW = 0.05
 
 
 def overlap(context: int = CONTEXT) -> int:
@@ -85,31 +86,44 @@ def plan_tiles(
         raise ValueError(
             f"tiles of {most_pixels} pixels are too small for an overlap of {overlap(context)}"
         )
-    cut = partial(_cut_axis, multiple=multiple, context=context)
+    tile_of = partial(_tile_length, multiple=multiple, context=context)
+    whole_width = tile_of(width, 1)
     plans = []
-    for count in itertools.count(1):
-        rows = cut(height, count=count)
-        if plans and rows.tile < shortest:
+    for down in itertools.count(1):
+        tall = tile_of(height, down)
+        if plans and tall < shortest:
             break
-        longest = most_pixels // rows.tile
-        if longest >= min(shortest, cut(width, count=1).tile):
-            wide = (cut(width, count=across) for across in itertools.count(1))
-            plans.append((rows, next(columns for columns in wide if columns.tile <= longest)))
-    # Of equal ones that with the shortest rows of tiles, which lie in memory as a whole.
-    return min(plans, key=lambda plan: (_computed(*plan), plan[0].tile))
+        longest = most_pixels // tall
+        if longest < min(shortest, whole_width):
+            continue  # too tall
+        across = _fewest(width, longest, multiple=multiple, context=context)
+        wide = tile_of(width, across)
+        plans.append((down * tall * across * wide + COST_OF_A_ROW * tall * width, down, across))
+        if across == 1:
+            break  # more rows of tiles would only have more in common
+    _, down, across = min(plans)
+    cut = partial(_cut_axis, multiple=multiple, context=context)
+    return cut(height, count=down), cut(width, count=across)
 
 
-def _computed(rows: Axis, columns: Axis) -> int:
-    """Pixels of all tiles."""
-    return len(rows.starts) * rows.tile * len(columns.starts) * columns.tile
+def _tile_length(length: int, count: int, *, multiple: int, context: int) -> int:
+    """The side of so many tiles of one size that cover a length and overlap."""
+    padded, common = _round_up(length, multiple), _round_up(overlap(context), multiple)
+    # Rounding the length up keeps every overlap long enough.
+    return _round_up(-(-(padded + (count - 1) * common) // count), multiple)
+
+
+def _fewest(length: int, longest: int, *, multiple: int, context: int) -> int:
+    """The fewest tiles that are no longer than ``longest``."""
+    padded, common = _round_up(length, multiple), _round_up(overlap(context), multiple)
+    longest -= longest % multiple
+    return 1 if padded <= longest else -(-(padded - common) // (longest - common))
 
 
 def _cut_axis(length: int, *, count: int, multiple: int, context: int) -> Axis:
-    """Cut one side into so many tiles, all of one size and evenly spread."""
-    padded, common = _round_up(length, multiple), _round_up(overlap(context), multiple)
-    # Rounding the length up keeps every overlap long enough.
-    tile = _round_up(math.ceil((padded + (count - 1) * common) / count), multiple)
-    last = max(padded - tile, 0)
+    """Cut one side into so many tiles, evenly spread."""
+    tile = _tile_length(length, count, multiple=multiple, context=context)
+    last = max(_round_up(length, multiple) - tile, 0)
     starts = tuple(
         round(index * last / max(count - 1, 1) / multiple) * multiple for index in range(count)
     )

@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from deconv_demo import weights
+from deconv_demo.enhancement import computed_in
 from deconv_demo.images import to_uint8
 from deconv_demo.quantised import is_fast_here
 from deconv_demo.tasks import TASKS
@@ -124,16 +125,22 @@ def test_twins_are_found_by_name_and_checked_for_size():
 
 @pytest.mark.slow
 def test_benchmark_times_networks_and_references_side_by_side(capsys):
-    rows = {row["name"]: row for row in benchmark.benchmark(rounds=1, side=128)}
+    found = benchmark.benchmark(rounds=1, side=128)
+    rows = {row["name"]: row for row in found}
+    forms = [(row["name"], row["dtype"]) for row in found]
+    assert len(set(forms)) == len(forms)
+    for task_id in TASKS:
+        assert (task_id, computed_in(task_id)) in forms
+        assert ((task_id, "int8") in forms) == is_fast_here()
     assert set(rows) > set(TASKS)
     stack = rows["17 convolutions of 64"]
     assert stack["times_dncnn"] == 1
     # 558 thousand multiply-adds a pixel against a few additions.
     assert rows["bicubic x2"]["seconds_per_megapixel"] < stack["seconds_per_megapixel"] / 10
     printed = capsys.readouterr().out.splitlines()
-    assert len(printed) == 1 + len(rows)
+    assert len(printed) == 1 + len(found)
     # Three feature maps of 32 channels in float32 are the least that it holds at a time.
-    assert benchmark._peak_megabytes("denoise", 512) > 3 * 32 * 4 * 0.512**2
+    assert benchmark._peak_megabytes("denoise", "float32", 512) > 3 * 32 * 4 * 0.512**2
 
 
 def test_benchmark_keeps_its_rows_for_the_card(monkeypatch, tmp_path):
@@ -165,8 +172,7 @@ def test_benchmark_keeps_its_rows_for_the_card(monkeypatch, tmp_path):
 @pytest.mark.parametrize("task_id", TASKS)
 def test_coarser_numbers_change_a_finished_picture_by_less_than_a_grey_level(task_id):
     differences = benchmark.rounding_differences(task_id, side=64)
-    in_8_bits = is_fast_here() and TASKS[task_id].in_8_bits
-    assert differences.keys() == {"bfloat16", *(["int8"] * in_8_bits)}
+    assert differences.keys() == {"bfloat16", *(["int8"] * is_fast_here())}
     assert all(0 < difference["mean"] < 1 for difference in differences.values())
     assert all(found["largest"] > found["mean"] for found in differences.values())
 

@@ -11,19 +11,19 @@ from deconv_demo.enhancement import computed_in, enhance, enhance_by_tile
 from deconv_demo.metrics import psnr
 from deconv_demo.networks import DeconvUNet, DeconvUpscaler, ResidualBlock
 from deconv_demo.quantised import (
+    LARGEST_LEVEL,
+    MOST_CUT_OFF,
+    ROOM,
+    BeyondTheLevels,
+    QuantisedNetwork,
     QuantisedResidualBlock,
     Ranges,
     is_fast_here,
     measure_ranges,
-    quantised_twin,
 )
-from deconv_demo.ranges import read_ranges, save_ranges
 from deconv_demo.tasks import TASKS
-from deconv_demo.training import __main__ as command_line
-from deconv_demo.weight_files import read_header, read_tensors, save_weights
-from deconv_demo.weights import RANGES_FILE, WEIGHTS_DIR, find_weights, load_model
+from deconv_demo.weights import load_model
 
-IN_8_BITS = [task_id for task_id, task in TASKS.items() if task.in_8_bits]
 needs_fast_8_bits = pytest.mark.skipif(not is_fast_here(), reason="no VNNI on this processor")
 
 
@@ -73,6 +73,8 @@ def test_borders_are_no_worse_than_the_middle():
 def test_a_block_runs_in_several_sizes_in_turn():
     block, features = block_and_features(size=(40, 40))
     (ranges,) = measure_ranges(nn.Sequential(block), [(features,)]).values()
+    # At the borders of a part, hidden numbers are others.
+    ranges = Ranges(low=ranges.low, high=ranges.high, hidden=ranges.hidden * 1.5)
     twin = QuantisedResidualBlock(block, ranges)
     with torch.inference_mode():
         for side in (40, 8, 12, 16, 20, 24, 40):
@@ -126,38 +128,69 @@ def test_a_twin_leaves_the_network_as_it_was_and_is_close_to_it(model):
     inputs = [image, 1 - image] if model.guided else [image]
     with torch.inference_mode():
         before = model(*inputs)
-        twin = quantised_twin(model, measure_ranges(model, [inputs]))
+        twin = QuantisedNetwork(model, measure_ranges(model, [inputs]))
         found = twin(*inputs)
         assert torch.equal(model(*inputs), before)
-    assert not any(isinstance(module, ResidualBlock) for module in twin.modules())
-    assert twin.tail.weight is model.tail.weight
+    assert not any(isinstance(module, ResidualBlock) for module in twin.coarse.modules())
+    assert twin.coarse.tail.weight is model.tail.weight
+    assert twin.fine.tail.weight is model.tail.weight
     assert 0 < (found - before).abs().max() < 0.03
 
 
 def test_a_block_without_ranges_is_refused():
     model = DeconvUpscaler(channels=4, blocks=1, scale=2)
     with pytest.raises(KeyError, match="trunk.0"):
-        quantised_twin(model, {})
-
-
-@pytest.mark.parametrize("change", ["one number", "one tensor less"])
-def test_ranges_that_were_changed_are_not_believed(tmp_path, change):
-    path, weights = tmp_path / "ranges.safetensors", tmp_path / "a.safetensors"
-    save_weights(weights, {"a": torch.zeros(1)}, {})
-    one = Ranges(low=-torch.ones(3), high=torch.arange(3.0), hidden=torch.ones(3))
-    save_ranges(path, "upscale_x2", {"trunk.0": one}, weights=weights)
-    tensors, header = read_tensors(path), read_header(path)
-    if change == "one number":
-        tensors["upscale_x2/trunk.0/high"][1] = 99
-    else:
-        del tensors["upscale_x2/trunk.0/low"]
-    save_weights(path, tensors, header)
-    assert read_ranges(path, "upscale_x2", weights=weights) is None
+        QuantisedNetwork(model, {})
 
 
 @needs_fast_8_bits
-@pytest.mark.parametrize("task_id", IN_8_BITS)
-def test_what_ships_runs_in_8_bits_and_loses_next_to_nothing(task_id, photo_pixels):
+@pytest.mark.parametrize("side", ["low", "high"])
+def test_a_block_says_when_too_much_would_be_cut_off(side):
+    block, features = block_and_features(size=(32, 32))
+    (ranges,) = measure_ranges(nn.Sequential(block), [(features,)]).values()
+    twin, wide = QuantisedResidualBlock(block, ranges), ranges.widened()
+    # One channel that goes so many levels beyond its range, in one row that is looked at.
+    channel, sign = 5, -1 if side == "low" else 1
+    level = float(wide.high[channel] - wide.low[channel]) / LARGEST_LEVEL
+    end = float(getattr(wide, side)[channel])
+    with torch.inference_mode():
+        for levels, too_far in ((MOST_CUT_OFF - 4, False), (MOST_CUT_OFF + 4, True)):
+            given = features.clone()
+            given[0, channel, 14, 3] = end + sign * levels * level
+            if too_far:
+                with pytest.raises(BeyondTheLevels):
+                    twin(given)
+            else:
+                twin(given)
+
+
+@needs_fast_8_bits
+def test_hidden_numbers_that_would_be_cut_off_are_seen_too():
+    block, features = block_and_features(size=(32, 32))
+    (ranges,) = measure_ranges(nn.Sequential(block), [(features,)]).values()
+    narrow = Ranges(low=ranges.low, high=ranges.high, hidden=ranges.hidden / 4)
+    with torch.inference_mode(), pytest.raises(BeyondTheLevels):
+        QuantisedResidualBlock(block, narrow)(features)
+
+
+@needs_fast_8_bits
+def test_a_picture_beyond_the_levels_is_done_in_float32():
+    model = DeconvUpscaler(channels=16, blocks=2, scale=2).eval().requires_grad_(False)
+    model = model.to(memory_format=torch.channels_last)
+    nn.init.normal_(model.tail.weight, std=0.05)
+    image = torch.rand(1, 3, 20, 28, generator=Generator().manual_seed(0))
+    twin = QuantisedNetwork(model, measure_ranges(model, [[image]]))
+    with torch.inference_mode():
+        assert not torch.equal(twin(image), model(image))
+        beyond = image * 2 * ROOM
+        assert torch.equal(twin(beyond), model(beyond))
+
+
+@needs_fast_8_bits
+@pytest.mark.parametrize("task_id", TASKS)
+def test_what_ships_runs_in_8_bits_and_loses_next_to_nothing(task_id, photo_pixels, monkeypatch):
+    # Not in float32 after all.
+    monkeypatch.setattr(QuantisedNetwork, "forward", lambda self, *given: self.coarse(*given))
     assert load_model(task_id).ranges is not None
     task = TASKS[task_id]
     clean = torch.from_numpy(photo_pixels["cat"].copy()).permute(2, 0, 1)[None] / 255
@@ -170,51 +203,29 @@ def test_what_ships_runs_in_8_bits_and_loses_next_to_nothing(task_id, photo_pixe
         assert result.facts["dtype"] == str(dtype).removeprefix("torch.")
         results[dtype] = torch.from_numpy(np.array(result.after)).permute(2, 0, 1)[None] / 255
     change = (results[torch.int8] - results[torch.float32]).abs() * 255
-    assert 0 < change.mean() < 0.6
-    assert change.max() < 8
+    assert 0 < change.mean() < 0.3
+    assert change.max() < 4
     lost = psnr(results[torch.float32], clean) - psnr(results[torch.int8], clean)
-    assert abs(lost) < 0.05
+    assert abs(lost) < 0.03
 
 
 @needs_fast_8_bits
-@pytest.mark.parametrize("task_id", IN_8_BITS)
+@pytest.mark.parametrize("task_id", TASKS)
 def test_hard_pictures_that_were_not_measured_do_not_break(task_id):
-    # Without pictures of that kind among the measured ones, pixels were wrong by 150 of 255.
+    # Cut off, pixels would be wrong by 150 of 255.
     generator = np.random.default_rng(7)
     noise = generator.integers(0, 256, (64, 64, 3), dtype=np.uint8)
     blots = generator.integers(0, 2, (22, 22, 3), dtype=np.uint8).repeat(3, 0).repeat(3, 1) * 255
     lines = np.where(np.arange(64)[:, None, None] % 2, [255, 170, 0], [0, 30, 255])
     stripes = np.where(np.arange(64)[None, :, None] // 3 % 2, [255, 0, 200], [0, 0, 0])
-    for array in (noise, blots, *(np.broadcast_to(x, (64, 64, 3)) for x in (lines, stripes))):
+    bars = np.where((np.arange(64)[:, None, None] + 3) % 8 < 4, 255, 0)
+    for array in (noise, blots, *(np.broadcast_to(x, (64, 64, 3)) for x in (lines, stripes, bars))):
         array = array.astype(np.uint8)
         fine, coarse = (
             np.asarray([*enhance_by_tile(Image.fromarray(array), task_id, dtype=dtype)][-1].after)
             for dtype in (torch.float32, torch.int8)
         )
-        assert np.abs(fine.astype(int) - coarse).max() < 20
-
-
-def test_ranges_are_kept_for_each_task_and_only_for_its_weights(tmp_path):
-    path, weights = tmp_path / "ranges.safetensors", tmp_path / "a.safetensors"
-    save_weights(weights, {"a": torch.zeros(1)}, {})
-    one = {"trunk.0": Ranges(low=-torch.ones(3), high=torch.arange(3.0), hidden=torch.ones(3))}
-    save_ranges(path, "upscale_x2", one, weights=weights)
-    save_ranges(path, "upscale_x4", {"trunk.1": one["trunk.0"]}, weights=weights)
-    found = read_ranges(path, "upscale_x2", weights=weights)
-    assert found.keys() == {"trunk.0"}
-    assert torch.equal(found["trunk.0"].high, torch.arange(3.0))
-    assert read_ranges(path, "upscale_x4", weights=weights).keys() == {"trunk.1"}
-    assert read_ranges(path, "denoise", weights=weights) is None
-    save_weights(weights, {"a": torch.ones(1)}, {})
-    assert read_ranges(path, "upscale_x2", weights=weights) is None
-
-
-@pytest.mark.parametrize("damage", ["absent", "cut"])
-def test_without_readable_ranges_networks_run_in_floating_point(damage, tmp_path):
-    path = tmp_path / "ranges.safetensors"
-    if damage == "cut":
-        path.write_bytes((WEIGHTS_DIR / RANGES_FILE).read_bytes()[:1000])
-    assert read_ranges(path, "denoise", weights=find_weights("denoise")) is None
+        assert np.abs(fine.astype(int) - coarse).max() < 4
 
 
 def test_other_kinds_of_numbers_are_refused():
@@ -229,9 +240,11 @@ def test_8_bits_are_not_used_where_they_go_wrong(monkeypatch):
     assert dtype == torch.float32
 
 
-def test_what_would_lose_by_it_has_no_ranges():
-    assert [task_id for task_id in TASKS if load_model(task_id).ranges is None] == ["deblur"]
-    assert computed_in("deblur") != "int8"
+@pytest.mark.parametrize("task_id", TASKS)
+def test_what_is_wanted_is_what_it_is_computed_in(task_id):
+    assert computed_in(task_id, "float32") == "float32"
+    assert computed_in(task_id, "bfloat16") == "bfloat16"
+    assert computed_in(task_id, "int8") == ("int8" if is_fast_here() else "float32")
 
 
 def test_a_network_without_ranges_says_that_it_ran_in_float32(monkeypatch):
@@ -273,13 +286,3 @@ def test_a_pytorch_that_lacks_the_operator_or_computes_it_wrongly_is_not_trusted
         assert not is_fast_here()
     monkeypatch.undo()
     is_fast_here.cache_clear()
-
-
-@pytest.mark.slow
-def test_the_command_measures_what_ships(tmp_path, capsys):
-    path = tmp_path / "ranges.safetensors"
-    assert command_line.main(["ranges", "--tasks", "upscale_x4", "--output", str(path)]) == 0
-    assert "upscale_x4: ranges of 8 blocks" in capsys.readouterr().out
-    found = read_ranges(path, "upscale_x4", weights=find_weights("upscale_x4"))
-    for name, shipped in load_model("upscale_x4").ranges.items():
-        torch.testing.assert_close(found[name].high, shipped.high, rtol=0.01, atol=0.01)

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import time
 
 import numpy as np
 import pytest
@@ -14,7 +15,15 @@ from torch import nn
 from deconv_demo.guiding import guide_part
 from deconv_demo.networks import DeconvUNet, DeconvUpscaler
 from deconv_demo.tasks import TASKS
-from deconv_demo.tiling import CONTEXT, RAMP, count_tiles, overlap, plan_tiles, run_in_tiles
+from deconv_demo.tiling import (
+    CONTEXT,
+    COST_OF_A_ROW,
+    RAMP,
+    count_tiles,
+    overlap,
+    plan_tiles,
+    run_in_tiles,
+)
 from deconv_demo.weights import load_model
 
 OVERLAP = overlap()
@@ -126,7 +135,26 @@ def test_no_other_cut_computes_less(height, width, side):
             for short, count in zip(tile, (down, across), strict=True)
         )
         if long_enough and math.prod(tile) <= side**2:
-            assert computed <= math.prod(tile) * down * across
+            assert computed <= math.prod(tile) * down * across + COST_OF_A_ROW * tile[0] * width
+
+
+@pytest.mark.parametrize("shape", [(50_000_000, 1), (1, 50_000_000), (2_000_000, 3), (7071, 7071)])
+@pytest.mark.parametrize("context", [16, 48])
+def test_pictures_of_any_shape_are_cut_at_once(shape, context):
+    # By trying all numbers of rows the first took hours.
+    cut = {"most_pixels": 600_000, "multiple": 8, "context": context}
+    started = time.process_time()
+    rows, columns = plan_tiles(*shape, **cut)
+    assert time.process_time() - started < 5
+    assert rows.tile * columns.tile <= 600_000
+    for length, axis in zip(shape, (rows, columns), strict=True):
+        assert axis.starts[-1] + axis.tile >= length
+
+
+def test_rows_of_tiles_are_short_where_that_costs_little():
+    """A row of tiles lies in memory as a whole: of a panorama, hundreds of megabytes."""
+    rows, _ = plan_tiles(1000, 50_000, most_pixels=600_000, multiple=8)
+    assert rows.tile < 600
 
 
 @pytest.mark.parametrize("scale", [1, 2, 4])

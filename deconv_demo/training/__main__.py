@@ -74,6 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     evaluate.add_argument("--output", type=Path, default=WEIGHTS_DIR / "metrics.json")
     evaluate.add_argument("--limit", type=_COUNT, help="judge on the first so many pictures")
+    evaluate.add_argument(
+        "--dtype", choices=("float32", "bfloat16", "int8"), help="instead of this machine's best"
+    )
     benchmark = commands.add_parser("benchmark", help="seconds and memory on this machine")
     benchmark.add_argument("--rounds", type=_COUNT, default=5)
     benchmark.add_argument("--metrics", type=Path, help="keep the numbers in this file too")
@@ -93,8 +96,8 @@ def _parser() -> argparse.ArgumentParser:
     trials.add_argument("--only", nargs="+", metavar="NAME", help="of the candidates")
     trials.add_argument("--metrics", type=Path, default=WEIGHTS_DIR / "metrics.json")
     ranges = commands.add_parser("ranges", help="what running in 8 bits needs to know")
-    in_8_bits = [task_id for task_id, task in TASKS.items() if task.in_8_bits]
-    ranges.add_argument("--tasks", nargs="+", choices=in_8_bits, default=in_8_bits)
+    ranges.add_argument("--data", type=Path, nargs="+", required=True, metavar="FOLDER_OR_TAR")
+    ranges.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     ranges.add_argument("--output", type=Path, default=WEIGHTS_DIR / RANGES_FILE)
     card = commands.add_parser("card", help="write the model card from the measured numbers")
     card.add_argument("--metrics", type=Path, default=WEIGHTS_DIR / "metrics.json")
@@ -175,7 +178,7 @@ def main(arguments: list[str] | None = None) -> int:
         elif options.command == "ranges":
             from deconv_demo.training.calibration import record_ranges
 
-            record_ranges(options.tasks, options.output)
+            record_ranges(options.tasks, options.output, data=options.data)
         elif options.command == "benchmark":
             from deconv_demo.training.benchmark import benchmark_everything
 
@@ -189,6 +192,7 @@ def main(arguments: list[str] | None = None) -> int:
                 output=options.output,
                 limit=options.limit,
                 low_resolution=options.low_resolution,
+                dtype=options.dtype,
             )
     except (DataError, ReportError, WeightsError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -73,8 +73,8 @@ def _speed(found: dict[str, Any]) -> str:
         f"All in turn in one run, each making {side} × {side} pixels, the networks by the function "
         "`enhance`, in tiles that overlap; medians. The ratios are steadier than the seconds. A "
         "stack of plain convolutions of the size of DnCNN is there to compare with. int8: the "
-        "residual blocks multiply whole numbers of 8 bits, where the processor is fast at that and "
-        "has no bfloat16.",
+        "residual blocks multiply whole numbers of 8 bits; so the networks run where the processor "
+        "is fast at that and has no bfloat16.",
         "",
         f"| for a megapixel of the result | computed in | seconds | of *{stack}* | MB |",
         "| --- | --- | ---: | ---: | ---: |",

@@ -13,7 +13,7 @@ from torch import Generator, Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from deconv_demo import images
-from deconv_demo.enhancement import computed_in, enhance, enhance_by_tile
+from deconv_demo.enhancement import computed_in, enhance_by_tile
 from deconv_demo.guiding import blur_of, guide_of
 from deconv_demo.known_answer import (
     best_classical,
@@ -53,6 +53,7 @@ def evaluate(
     output: Path,
     limit: int | None = None,
     low_resolution: list[Path] | None = None,
+    dtype: str | None = None,
 ) -> dict[str, Any]:
     """Measure tasks on clean pictures and write what came out as JSON.
 
@@ -65,6 +66,8 @@ def evaluate(
         limit: Judge on the first so many pictures only, at least 1.
         low_resolution: Folders and tar files of the small twins that a standard set comes
             with, for the task of their scale; None makes them, as MATLAB's ``imresize`` does.
+        dtype: What the networks compute in: "float32", "bfloat16" or "int8"; None takes the best
+            of this machine.
 
     Returns:
         What the file holds now: ``tasks`` by id, each with ``settings``, ``parameters``,
@@ -96,8 +99,8 @@ def evaluate(
                 "sha256": sha256(path),
                 "bytes": path.stat().st_size,
                 "runs": json.loads(read_header(path).get("runs", "[]")),
-                "measured": {**measured, "dtype": computed_in(task_id)},
-                **_measure(task_id, list(named.values()), twins.get(task_id)),
+                "measured": {**measured, "dtype": computed_in(task_id, dtype)},
+                **_measure(task_id, list(named.values()), twins.get(task_id), dtype),
             }
             add_to_report(output, entry, "tasks", task_id)
     return read_report(output)
@@ -119,7 +122,10 @@ def _twins(
 
 
 def _measure(
-    task_id: str, pictures: list[np.ndarray], twins: list[np.ndarray] | None
+    task_id: str,
+    pictures: list[np.ndarray],
+    twins: list[np.ndarray] | None,
+    dtype: str | None,
 ) -> dict[str, Any]:
     """What the network of a task costs and how well it does, for the entry of the task."""
     task = TASKS[task_id]
@@ -131,7 +137,7 @@ def _measure(
     }
     # A set's own twins are its damage, the first setting; nobody's table has another.
     for setting in task.settings[: None if twins is None else 1]:
-        entry["settings"][setting.name], steps = _judge(task_id, setting, pictures, twins)
+        entry["settings"][setting.name], steps = _judge(task_id, setting, pictures, twins, dtype)
         if steps:
             entry.setdefault("block_steps", {})[setting.name] = steps
         print(task_id, setting.name, json.dumps(entry["settings"][setting.name]), flush=True)
@@ -139,13 +145,19 @@ def _measure(
 
 
 def _judge(
-    task_id: str, setting: Setting, pictures: list[np.ndarray], twins: list[np.ndarray] | None
+    task_id: str,
+    setting: Setting,
+    pictures: list[np.ndarray],
+    twins: list[np.ndarray] | None,
+    dtype: str | None,
 ) -> tuple[dict[str, Any], dict[str, float]]:
     """Mean PSNR and SSIM of the degraded picture, the classical method and the network.
 
     And, where the degraded picture is a JPEG, how far its blocks stand out in each.
     """
     task = TASKS[task_id]
+    number = None if dtype is None else getattr(torch, dtype)
+    coarse = computed_in(task_id, dtype) == "int8"
     columns: dict[str, list[tuple[float, float]]] = {}
     steps: dict[str, list[float]] = {}
 
@@ -172,13 +184,13 @@ def _judge(
             add("Wiener, blur read", best_wiener(degraded, read, clean), clean)
             add("Wiener, told the blur", best_wiener(degraded, setting.kernel, clean), clean)
         told = {} if sigma is None else {"sigma": sigma.item()}
-        result = enhance(picture, task_id, **told)
+        *_, result = enhance_by_tile(picture, task_id, dtype=number, **told)
         add("network", images.to_image(result.after), clean)
-        if result.facts["dtype"] == "int8":
+        if coarse:
             *_, result = enhance_by_tile(picture, task_id, dtype=torch.float32, **told)
             add("network in float32", images.to_image(result.after), clean)
         if sigma is not None:
-            blind = enhance(picture, task_id)
+            *_, blind = enhance_by_tile(picture, task_id, dtype=number)
             add("network, strength estimated", images.to_image(blind.after), clean)
     means = {name: _means(values) for name, values in columns.items()}
     return means, {name: round(statistics.fmean(found), 3) for name, found in steps.items()}
