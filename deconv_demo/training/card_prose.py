@@ -60,10 +60,11 @@ do that knows the blur is shown beside it: a Wiener filter with a Laplacian regu
 of four balances on each picture; and the same filter with the blur that `blur_reader` found.
 
 *network* is what `enhance` gives in the numbers named under each table (`evaluate --dtype`). Left
-to itself it takes bfloat16 where the processor has it, else float32, but for the convolutions of the residual blocks, which are in whole numbers of 8 bits
-where the processor is fast at those (VNNI); *network in float32* stands beside the latter. Each
-channel's range was measured on 120 of the photographs; a part of a picture that reaches far beyond
-(letters, stripes, chessboards do) is done in float32.
+to itself it takes bfloat16 where the processor has it, else float32, but for the convolutions of
+the residual blocks, which are in whole numbers of 8 bits where the processor is fast at those
+(VNNI); *network in float32* stands beside the latter. Each channel's range was measured on 120 of
+the photographs; a part of a picture that reaches far beyond (letters, stripes, chessboards do) is
+done in float32.
 
 ## Data
 
