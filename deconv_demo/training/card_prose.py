@@ -63,8 +63,8 @@ of four balances on each picture; and the same filter with the blur that `blur_r
 to itself it takes bfloat16 where the processor has it, else float32, but for the convolutions of
 the residual blocks, which are in whole numbers of 8 bits where the processor is fast at those
 (VNNI); *network in float32* stands beside the latter. Each channel's range was measured on 120 of
-the photographs; a part of a picture that reaches far beyond (letters, stripes, chessboards do) is
-done in float32.
+the photographs; a part of a picture that reaches far beyond (chessboards and noise of
+full contrast do) is done in float32.
 
 ## Data
 
