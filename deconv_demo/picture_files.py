@@ -6,7 +6,6 @@ before a pixel is decoded, and whatever a decoder raises ends as a ``PictureErro
 
 import logging
 import os
-import re
 import secrets
 import threading
 import warnings
@@ -16,9 +15,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image
 
-from deconv_demo.picture_errors import MAX_PIXELS, PictureError, check_size
+from deconv_demo.broken_files import PNG_SIGNATURE, diagnose, is_svg
+from deconv_demo.picture_errors import PictureError, check_size
 
 MAX_BYTES = 1 << 29  # 50 megapixels of 16-bit RGBA are 400 MB
 # Left to itself, Pillow would also try EPS, PSD and forty others. JPEG includes MPO; HEIF joins
@@ -28,19 +28,6 @@ FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM")
 WRITERS = {"png": "PNG", "jpg": "JPEG", "jpeg": "JPEG", "webp": "WEBP", "avif": "AVIF"}
 WRITERS |= {"tif": "TIFF", "tiff": "TIFF"}
 
-_PNG = b"\x89PNG\r\n\x1a\n"
-_SIGNATURE = re.compile(
-    rb"\x89PNG|\xff\xd8\xff|GIF8|II[*+]\0|MM\0[*+]|RIFF....WEBP|....ftyp(?:avi|hei|hev|mif|msf)",
-    re.DOTALL,
-)
-# What stands between two marks never runs over the second one: there must be one way only to
-# read a file, or a short hostile one takes hours.
-_SVG = re.compile(
-    rb"(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?\s*"
-    rb"(?:(?:<\?(?:(?!\?>).)*\?>|<!--(?:(?!-->).)*-->)\s*)*"
-    rb"<(?:!DOCTYPE\s+)?(?:svg:)?svg[\s>]",
-    re.DOTALL | re.IGNORECASE,
-)
 _TILE_SIDES = (322, 323)  # width and length
 # Description, maker, model, software, time, artist, host, copyright.
 _TEXT_TAGS = (270, 271, 272, 305, 306, 315, 316, 33432)
@@ -70,7 +57,7 @@ def decoding(data: bytes = b"") -> Iterator[None]:
         except Exception as error:
             # Broad on purpose: on a hostile file decoders raise OSError, SyntaxError, KeyError,
             # struct.error, RuntimeError, MemoryError and more, and none of it is our bug.
-            raise _diagnose(error, data) from error
+            raise diagnose(error, data) from error
 
 
 @contextmanager
@@ -107,7 +94,7 @@ def opened_file(source: str | Path | bytes | BinaryIO | None) -> Iterator[Image.
     data = _read(source)
     if not data:
         raise PictureError("empty")
-    if _SVG.match(data[:4096].replace(b"\0", b"")):  # without zero bytes UTF-16 reads as ASCII
+    if is_svg(data):
         raise PictureError("svg")
     with decoding(data):
         formats = FORMATS
@@ -116,7 +103,7 @@ def opened_file(source: str | Path | bytes | BinaryIO | None) -> Iterator[Image.
 
             register_heif_opener()
             formats = (*FORMATS, "HEIF")
-        if data.startswith(_PNG):  # decoding does not look at the checksums of the pixels
+        if data.startswith(PNG_SIGNATURE):  # decoding does not look at the checksums of the pixels
             with Image.open(BytesIO(data), formats=formats) as unchecked:
                 check_size(unchecked.size)
                 unchecked.verify()
@@ -254,38 +241,6 @@ def _silent_libtiff() -> Iterator[None]:
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
-
-
-def _diagnose(error: Exception, data: bytes) -> PictureError:
-    if data.startswith(_PNG) and data[12:16] == b"IHDR":
-        # The size stands in a fixed place, and of a file that is cut short it still counts.
-        try:
-            check_size((int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")))
-        except PictureError as wrong_size:
-            if wrong_size.code == "too_large":
-                return wrong_size
-    if isinstance(error, Image.DecompressionBombError):
-        return PictureError("too_large_unknown", limit=MAX_PIXELS // 1_000_000)
-    if isinstance(error, EOFError) or "truncated" in str(error).lower() or _breaks_off(data):
-        return PictureError("truncated")
-    if isinstance(error, UnidentifiedImageError) and not _SIGNATURE.match(data):
-        return PictureError("not_a_picture")
-    return PictureError("unreadable")
-
-
-def _breaks_off(data: bytes) -> bool:
-    """Whether a file is shorter than it says, or lacks the mark that ends its format."""
-    if data[:4] == b"RIFF":
-        return len(data) < 8 + int.from_bytes(data[4:8], "little")
-    if data[:2] == b"BM":
-        return len(data) < int.from_bytes(data[2:6], "little")
-    if data[4:8] == b"ftyp":
-        end = 0
-        while end + 8 <= len(data) and (size := int.from_bytes(data[end : end + 4], "big")) >= 8:
-            end += size
-        return end > len(data)
-    ends = ((_PNG[:4], b"IEND"), (b"\xff\xd8\xff", b"\xff\xd9"), (b"GIF8", b";"))
-    return any(data.startswith(start) and end not in data[-16:] for start, end in ends)
 
 
 def _encode(picture: Image.Image, stream: BinaryIO, writer: str) -> None:

@@ -8,23 +8,17 @@ stripes they reach ten times further), it is done in float32 instead. After Jaco
 "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference".
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import lru_cache
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deconv_demo.lean import lean_twin, replace_modules, sharing_twin
 from deconv_demo.networks import ResidualBlock
+from deconv_demo.ranges import Ranges
 
 LARGEST_LEVEL, LARGEST_WEIGHT = 255, 127
-# Other pictures reach further than those that were measured.
-ROOM = 1.15
-# A channel that was hardly used may be used by another picture; this share of the widest
-# channel's range costs it little precision.
-NARROWEST = 0.1
 # What is cut off hardly shows as long as it is little: of 24 photographs that were not measured,
 # three kinds of damage each, none lost a hundredth of a dB more with up to 60 levels cut off and
 # 3 in 100,000 hidden numbers at their largest.
@@ -43,67 +37,6 @@ class BeyondTheLevels(ArithmeticError):
     """A picture's numbers reach too far beyond the ranges that were measured."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Ranges:
-    """How far the numbers of one residual block reach, each of shape ``(channels,)``.
-
-    Attributes:
-        low, high: Of what goes into the block.
-        hidden: The largest after the ReLU between its convolutions.
-    """
-
-    low: Tensor
-    high: Tensor
-    hidden: Tensor
-
-    def widened(self) -> "Ranges":
-        """Return ranges that contain zero, with room for other pictures."""
-        low, high = self.low.clamp(max=0) * ROOM, self.high.clamp(min=0) * ROOM
-        hidden = self.hidden.clamp(min=0) * ROOM
-        floor = max(float((high - low).max()) * NARROWEST, 1e-6)
-        lacking = (floor - (high - low)).clamp(min=0) / 2
-        least = max(float(hidden.max()) * NARROWEST, 1e-6)
-        return Ranges(low=low - lacking, high=high + lacking, hidden=hidden.clamp(min=least))
-
-
-def measure_ranges(model: nn.Module, examples: Iterable[Sequence[Tensor]]) -> dict[str, Ranges]:
-    """Run a network and note how far the numbers in its residual blocks reach.
-
-    Args:
-        model: In float32.
-        examples: What its forward pass takes, once for each picture.
-
-    Returns:
-        By the name of the block.
-    """
-    found: dict[str, Ranges] = {}
-    hooks = []
-
-    def watch(name: str, block: ResidualBlock) -> None:
-        def note(_: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
-            low, high = inputs[0].amin((0, 2, 3)), inputs[0].amax((0, 2, 3))
-            hidden = F.relu(output).amax((0, 2, 3))
-            if name in found:
-                low = torch.minimum(low, found[name].low)
-                high = torch.maximum(high, found[name].high)
-                hidden = torch.maximum(hidden, found[name].hidden)
-            found[name] = Ranges(low=low, high=high, hidden=hidden)
-
-        hooks.append(block.conv1.register_forward_hook(note))
-
-    for name, module in model.named_modules():
-        if isinstance(module, ResidualBlock):
-            watch(name, module)
-    try:
-        with torch.inference_mode():
-            for inputs in examples:
-                model(*inputs)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return found
-
-
 class QuantisedResidualBlock(nn.Module):
     """A ``ResidualBlock`` whose convolutions multiply 8-bit numbers.
 
@@ -114,7 +47,7 @@ class QuantisedResidualBlock(nn.Module):
 
     Args:
         block: Whose weights are taken.
-        ranges: As ``measure_ranges`` found them.
+        ranges: As ``ranges.measure_ranges`` found them.
 
     Shape:
         - Input and output: ``(B, channels, H, W)``, float32.
@@ -247,7 +180,7 @@ class QuantisedNetwork(nn.Module):
 
     Args:
         model: On the CPU. It is left as it is; what is not in a block is shared.
-        ranges: Of every block, see ``measure_ranges``.
+        ranges: Of every block, see ``ranges.measure_ranges``.
 
     Attributes:
         coarse: The network in 8 bits.

@@ -13,14 +13,12 @@ from deconv_demo.networks import DeconvUNet, DeconvUpscaler, ResidualBlock
 from deconv_demo.quantised import (
     LARGEST_LEVEL,
     MOST_CUT_OFF,
-    ROOM,
     BeyondTheLevels,
     QuantisedNetwork,
     QuantisedResidualBlock,
-    Ranges,
     is_fast_here,
-    measure_ranges,
 )
+from deconv_demo.ranges import ROOM, Ranges, measure_ranges
 from deconv_demo.tasks import TASKS
 from deconv_demo.weights import load_model
 

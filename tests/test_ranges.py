@@ -5,8 +5,7 @@ import skimage.data
 import torch
 from PIL import Image
 
-from deconv_demo.quantised import Ranges
-from deconv_demo.ranges import read_ranges, save_ranges
+from deconv_demo.ranges import Ranges, read_ranges, save_ranges
 from deconv_demo.training import __main__ as command_line
 from deconv_demo.weight_files import read_header, read_tensors, save_weights
 from deconv_demo.weights import RANGES_FILE, WEIGHTS_DIR, find_weights, load_model

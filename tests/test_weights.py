@@ -14,8 +14,7 @@ from deconv_demo import weight_files, weights
 from deconv_demo.guiding import guide_of
 from deconv_demo.metrics import crop_border, luma, psnr
 from deconv_demo.networks import DeconvUNet, DeconvUpscaler, bicubic_upscale
-from deconv_demo.quantised import Ranges
-from deconv_demo.ranges import save_ranges
+from deconv_demo.ranges import Ranges, save_ranges
 from deconv_demo.tasks import TASKS, Recipe
 from deconv_demo.training.data import to_grey
 from deconv_demo.weight_files import WeightsError, read_header, read_tensors, save_weights, sha256

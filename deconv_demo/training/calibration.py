@@ -9,8 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 from deconv_demo.guiding import guide_of
-from deconv_demo.quantised import Ranges, measure_ranges
-from deconv_demo.ranges import save_ranges
+from deconv_demo.ranges import Ranges, measure_ranges, save_ranges
 from deconv_demo.tasks import TASKS
 from deconv_demo.training.data import centre_crop, read_pictures, to_image
 from deconv_demo.weights import find_weights, load_model, trusting
