@@ -18,7 +18,7 @@ from deconv_demo.noise_level import estimate_sigma
 from deconv_demo.precision import inference_device, inference_dtype, running_form
 from deconv_demo.tasks import TASKS, Task
 from deconv_demo.tiling import count_tiles, run_in_tiles
-from deconv_demo.weights import load_model
+from deconv_demo.weights import load_model, load_reader
 
 # A result must fit in memory and in a browser: 200 megapixels are 600 MB of pixels.
 MAX_OUTPUT_PIXELS = 200_000_000
@@ -136,7 +136,9 @@ def enhance_by_tile(
     pixels = images.visible_pixels(source)
     grey = images.is_grey(pixels)
     if "sigma" in values and values["sigma"] is None:
-        values["sigma"] = min(estimate_sigma(pixels), _control_range(task, "sigma")[1])
+        with _one_tile_at_a_time:
+            found = estimate_sigma(load_reader("noise_reader"), pixels)
+        values["sigma"] = min(found, _control_range(task, "sigma")[1])
     cut = {
         "most_pixels": task.tile_pixels,
         "multiple": model.size_multiple,

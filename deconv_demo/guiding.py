@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from deconv_demo.blind_blur import no_blur, read_blur
-from deconv_demo.weights import load_blur_reader
+from deconv_demo.weights import load_reader
 from deconv_demo.wiener import WienerFilter, undo_blur
 
 CPU = torch.device("cpu")
@@ -97,7 +97,7 @@ def guide_part(
 
 
 def _reader_on(device: torch.device) -> nn.Module:
-    reader = load_blur_reader()
+    reader = load_reader("blur_reader")
     return reader if device.type == "cpu" else _moved(reader, device)
 
 

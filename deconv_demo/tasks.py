@@ -126,6 +126,13 @@ class Task:
         """Whether the network is given a guide, see ``guiding``."""
         return bool(self.build.keywords.get("guided"))
 
+    @property
+    def reader(self) -> str | None:
+        """Which network reads off a picture what this one is told, see ``weights.READERS``."""
+        if self.guided:
+            return "blur_reader"
+        return "noise_reader" if self.build.keywords.get("noise_level_map") else None
+
     def describe(self) -> dict[str, str]:
         """Return network and recipe as text, to travel in the header of a weights file."""
         network = {"class": self.build.func.__name__, **self.build.keywords}

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from deconv_demo.blind_blur import BlurReader
+from deconv_demo.noise_level import NoiseReader
 from deconv_demo.ranges import read_ranges
 from deconv_demo.tasks import TASKS
 from deconv_demo.upsamplers import build_upsamplers
@@ -23,8 +24,9 @@ WEIGHTS_DIR = Path(
 # "owner/name@revision"; unset, nothing is ever asked of the network.
 HUB_REPOSITORY = os.environ.get("DECONV_LAB_HUB", "")
 UPSAMPLERS_FILE = "upsamplers.safetensors"
-BLUR_READER_FILE = "blur_reader.safetensors"
 RANGES_FILE = "ranges.safetensors"
+# Networks that read the damage off a picture; each has a file, a command and a record of its name.
+READERS = {"blur_reader": BlurReader, "noise_reader": NoiseReader}
 
 _trusted = False
 
@@ -38,13 +40,13 @@ def find_weights(task_id: str) -> Path:
     return _find(f"{task_id}.safetensors", f"train {task_id}")
 
 
-def find_blur_reader() -> Path:
-    """Return the weights file of the blur reader, found as that of a task.
+def find_reader(name: str) -> Path:
+    """Return the weights file of one of the ``READERS``, found as that of a task.
 
     Raises:
         WeightsError: There is none.
     """
-    return _find(BLUR_READER_FILE, "blur_reader")
+    return _find(f"{name}.safetensors", name)
 
 
 def _find(name: str, command: str) -> Path:
@@ -123,18 +125,20 @@ def load_upsamplers() -> nn.ModuleDict:
     return networks.eval().requires_grad_(False)
 
 
-@lru_cache(maxsize=1)
-def load_blur_reader() -> BlurReader:
-    """Build the network that reads a picture's blur, with its weights, on the CPU.
+@lru_cache(maxsize=len(READERS))
+def load_reader(name: str) -> nn.Module:
+    """Build one of the ``READERS`` with its weights, on the CPU.
 
     Raises:
+        KeyError: There is no such reader.
         WeightsError: Its file is absent, cut, altered, or made for another network.
 
-    >>> load_blur_reader()(torch.zeros(1, 3, 64, 32)).shape
+    >>> load_reader("blur_reader")(torch.zeros(1, 3, 64, 32)).shape
     torch.Size([1, 25, 25])
     """
-    path, reader = find_blur_reader(), BlurReader()
-    _check_recorded(path, _recorded("blur_reader"), how_to_record=_BY_TRAINING)
+    reader = READERS[name]()
+    path = find_reader(name)
+    _check_recorded(path, _recorded(name), how_to_record=_BY_TRAINING)
     load_into(reader, path)
     return reader.eval().requires_grad_(False)
 
@@ -217,7 +221,7 @@ def trusting() -> Iterator[None]:
 
 def _forget() -> None:
     load_model.cache_clear()
-    load_blur_reader.cache_clear()
+    load_reader.cache_clear()
 
 
 _BY_EVALUATION = "measure it: `python -m deconv_demo.training evaluate --data FOLDER_OF_PHOTOS`"

@@ -27,7 +27,7 @@ from deconv_demo.degradations import (
     motion_kernel,
 )
 from deconv_demo.metrics import psnr
-from deconv_demo.weights import load_blur_reader
+from deconv_demo.weights import load_reader
 from deconv_demo.wiener import FLOOR, undo_blur
 
 KERNELS = {
@@ -136,7 +136,7 @@ def test_the_picture_tells_a_blur_from_its_reflection(name, turn):
 
 
 def test_two_blurs_are_not_taken_for_one():
-    clean, reader = photo(side=(256, 400)), load_blur_reader()
+    clean, reader = photo(side=(256, 400)), load_reader("blur_reader")
     moved, noise = blur(clean, KERNELS["motion"]), Generator().manual_seed(0)
     split = torch.cat([moved[..., :200], clean[..., 200:]], dim=-1)
     with torch.no_grad():
@@ -150,8 +150,8 @@ def test_two_blurs_are_not_taken_for_one():
 def test_eight_bits_are_read_as_the_same_picture():
     image = blur_and_noise(photo(), KERNELS["motion"], 2 / 255, Generator().manual_seed(0))
     with torch.no_grad():
-        expected = read_blur(load_blur_reader(), image)
-        found = read_blur(load_blur_reader(), image.mul(255).round().byte())
+        expected = read_blur(load_reader("blur_reader"), image)
+        found = read_blur(load_reader("blur_reader"), image.mul(255).round().byte())
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-4)
 
 

@@ -21,6 +21,7 @@ from deconv_demo.networks import DeconvUNet, DeconvUpscaler
 from deconv_demo.noise_level import estimate_sigma
 from deconv_demo.tasks import TASKS
 from deconv_demo.tiling import CONTEXT
+from deconv_demo.weights import load_reader
 
 BUILDERS = {
     "denoise": partial(DeconvUNet, widths=(4, 8), blocks=(1, 1), noise_level_map=True, bias=False),
@@ -158,7 +159,7 @@ def test_sigma_is_estimated_once_from_the_whole_picture(controls, use):
     network = use(Given())
     pixels = np.random.default_rng(0).normal(128, 20, (180, 215, 3)).clip(0, 255).astype(np.uint8)
     result = enhance(Image.fromarray(pixels), "denoise", **controls)
-    estimated = estimate_sigma(pixels)
+    estimated = estimate_sigma(load_reader("noise_reader"), pixels)
     assert estimated * 255 == pytest.approx(20, rel=0.1)
     assert result.facts["sigma"] == estimated
     assert [sigma for _, sigma in network.calls] == pytest.approx([estimated] * 2)

@@ -58,6 +58,23 @@ def test_what_could_not_be_read_is_said(finished):
     assert "No one blur could be read" in line
 
 
+@pytest.mark.parametrize(
+    ("added", "controls", "told"),
+    [(0, {}, True), (15, {}, False), (0, {"sigma": 0.0}, False)],
+    ids=["clean", "noisy", "set by hand"],
+)
+def test_a_picture_without_noise_is_told_from_one_that_was_not_repaired(
+    added, controls, told, photo_pixels
+):
+    noise = np.random.default_rng(0).normal(0, added, (96, 96, 3))
+    pixels = np.rint(photo_pixels["coffee"][:96, :96] + noise).clip(0, 255).astype(np.uint8)
+    workspace = Workspace(source=Shelf().put(Image.fromarray(pixels), "mine.png"), name="mine")
+    controls = {"sigma": None} | controls
+    *_, done = enhancing.run_task(workspace, "denoise", controls, "en", Shelf())
+    line = markup.facts_line("en", "denoise", done.facts)
+    assert ("Hardly any noise was found" in line) == told
+
+
 @pytest.mark.parametrize("missing", ["given", "restored"])
 def test_a_blend_after_the_files_are_gone_says_so(finished, missing):
     getattr(finished, missing).unlink()

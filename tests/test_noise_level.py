@@ -1,12 +1,30 @@
-"""The noise estimate against noise that was really added."""
+"""The noise that is read off a picture against noise that was really added."""
+
+import io
 
 import numpy as np
 import pytest
+import scipy.ndimage
 import skimage.data
 import skimage.restoration
+import torch
 from PIL import Image, ImageDraw, ImageFont
 
-from deconv_demo.noise_level import LARGEST_PATCH_COUNT, PATCH, _clipped_moments, estimate_sigma
+from deconv_demo.noise_level import (
+    BLOCK,
+    BLOCKS,
+    FIELD,
+    SMALLEST_SIDE,
+    NoiseReader,
+    _spread_blocks,
+    estimate_sigma,
+    weighted_mean,
+)
+from deconv_demo.weights import load_reader
+
+
+def level_of(pixels: np.ndarray) -> float:
+    return estimate_sigma(load_reader("noise_reader"), pixels) * 255
 
 
 def with_noise(pixels: np.ndarray, level: float) -> np.ndarray:
@@ -21,82 +39,99 @@ def pictures() -> dict[str, np.ndarray]:
         "coffee": skimage.data.coffee()[100:356, 200:456],
         "cat": skimage.data.cat()[20:276, 80:336],
         "retina": skimage.data.retina()[50:306, 50:306],
+        "grass": np.stack([skimage.data.grass()[:256, :256]] * 3, axis=-1),
     }
 
 
-@pytest.mark.parametrize("level", [15, 25, 50, 75])
+@pytest.mark.parametrize("level", [5, 15, 25, 50, 75])
 @pytest.mark.parametrize("name", ["astronaut", "coffee", "cat", "retina"])
 def test_noise_is_found_again(name, level, pictures):
     """Although 0 and 255 cut off a third of the noise of 75, and more in the dark."""
-    estimated = estimate_sigma(with_noise(pictures[name], level)) * 255
     # A photograph has a little noise of its own.
-    assert estimated == pytest.approx(level, rel=0.08 if level == 15 else 0.04)
+    assert level_of(with_noise(pictures[name], level)) == pytest.approx(level, rel=0.1, abs=2)
 
 
-@pytest.mark.parametrize("mean", [0, 30, 128, 240, 255])
-@pytest.mark.parametrize("deviation", [10, 60, 150])
-def test_clipped_noise_has_these_moments(mean, deviation):
-    drawn = np.random.default_rng(0).normal(mean, deviation, 400_000).clip(0, 255)
-    means, variances = _clipped_moments(np.array([mean]), deviation)
-    assert means[0] == pytest.approx(drawn.mean(), abs=0.01 * deviation)
-    assert variances[0] == pytest.approx(drawn.var(), rel=0.01)
+@pytest.mark.parametrize("level", [0, 5, 15, 25, 50, 75])
+def test_nearer_than_the_median_of_wavelets(level, pictures):
+    """Also on grass, which both take for noise."""
+    ours, theirs = [], []
+    for pixels in pictures.values():
+        noisy = with_noise(pixels, level)
+        rival = skimage.restoration.estimate_sigma(noisy, channel_axis=-1, average_sigmas=True)
+        ours.append(abs(level_of(noisy) - level))
+        theirs.append(abs(rival - level))
+    assert np.mean(ours) < 0.7 * np.mean(theirs)
 
 
-@pytest.mark.parametrize("level", [0, 5, 15, 25, 50])
-@pytest.mark.parametrize("name", ["astronaut", "coffee", "cat"])
-def test_no_worse_than_the_median_of_wavelets(name, level, pictures):
-    noisy = with_noise(pictures[name], level)
-    rival = skimage.restoration.estimate_sigma(noisy, channel_axis=-1, average_sigmas=True)
-    assert abs(estimate_sigma(noisy) * 255 - level) < abs(rival - level) + 1
+@pytest.mark.parametrize("name", ["astronaut", "coffee", "cat", "retina"])
+def test_a_clean_photo_is_left_as_it_is(name, pictures):
+    assert level_of(pictures[name]) < 2
 
 
-@pytest.mark.parametrize("level", [2, 10, 40])
+@pytest.mark.parametrize("level", [5, 10, 40])
 def test_noise_alone(level):
     grey = np.full((96, 96, 3), 128, np.uint8)
-    assert estimate_sigma(with_noise(grey, level)) * 255 == pytest.approx(level, rel=0.06)
+    assert level_of(with_noise(grey, level)) == pytest.approx(level, rel=0.1)
 
 
 def test_more_noise_gives_a_higher_estimate(pictures):
-    estimates = [estimate_sigma(with_noise(pictures["cat"], level)) for level in range(0, 60, 12)]
-    assert estimates == sorted(estimates)
+    estimates = [level_of(with_noise(pictures["cat"], level)) for level in range(0, 60, 12)]
+    assert min(np.diff(estimates)) > 6
 
 
-def test_channels_are_averaged_as_variances():
-    grey = np.full((128, 128, 3), 128.0)
-    grey += np.random.default_rng(0).normal(0, 1, grey.shape) * [0, 10, 20]
-    estimated = estimate_sigma(np.rint(grey).astype(np.uint8)) * 255
-    assert estimated == pytest.approx(np.sqrt((100 + 400) / 3), rel=0.06)
-
-
-def test_clipped_parts_do_not_pull_it_down():
-    half_black = np.full((128, 128, 3), 128.0)
-    half_black[:, :64] = 0
-    assert estimate_sigma(with_noise(half_black, 20)) * 255 == pytest.approx(20, rel=0.1)
+def test_a_picture_in_grey_has_the_same_noise_in_its_channels(pictures):
+    grey = np.rint(pictures["cat"].mean(axis=-1, keepdims=True))
+    noisy = with_noise(grey, 20).repeat(3, axis=-1)
+    assert level_of(noisy) == pytest.approx(20, rel=0.3)
 
 
 @pytest.mark.parametrize("value", [0, 128, 255])
 def test_a_flat_picture_has_none(value):
-    assert estimate_sigma(np.full((64, 64, 3), value, np.uint8)) == 0
+    assert level_of(np.full((64, 64, 3), value, np.uint8)) < 0.5
 
 
-@pytest.mark.parametrize("size", [(1, 1), (2 * PATCH - 1, 400), (400, 2 * PATCH - 1)])
+@pytest.mark.parametrize("size", [(1, 1), (SMALLEST_SIDE - 1, 400), (400, SMALLEST_SIDE - 1)])
 def test_too_small_to_tell(size):
-    noise = with_noise(np.full((*size, 3), 128, np.uint8), 30)
-    assert estimate_sigma(noise) == 0.0
+    assert level_of(with_noise(np.full((*size, 3), 128, np.uint8), 30)) == 0
 
 
-@pytest.mark.parametrize("size", [(16, 16), (16, 17), (20, 16), (16, 300)])
+@pytest.mark.parametrize("size", [(16, 16), (16, 17), (20, 16), (16, 3000), (21, 22)])
 def test_the_smallest_pictures_give_a_number(size):
-    estimated = estimate_sigma(with_noise(np.full((*size, 3), 128, np.uint8), 10))
-    assert np.isfinite(estimated)
-    assert 0 <= estimated < 30 / 255
+    assert 3 < level_of(with_noise(np.full((*size, 3), 128, np.uint8), 10)) < 30
 
 
-def test_a_large_picture_is_sampled():
-    side = 600
-    assert (side - PATCH + 1) ** 2 > 2 * LARGEST_PATCH_COUNT
-    noisy = with_noise(np.full((side, side, 3), 128, np.uint8), 10)
-    assert estimate_sigma(noisy) * 255 == pytest.approx(10, rel=0.03)
+@pytest.mark.parametrize(
+    ("size", "count"), [((512, 512), 1), ((513, 40), 4), ((600, 800), 16), ((3000, 130), 8)]
+)
+def test_blocks_are_spread_over_the_whole_picture(size, count):
+    rows, columns = np.indices(size)
+    pixels = np.stack([rows // 16, columns // 16, rows * 0], axis=-1).astype(np.uint8)
+    blocks = _spread_blocks(pixels)
+    assert len(blocks) == count
+    seen = np.concatenate([block.reshape(-1, 3) for block in blocks])
+    assert seen.min(axis=0).tolist() == [0, 0, 0]
+    assert (seen.max(axis=0) == pixels.max(axis=(0, 1))).all()
+    assert len({block.shape for block in blocks}) == 1
+    assert sum(block.size for block in blocks) <= 3 * (BLOCK * BLOCKS) ** 2
+
+
+def test_what_lies_beyond_its_field_does_not_change_a_place():
+    reader = NoiseReader()
+    image = torch.rand(1, 3, 61, 61, generator=torch.Generator().manual_seed(0))
+    changed = image.clone()
+    changed[..., :20, :20] = 0
+    before, after = (reader.places(each)[0] for each in (image, changed))
+    moved = (before != after)[0]
+    assert moved[:4, :4].all()
+    # The sixth place begins at row 20 and smooths over row 19, the seventh sees nothing of it.
+    assert not moved[6:].any()
+    assert not moved[:, 6:].any()
+    assert before.shape[-1] == (61 - FIELD) // 4 + 1
+
+
+def test_places_count_as_much_as_they_are_certain():
+    values, certainty = torch.tensor([1.0, 5.0, 9.0]), torch.tensor([0.0, 0.0, -40.0])
+    assert weighted_mean(values, certainty).item() == pytest.approx(3)
 
 
 @pytest.fixture(scope="module")
@@ -118,23 +153,60 @@ def drawing() -> np.ndarray:
 
 
 @pytest.mark.parametrize("kind", ["page_of_text", "drawing"])
-def test_edges_are_not_noise(kind, request):
-    clean = request.getfixturevalue(kind)
-    assert estimate_sigma(clean) * 255 < 1
-    assert estimate_sigma(with_noise(clean, 8)) * 255 > 5
-
-
-@pytest.mark.parametrize("level", [2, 5])
 @pytest.mark.parametrize("invert", [False, True])
-def test_letters_are_not_taken_for_much_of_it(level, invert, page_of_text):
-    """Letters go in all directions, as noise does, but not over the margins."""
-    page = np.pad(page_of_text, ((32, 32), (32, 32), (0, 0)), constant_values=255)
-    if invert:
-        page = 225 - page // 4 * 3
-    assert level - 1 < estimate_sigma(with_noise(page, level)) * 255 < 1.7 * level
+def test_edges_are_not_noise(kind, invert, request):
+    clean = request.getfixturevalue(kind)
+    clean = 255 - clean if invert else clean
+    assert level_of(clean) < 0.5
+    for level in (5, 15):
+        assert level_of(with_noise(clean, level)) == pytest.approx(level, rel=0.25, abs=3)
+
+
+def test_a_scanned_page_is_not_noise():
+    """Print on paper that is not white everywhere, as scikit-image ships it."""
+    page = np.stack([skimage.data.page()] * 3, axis=-1)
+    assert level_of(page) < 1
+
+
+@pytest.mark.parametrize("value", [0, 130, 255])
+@pytest.mark.parametrize("shape", ["frame", "band", "letterbox"])
+def test_parts_without_noise_do_not_say_that_there_is_none(shape, value, pictures):
+    """Frames, captions, black bars: added after the noise, as flat as can be."""
+    noisy = with_noise(pictures["astronaut"], 25)
+    if shape == "frame":
+        noisy[:20] = noisy[-20:] = noisy[:, :20] = noisy[:, -20:] = value
+    elif shape == "band":
+        noisy[-40:] = value
+    else:
+        noisy = np.pad(noisy, ((140, 140), (0, 0), (0, 0)), constant_values=value)
+    assert level_of(noisy) == pytest.approx(25, rel=0.15)
+
+
+@pytest.mark.parametrize("quality", [60, 75, 90])
+@pytest.mark.parametrize("name", ["coffee", "cat"])
+def test_noise_is_still_found_after_a_jpeg(name, quality, pictures):
+    stream = io.BytesIO()
+    Image.fromarray(with_noise(pictures[name], 20)).save(stream, "JPEG", quality=quality)
+    assert level_of(np.asarray(Image.open(stream))) == pytest.approx(20, rel=0.4)
+
+
+@pytest.mark.parametrize("quality", [50, 75, 90])
+def test_a_jpeg_alone_is_not_noise(quality, pictures):
+    for name in ("astronaut", "coffee", "cat"):
+        stream = io.BytesIO()
+        Image.fromarray(pictures[name]).save(stream, "JPEG", quality=quality)
+        assert level_of(np.asarray(Image.open(stream))) < 3
+
+
+@pytest.mark.parametrize("grain", [0.4, 0.7])
+def test_coarse_grain_is_found(grain, pictures):
+    noise = np.random.default_rng(0).normal(size=pictures["cat"].shape)
+    noise = scipy.ndimage.gaussian_filter(noise, (grain, grain, 0))
+    noisy = np.rint(pictures["cat"] + 15 * noise / noise.std()).clip(0, 255).astype(np.uint8)
+    assert level_of(noisy) == pytest.approx(15, rel=0.35)
 
 
 def test_a_sky_that_is_white_in_the_file_does_not_say_that_there_is_none(pictures):
     noisy = with_noise(pictures["coffee"], 20)
     noisy[:60] = 255
-    assert estimate_sigma(noisy) * 255 == pytest.approx(20, rel=0.1)
+    assert level_of(noisy) == pytest.approx(20, rel=0.1)

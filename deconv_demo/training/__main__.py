@@ -6,12 +6,13 @@ import math
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 from deconv_demo.tasks import TASKS
 from deconv_demo.training.data import DataError
 from deconv_demo.training.report import ReportError, prepare_report
 from deconv_demo.weight_files import WeightsError
-from deconv_demo.weights import BLUR_READER_FILE, RANGES_FILE, WEIGHTS_DIR
+from deconv_demo.weights import RANGES_FILE, READERS, WEIGHTS_DIR
 
 
 def _above(least: float, kind: type = float, *, inclusive: bool = False):
@@ -37,24 +38,20 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     train = commands.add_parser("train", help="train the network of one task")
     train.add_argument("task_id", choices=TASKS)
-    train.add_argument("--data", type=Path, nargs="+", required=True, metavar="FOLDER_OR_TAR")
-    train.add_argument(
-        "--minutes", type=_MINUTES, required=True, help="budget; drives the schedule"
-    )
-    train.add_argument("--validation", type=Path, nargs="+", metavar="FOLDER_OR_TAR")
-    train.add_argument("--weights", type=Path, help="file to continue and replace")
     train.add_argument("--start-from", type=Path, metavar="FILE", help="weights of a relative")
-    train.add_argument("--learning-rate", type=_above(0))
-    train.add_argument("--steps", type=_COUNT, help="stop earlier, after so many steps")
-    train.add_argument("--seed", type=_above(0, int, inclusive=True))
-    reader = commands.add_parser("blur_reader", help="train the network that reads a blur")
-    reader.add_argument("--data", type=Path, nargs="+", required=True, metavar="FOLDER_OR_TAR")
-    reader.add_argument("--minutes", type=_MINUTES, required=True, help="drives the schedule")
-    reader.add_argument("--validation", type=Path, nargs="+", metavar="FOLDER_OR_TAR")
-    reader.add_argument("--weights", type=Path, default=WEIGHTS_DIR / BLUR_READER_FILE)
-    reader.add_argument("--learning-rate", type=_above(0))
-    reader.add_argument("--steps", type=_COUNT, help="stop earlier, after so many steps")
-    reader.add_argument("--seed", type=_above(0, int, inclusive=True))
+    trained = {"train": train}
+    for name, damage in (("blur_reader", "a blur"), ("noise_reader", "the strength of noise")):
+        trained[name] = commands.add_parser(name, help=f"train the network that reads {damage}")
+    for each in trained.values():
+        each.add_argument("--data", type=Path, nargs="+", required=True, metavar="FOLDER_OR_TAR")
+        each.add_argument(
+            "--minutes", type=_MINUTES, required=True, help="budget; drives the schedule"
+        )
+        each.add_argument("--validation", type=Path, nargs="+", metavar="FOLDER_OR_TAR")
+        each.add_argument("--weights", type=Path, help="file to continue and replace")
+        each.add_argument("--learning-rate", type=_above(0))
+        each.add_argument("--steps", type=_COUNT, help="stop earlier, after so many steps")
+        each.add_argument("--seed", type=_above(0, int, inclusive=True))
     evaluate = commands.add_parser("evaluate", help="measure the shipped networks")
     evaluate.add_argument(
         "--data",
@@ -108,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; 0 on success, 2 with one sentence where the input was wrong."""
     options = _parser().parse_args(arguments)
-    if options.command in ("train", "blur_reader"):
+    if options.command in ("train", *READERS):
         # A shell starts background jobs deaf to Ctrl-C; both signals should save.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.default_int_handler)
@@ -118,14 +115,9 @@ def main(arguments: list[str] | None = None) -> int:
 
             train(
                 options.task_id,
-                data=options.data,
-                minutes=options.minutes,
-                weights_path=options.weights or WEIGHTS_DIR / f"{options.task_id}.safetensors",
-                validation=options.validation,
                 start_from=options.start_from,
-                learning_rate=options.learning_rate,
-                steps=options.steps,
-                seed=options.seed,
+                weights_path=options.weights or WEIGHTS_DIR / f"{options.task_id}.safetensors",
+                **_budget(options),
             )
         elif options.command == "upsamplers":
             from deconv_demo.training.upsamplers import train_upsamplers
@@ -136,17 +128,16 @@ def main(arguments: list[str] | None = None) -> int:
                 seed=options.seed,
                 weights_path=options.weights,
             )
-        elif options.command == "blur_reader":
-            from deconv_demo.training.blur_reader import train_blur_reader
+        elif options.command in READERS:
+            from deconv_demo.training.blur_reader import BLUR_READING
+            from deconv_demo.training.noise_reader import NOISE_READING
+            from deconv_demo.training.readers import train_reader
 
-            train_blur_reader(
-                data=options.data,
-                minutes=options.minutes,
-                weights_path=options.weights,
-                validation=options.validation,
-                learning_rate=options.learning_rate,
-                steps=options.steps,
-                seed=options.seed,
+            readings = {reading.name: reading for reading in (BLUR_READING, NOISE_READING)}
+            train_reader(
+                readings[options.command],
+                weights_path=options.weights or WEIGHTS_DIR / f"{options.command}.safetensors",
+                **_budget(options),
             )
         elif options.command == "failures":
             from deconv_demo.training.failures import draw_failures
@@ -198,6 +189,12 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _budget(options: argparse.Namespace) -> dict[str, Any]:
+    """What all training is given."""
+    names = ("data", "validation", "minutes", "learning_rate", "steps", "seed")
+    return {name: getattr(options, name) for name in names}
 
 
 if __name__ == "__main__":

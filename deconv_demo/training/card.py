@@ -5,6 +5,7 @@ from typing import Any
 
 from deconv_demo.tasks import TASKS
 from deconv_demo.training.card_prose import CURVES, HEAD, tail
+from deconv_demo.training.card_readers import blur_reader, hardware, noise_reader
 from deconv_demo.training.curves import draw_curves
 from deconv_demo.training.report import ReportError, read_report
 
@@ -45,7 +46,9 @@ def write_card(metrics_path: Path, card_path: Path) -> None:
     if "failures" in metrics:
         sections.append(_failures(metrics["failures"]))
     if "blur_reader" in metrics:
-        sections.append(_blur_reader(metrics["blur_reader"]))
+        sections.append(blur_reader(metrics["blur_reader"]))
+    if "noise_reader" in metrics:
+        sections.append(noise_reader(metrics["noise_reader"]))
     if "upsamplers" in metrics:
         sections.append(_upsamplers(metrics["upsamplers"]))
     card_path.write_text("\n".join(sections) + tail(), encoding="utf-8")
@@ -137,7 +140,7 @@ def _section(task_id: str, entry: dict[str, Any]) -> str:
     ]
     rows += [
         f"| {run['seconds'] / 60:.0f} | {run['steps']:,} | {_optimiser(run)} | "
-        f"{_hardware(run)} | {run['validation_psnr']:.2f} | {_gain(run, former)} |"
+        f"{hardware(run)} | {run['validation_psnr']:.2f} | {_gain(run, former)} |"
         for former, run in zip([None, *entry["runs"]], entry["runs"], strict=False)
     ]
     return "\n".join([*rows, ""])
@@ -176,10 +179,6 @@ def _gain(run: dict[str, Any], former: dict[str, Any] | None) -> str:
     gain = f"{run['validation_psnr'] - start:+.2f}"
     moved = former is not None and abs(start - former["validation_psnr"]) > JUDGED_ALIKE_DB
     return f"{gain} from {start:.2f}" if moved else gain
-
-
-def _hardware(run: dict[str, Any]) -> str:
-    return run["hardware"].replace(", 1 threads", ", 1 thread")
 
 
 def _trials(trials: dict[str, list[dict[str, Any]]]) -> str:
@@ -246,31 +245,6 @@ def _failures(entries: list[dict[str, Any]]) -> str:
             f"{entry['classical_psnr']:.2f} dB, network {entry['network_psnr']:.2f} dB.",
         ]
     return "\n".join([*parts, ""])
-
-
-def _blur_reader(entry: dict[str, Any]) -> str:
-    minutes = sum(run["seconds"] for run in entry["runs"]) / 60
-    rows = [
-        "## blur_reader",
-        "",
-        f"A network of {entry['parameters']:,} parameters ({entry['bytes'] / 1e6:.1f} MB) that "
-        "reads one blur for a whole picture off the mean spectrum of its blocks, as a kernel of "
-        "25 × 25 pixels. A Wiener filter undoes that blur, and the deblurrer is given the result "
-        "beside the picture. Its error is the mean distance of the read transfer function from "
-        "the true one, low frequencies counting more, on blurs and pictures held out: "
-        f"{entry['spectral_error']:.4f} after {minutes:.0f} minutes. What a filter makes of its "
-        "kernels is in the table of deblur: *Wiener, blur read*. Its parameters and multiply-adds "
-        "and those of the filter are not counted in the line of deblur.",
-        "",
-        "| minutes | steps | on | error before | after |",
-        "| ---: | ---: | --- | ---: | ---: |",
-    ]
-    rows += [
-        f"| {run['seconds'] / 60:.0f} | {run['steps']:,} | {_hardware(run)} | "
-        f"{run['error_before']:.4f} | {run['error_after']:.4f} |"
-        for run in entry["runs"]
-    ]
-    return "\n".join([*rows, ""])
 
 
 def _upsamplers(entry: dict[str, Any]) -> str:

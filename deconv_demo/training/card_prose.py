@@ -9,6 +9,17 @@ from deconv_demo.damages import (
     SHARED_NOISE_SHARE,
 )
 from deconv_demo.tasks import TASKS
+from deconv_demo.training.noise_reader import (
+    CLEAN_PART_SHARE,
+    CLEAN_SHARE,
+    COARSE_SHARE,
+    DIM_SHARE,
+    DRAWN_SHARE,
+    JPEG_AFTER_SHARE,
+    JPEG_BEFORE_SHARE,
+    LARGEST_LEVEL,
+    NOISE_READING,
+)
 
 HEAD = """---
 license: mit
@@ -20,12 +31,13 @@ tags: [image-restoration, denoising, deblurring, super-resolution, transposed-co
 
 Four small networks whose feature maps are enlarged by transposed convolutions alone, each with a
 kernel that is a multiple of its stride, so that every output pixel gets the same number of
-contributions; what the upscalers make is added to a bicubic enlargement. A fifth, without any,
-reads the blur of a picture for the deblurrer, and six tiny ones are for lessons. float16
-safetensors; `deconv_demo/tasks.py` builds the network of each task, and every file carries its
-network, recipe and training runs in its header. `ranges.safetensors` says how far the numbers
-inside them reach, for running them in 8 bits. All numbers below were written by the
-commands of `python -m deconv_demo.training`, and this page by its `card`.
+contributions; what the upscalers make is added to a bicubic enlargement. Two more, without any,
+read the blur of a picture for the deblurrer and the strength of its noise for the denoiser, and
+six tiny ones are for lessons. float16 safetensors; `deconv_demo/tasks.py` builds the network of
+each task, and every file carries its network, recipe and training runs in its header.
+`ranges.safetensors` says how far the numbers inside them reach, for running them in 8 bits. All
+numbers below were written by the commands of `python -m deconv_demo.training`, and this page by
+its `card`.
 """
 
 CURVES = """## How training went
@@ -41,7 +53,7 @@ whole; runs that brought nothing better are not counted.
 
 def tail() -> str:
     """Return the sections on measuring, data and limits."""
-    recipe = TASKS["deblur"].recipe
+    recipe, reader = TASKS["deblur"].recipe, NOISE_READING.recipe
     return f"""
 ## How it was measured
 
@@ -86,7 +98,13 @@ comes from a JPEG file of quality 60 to 95, its blocks anywhere; of what the ups
 {recipe.patch + recipe.context} pixels, off which the blur is read that their guide undoes; in its
 last runs {_percent(APART_SHARE)} of them had two blurs on two sides of a line, or one and none. The
 blur reader learns on the brightness of crops of 160 to 416 pixels, a third of them blurred by long
-and mostly bent motion.
+and mostly bent motion. The noise reader learns on noise of 0 to {LARGEST_LEVEL} / 255
+({_percent(CLEAN_SHARE)} have none) on crops of {reader.patch} pixels,
+{_percent(reader.reduced_share)} of them made smaller first: {_percent(COARSE_SHARE)} get noise of a
+coarser grain, {_percent(DRAWN_SHARE)} are print, shapes and patterns drawn at random, some only in
+part, {_percent(DIM_SHARE)} are made darker, {_percent(JPEG_BEFORE_SHARE)} come from a JPEG file
+before noise is added, {_percent(JPEG_AFTER_SHARE)} go through one afterwards, and
+{_percent(CLEAN_PART_SHARE)} get a frame, a band or a spot without noise, which must not mislead it.
 
 ## What they were not trained for
 

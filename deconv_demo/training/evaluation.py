@@ -40,7 +40,7 @@ from deconv_demo.training.report import (
     read_report,
 )
 from deconv_demo.weight_files import read_header, sha256
-from deconv_demo.weights import find_blur_reader, find_weights, trusting
+from deconv_demo.weights import find_reader, find_weights, trusting
 
 # SSIM looks through windows of 11 x 11, at what is left when borders are cut off.
 SMALLEST_SIDE = 32
@@ -73,8 +73,9 @@ def evaluate(
         What the file holds now: ``tasks`` by id, each with ``settings``, ``parameters``,
         ``macs_per_output_pixel``, ``rounding_differences`` (by what is computed in, ``mean`` and
         ``largest``, of 255),
-        ``block_steps`` (of settings with JPEG, of 255), ``sha256``, of a guided network also
-        that of its ``blur_reader``, and where and on what it was ``measured``.
+        ``block_steps`` (of settings with JPEG, of 255), ``sha256``, that of its
+        ``blur_reader`` or ``noise_reader``, where it has one, and where and on what it was
+        ``measured``.
 
     Raises:
         DataError: No pictures, or twins that do not belong to them or to a task.
@@ -92,8 +93,9 @@ def evaluate(
     with trusting():
         for task_id in dict.fromkeys(task_ids):
             path = find_weights(task_id)
-            # A guided network's numbers are those of its reader, too.
-            reader = {"blur_reader": sha256(find_blur_reader())} if TASKS[task_id].guided else {}
+            # A network's numbers are those of its reader, too.
+            name = TASKS[task_id].reader
+            reader = {} if name is None else {name: sha256(find_reader(name))}
             entry = {
                 **reader,
                 "sha256": sha256(path),

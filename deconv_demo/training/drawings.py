@@ -1,0 +1,88 @@
+"""Pages of print, diagrams and patterns, drawn at random: what photographs do not teach."""
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+_LETTER_SIZES = (9, 11, 13, 16, 20, 28)
+_TEXT = (
+    "a transposed convolution paints every input value into the output; with stride 2 its "
+    "stamps overlap. WHERE = 0123456789 (x, y) + k? "
+) * 2
+_LINE, _WORD = 100, 6
+_KINDS = (("print", 0.5), ("shapes", 0.4), ("pattern", 0.1))
+# Print is mostly black on white, and mostly smoothed.
+_WHITE_SHARE, _BLACK_SHARE, _SMOOTHED_SHARE = 0.5, 0.7, 0.8
+_LARGEST_PERIOD = 8
+_LARGE_SHARE, _SMALL = 0.4, 14
+
+
+def random_drawing(generator: np.random.Generator, side: int) -> np.ndarray:
+    """Draw a page of print, a heap of shapes and words, or stripes or a chessboard.
+
+    Args:
+        generator: Source of all choices.
+        side: Rows and columns.
+
+    Returns:
+        ``(side, side, 3)`` uint8, without any noise.
+
+    >>> random_drawing(np.random.default_rng(0), 96).shape
+    (96, 96, 3)
+    """
+    names, shares = zip(*_KINDS, strict=True)
+    kind = generator.choice(names, p=shares)
+    ground = "white" if generator.random() < _WHITE_SHARE else _colour(generator)
+    if kind == "pattern":
+        return _pattern(generator, side)
+    picture = Image.new("RGB", (side, side), ground)
+    draw = ImageDraw.Draw(picture)
+    draw.fontmode = "L" if generator.random() < _SMOOTHED_SHARE else "1"
+    if kind == "print":
+        black = ground == "white" and generator.random() < _BLACK_SHARE
+        _print(draw, generator, side, "black" if black else _colour(generator))
+    else:
+        for _ in range(generator.integers(3, 60)):
+            _shape(draw, generator, side)
+    return np.asarray(picture)
+
+
+def _print(draw: ImageDraw.ImageDraw, generator: np.random.Generator, side: int, ink) -> None:
+    size = int(generator.choice(_LETTER_SIZES))
+    spacing, left = int(size * generator.uniform(1.05, 1.6)), int(generator.integers(-20, 30))
+    for top in range(int(generator.integers(-10, 20)), side, spacing):
+        draw.text((left, top), _letters(generator, _LINE), ink, ImageFont.load_default(size))
+
+
+def _shape(draw: ImageDraw.ImageDraw, generator: np.random.Generator, side: int) -> None:
+    kind = generator.choice(["rectangle", "ellipse", "line", "word"])
+    left, top = generator.integers(-20, side, 2).tolist()
+    # Most are small: they are what looks like noise.
+    largest = side // 2 if generator.random() < _LARGE_SHARE else _SMALL
+    width, height = generator.integers(2, largest, 2).tolist()
+    colour = _colour(generator)
+    if kind == "line":
+        slant = int(generator.choice([-1, 1]))
+        ends = (left, top, left + width, top + slant * height)
+        draw.line(ends, colour, int(generator.integers(1, 4)))
+    elif kind == "word":
+        font = ImageFont.load_default(int(generator.choice(_LETTER_SIZES)))
+        draw.text((left, top), _letters(generator, _WORD), colour, font)
+    else:
+        getattr(draw, kind)((left, top, left + width, top + height), colour)
+
+
+def _pattern(generator: np.random.Generator, side: int) -> np.ndarray:
+    """Stripes along, across or both, as a chessboard."""
+    period = int(generator.integers(1, _LARGEST_PERIOD + 1))
+    rows, columns = np.indices((side, side)) // period
+    phase = (rows, columns, rows + columns)[generator.integers(3)] % 2
+    return np.array([_colour(generator), _colour(generator)], np.uint8)[phase]
+
+
+def _letters(generator: np.random.Generator, count: int) -> str:
+    first = int(generator.integers(len(_TEXT) // 2))
+    return _TEXT[first : first + count]
+
+
+def _colour(generator: np.random.Generator) -> tuple[int, int, int]:
+    return tuple(generator.integers(0, 256, 3).tolist())
