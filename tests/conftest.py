@@ -166,10 +166,10 @@ def visit(browser: Any, page_address: str) -> Iterator[Callable[..., Visitor]]:
     """Open the page in a context of its own; at the end nothing may have gone wrong in it."""
     visitors, contexts = [], []
 
-    def enter(*, wait: bool = True, **options: Any) -> Visitor:
+    def enter(*, wait: bool = True, query: str = "", **options: Any) -> Visitor:
         window = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce"}
         contexts.append(browser.new_context(**{**window, **options}))
-        visitors.append(Visitor(contexts[-1], page_address))
+        visitors.append(Visitor(contexts[-1], page_address + query))
         visitors[-1].open(wait=wait)
         return visitors[-1]
 

@@ -101,9 +101,7 @@ def test_a_dark_computer_gets_a_dark_page(visit):
 
 
 def test_an_address_that_asks_for_the_theme_of_the_computer_gets_it(visit):
-    visitor = visit(color_scheme="dark")
-    page = visitor.page
-    page.goto(f"{visitor.address}?__theme=system")
+    page = visit(color_scheme="dark", query="?__theme=system").page
     page.wait_for_selector("body.dark")
     page.wait_for_function("document.querySelector('#appearance input[value=dark]').checked")
 
