@@ -74,6 +74,19 @@ def picture_folder(tmp_path: Path, photo_pixels: dict[str, np.ndarray]) -> Path:
 
 
 @pytest.fixture
+def empty_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A weights folder with nothing in it, and nothing loaded from the shipped one."""
+    from deconv_demo import weights
+
+    monkeypatch.setattr(weights, "WEIGHTS_DIR", tmp_path)
+    for load in (weights.load_reader, weights.load_upsamplers):
+        load.cache_clear()
+    yield tmp_path
+    for load in (weights.load_reader, weights.load_upsamplers):
+        load.cache_clear()
+
+
+@pytest.fixture
 def noise_file(tmp_path: Path) -> Path:
     """A PNG file of ``visitor.noise``."""
     path = tmp_path / "noise.png"

@@ -6,7 +6,6 @@ import json
 import numpy as np
 import pytest
 
-from deconv_demo import weights
 from deconv_demo.tasks import TASKS
 from deconv_demo.training import __main__ as command_line
 from deconv_demo.training import blur_reader, noise_reader, readers
@@ -15,15 +14,6 @@ from deconv_demo.training.noise_reader import NOISE_READING
 from deconv_demo.training.readers import train_reader
 from deconv_demo.weight_files import WeightsError, read_header, sha256
 from deconv_demo.weights import READERS, WEIGHTS_DIR, load_reader
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """An empty weights folder."""
-    monkeypatch.setattr(weights, "WEIGHTS_DIR", tmp_path)
-    load_reader.cache_clear()
-    yield tmp_path
-    load_reader.cache_clear()
 
 
 @pytest.fixture(autouse=True)
@@ -122,14 +112,14 @@ def test_shipped_weights_are_checked_small_and_told_how_they_were_made(name, bui
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_missing_or_altered_weights(name, folder):
+def test_missing_or_altered_weights(name, empty_weights):
     with pytest.raises(WeightsError, match=rf"weights/{name}\.safetensors is not there"):
         load_reader(name)
-    path = folder / f"{name}.safetensors"
+    path = empty_weights / f"{name}.safetensors"
     content = bytearray((WEIGHTS_DIR / path.name).read_bytes())
     path.write_bytes(content)
     recorded = {name: {"sha256": sha256(path)}}
-    (folder / "metrics.json").write_text(json.dumps(recorded), encoding="utf-8")
+    (empty_weights / "metrics.json").write_text(json.dumps(recorded), encoding="utf-8")
     load_reader(name)
     load_reader.cache_clear()
     content[-9] ^= 1

@@ -21,15 +21,6 @@ from deconv_demo.weights import WEIGHTS_DIR, load_upsamplers
 SHIPPED = WEIGHTS_DIR / weights.UPSAMPLERS_FILE
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """An empty weights folder."""
-    monkeypatch.setattr(weights, "WEIGHTS_DIR", tmp_path)
-    load_upsamplers.cache_clear()
-    yield tmp_path
-    load_upsamplers.cache_clear()
-
-
 @pytest.mark.parametrize("kind", WIDTHS)
 @pytest.mark.parametrize("size", [(1, 1), (5, 8), (16, 3)])
 def test_every_kind_doubles_any_size(kind, size, random_image):
@@ -118,14 +109,14 @@ def test_resizing_first_leaves_the_least_grid(photos):
             assert grid(resized) < grid(kind) - 1, (resized, kind)
 
 
-def test_missing_or_altered_weights(folder):
+def test_missing_or_altered_weights(empty_weights):
     with pytest.raises(WeightsError, match=r"weights/upsamplers\.safetensors is not there"):
         load_upsamplers()
     content = bytearray(SHIPPED.read_bytes())
-    path = folder / SHIPPED.name
+    path = empty_weights / SHIPPED.name
     path.write_bytes(content)
     recorded = {"upsamplers": {"sha256": sha256(path)}}
-    (folder / "metrics.json").write_text(json.dumps(recorded), encoding="utf-8")
+    (empty_weights / "metrics.json").write_text(json.dumps(recorded), encoding="utf-8")
     load_upsamplers()
     load_upsamplers.cache_clear()
     content[-9] ^= 1
