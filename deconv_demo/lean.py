@@ -16,10 +16,11 @@ from deconv_demo.networks import ResidualBlock
 
 
 class LeanResidualBlock(nn.Module):
-    """A ``ResidualBlock`` that overwrites its own feature maps.
+    """A ``ResidualBlock`` that overwrites its feature maps, those it is given too.
 
     Equal to the bit, but of no use under a hook or a gradient: what a hook has recorded of
-    ``conv1`` is overwritten by the ReLU.
+    ``conv1`` is overwritten by the ReLU. What it returns is what it was given, so that a stack of
+    blocks needs one feature map less.
 
     Args:
         block: Whose convolutions are used, not copied.
@@ -30,7 +31,7 @@ class LeanResidualBlock(nn.Module):
         self.conv1, self.conv2 = block.conv1, block.conv2
 
     def forward(self, features: Tensor) -> Tensor:
-        return self.conv2(F.relu_(self.conv1(features))).add_(features)
+        return features.add_(self.conv2(F.relu_(self.conv1(features))))
 
 
 class SubpixelUpsampling(nn.Module):

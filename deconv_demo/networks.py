@@ -79,6 +79,9 @@ class DeconvUNet(nn.Module):
     torch.Size([1, 3, 5, 7])
     """
 
+    # For a copy that only infers: nothing has recorded what it overwrites.
+    overwrites = False
+
     def __init__(
         self,
         *,
@@ -135,8 +138,10 @@ class DeconvUNet(nn.Module):
             skips.append(features)
             features = down(features)
         features = self.bottom(features)
+        add = torch.Tensor.add_ if self.overwrites else torch.add
         for blocks, up in zip(reversed(self.decoder), reversed(self.up), strict=True):
-            features = blocks(up(features) + skips.pop())
+            features = add(up(features), skips.pop())
+            features = blocks(features)
         return image.float() + self.tail(features)[..., :height, :width].float()
 
 
@@ -165,8 +170,7 @@ class DeconvUpscaler(nn.Module):
 
     noise_level_map = guided = False
     size_multiple = 1
-    # For a copy that only infers: nothing has recorded what its ReLUs would overwrite.
-    overwrites = False
+    overwrites = False  # as in DeconvUNet
 
     def __init__(self, *, channels: int, blocks: int, scale: int) -> None:
         super().__init__()
@@ -189,7 +193,8 @@ class DeconvUpscaler(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         features = self.head(image)
-        features = features + self.merge(self.trunk(features))
+        into_trunk = features.clone() if self.overwrites else features
+        features = features + self.merge(self.trunk(into_trunk))
         for up in self.up:
             features = F.relu(up(features), inplace=self.overwrites)
         return bicubic_upscale(image.float(), self.scale) + self.tail(features).float()

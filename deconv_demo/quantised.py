@@ -50,7 +50,7 @@ class QuantisedResidualBlock(nn.Module):
         ranges: As ``ranges.measure_ranges`` found them.
 
     Shape:
-        - Input and output: ``(B, channels, H, W)``, float32.
+        - Input and output: ``(B, channels, H, W)``, float32; the input is overwritten.
 
     Raises:
         BeyondTheLevels: In the forward pass, too much would be cut off.
@@ -81,7 +81,7 @@ class QuantisedResidualBlock(nn.Module):
         at_the_top = int((looked_at == LARGEST_LEVEL).sum())
         if at_the_top > MOST_AT_THE_TOP * looked_at.numel():
             raise BeyondTheLevels(f"{at_the_top} of {looked_at.numel()} hidden numbers cut off")
-        return self.conv2(hidden).add_(features)
+        return features.add_(self.conv2(hidden))
 
     def _levels(self, features: Tensor) -> Tensor:
         """Round to levels, with a border of zeros for the first convolution around them."""
@@ -208,7 +208,8 @@ class QuantisedNetwork(nn.Module):
             return self.coarse(*inputs)
         except BeyondTheLevels:
             self.fell_back = True
-            return self.fine(*inputs)
+        # Not above: an exception keeps the feature maps of all it went through.
+        return self.fine(*inputs)
 
 
 @lru_cache(maxsize=1)

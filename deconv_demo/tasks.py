@@ -102,7 +102,8 @@ class Task:
         baseline: The classical method of the task, ``(degraded, setting's sigma)`` to image.
         baseline_name: Its name in tables.
         tile_pixels: Largest tile, in pixels of the degraded picture: small enough for a quick
-            Stop and little memory, large enough that overlaps cost little.
+            Stop and little memory, large enough that overlaps cost little (a picture of a
+            megapixel is not cut at all).
         tile_context: As far as the network looks, so that tiles do not show.
         on_luma: Whether PSNR is taken on Y with ``scale`` pixels of border cut off, as the
             papers on upscaling do, instead of on RGB.
@@ -116,7 +117,7 @@ class Task:
     settings: tuple[Setting, ...]
     baseline: Callable[[Tensor, Tensor | None], Tensor]
     baseline_name: str
-    tile_pixels: int = 600_000
+    tile_pixels: int = 1_100_000
     tile_context: int = CONTEXT
     on_luma: bool = False
     recipe: Recipe = Recipe()

@@ -94,3 +94,9 @@ def test_fewer_bytes_are_asked_for():
 
     saved = allocated(block) - allocated(LeanResidualBlock(block))
     assert saved == 2 * features.numel() * features.element_size()
+
+
+def test_a_block_returns_the_memory_that_it_was_given():
+    features = torch.rand(1, 8, 9, 7)
+    with torch.inference_mode():
+        assert LeanResidualBlock(ResidualBlock(8, bias=False))(features) is features
