@@ -12,6 +12,7 @@ from PIL import Image
 from torch import nn
 
 from deconv_demo import images
+from deconv_demo.controls import values_of
 from deconv_demo.guiding import blur_of, fill_guide, was_read
 from deconv_demo.memory import give_back_when_idle
 from deconv_demo.noise_level import estimate_sigma
@@ -126,7 +127,7 @@ def enhance_by_tile(
     if task_id not in TASKS:
         raise KeyError(f"unknown task {task_id!r}; the tasks are {', '.join(TASKS)}")
     task = TASKS[task_id]
-    values = check_controls(task_id, controls)
+    values = values_of(task.controls, controls, task_id=task_id)
     source = images.normalise(picture)
     _check_output_size(source, task)
     started = time.monotonic()
@@ -138,7 +139,8 @@ def enhance_by_tile(
     if "sigma" in values and values["sigma"] is None:
         with _one_tile_at_a_time:
             found = estimate_sigma(load_reader("noise_reader"), pixels)
-        values["sigma"] = min(found, _control_range(task, "sigma")[1])
+        (sigma,) = (control for control in task.controls if control.name == "sigma")
+        values["sigma"] = min(found, sigma.maximum)
     cut = {
         "most_pixels": task.tile_pixels,
         "multiple": model.size_multiple,
@@ -226,30 +228,6 @@ def computed_in(task_id: str, wanted: str | None = None) -> str:
     return _name(running_form(load_model(task_id), device, dtype)[1])
 
 
-def check_controls(task_id: str, controls: dict[str, float | None]) -> dict[str, float | None]:
-    """Return every control of a task with its value, given or default.
-
-    Raises:
-        TypeError: A control that the task does not have.
-        ValueError: A value outside the range of its control.
-    """
-    known = {control.name: control for control in TASKS[task_id].controls}
-    unknown = controls.keys() - known.keys()
-    if unknown:
-        has = f"it has {', '.join(known)}" if known else "it has none"
-        raise TypeError(f"{task_id} has no control {', '.join(sorted(unknown))}; {has}")
-    values = {name: controls.get(name, control.default) for name, control in known.items()}
-    for name, value in values.items():
-        control = known[name]
-        if value is None and control.default is None:
-            continue
-        if value is None or not control.minimum <= value <= control.maximum:
-            raise ValueError(
-                f"{name} must be from {control.minimum:g} to {control.maximum:g}, got {value}"
-            )
-    return values
-
-
 def _tile_runner(
     model: nn.Module,
     device: torch.device,
@@ -295,10 +273,6 @@ def _bicubic(source: Image.Image, scale: int) -> Image.Image:
     )
     enlarged.info = dict(source.info)
     return enlarged
-
-
-def _control_range(task: Task, name: str) -> tuple[float, float]:
-    return next((c.minimum, c.maximum) for c in task.controls if c.name == name)
 
 
 def _check_output_size(source: Image.Image, task: Task) -> None:

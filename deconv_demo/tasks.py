@@ -10,6 +10,7 @@ from types import MappingProxyType
 from torch import Generator, Tensor, nn
 
 from deconv_demo import baselines, damages, degradations
+from deconv_demo.controls import Control
 from deconv_demo.damages import GREY_SHARE, Degraded
 from deconv_demo.networks import DeconvUNet, DeconvUpscaler
 from deconv_demo.tiling import CONTEXT
@@ -48,25 +49,6 @@ class Recipe:
     gradient_clip: float = 0.5
     grey_share: float = 0.0
     reduced_share: float = 0.5
-
-
-@dataclass(frozen=True, kw_only=True)
-class Control:
-    """A slider of the page and a keyword of ``enhance``.
-
-    Attributes:
-        name: The keyword.
-        minimum, maximum, step: Its range, in the units ``enhance`` takes.
-        default: None lets the program estimate the value from the picture.
-        shown_per_unit: What the page multiplies a value with (255 for a sigma).
-    """
-
-    name: str
-    minimum: float
-    maximum: float
-    step: float
-    default: float | None
-    shown_per_unit: float = 1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,58 @@
+"""What a visitor or a program may set of a task."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Control:
+    """A slider of the page and a keyword of ``enhance``.
+
+    Attributes:
+        name: The keyword.
+        minimum, maximum, step: Its range, in the units ``enhance`` takes.
+        default: None lets the program estimate the value from the picture.
+        shown_per_unit: What the page multiplies a value with (255 for a sigma).
+    """
+
+    name: str
+    minimum: float
+    maximum: float
+    step: float
+    default: float | None
+    shown_per_unit: float = 1
+
+
+def values_of(
+    controls: Iterable[Control], given: Mapping[str, float | None], *, task_id: str
+) -> dict[str, float | None]:
+    """Return every control of a task with its value, given or default.
+
+    Args:
+        controls: Of the task.
+        given: Values by the names of controls; None asks for an estimate.
+        task_id: The task, for the texts of errors.
+
+    Raises:
+        TypeError: A control that the task does not have.
+        ValueError: A value outside the range of its control.
+
+    >>> strength = Control(name="sigma", minimum=0, maximum=0.3, step=0.1, default=None)
+    >>> values_of([strength], {"sigma": 0.2}, task_id="denoise")
+    {'sigma': 0.2}
+    """
+    known = {control.name: control for control in controls}
+    unknown = given.keys() - known.keys()
+    if unknown:
+        has = f"it has {', '.join(known)}" if known else "it has none"
+        raise TypeError(f"{task_id} has no control {', '.join(sorted(unknown))}; {has}")
+    values = {name: given.get(name, control.default) for name, control in known.items()}
+    for name, value in values.items():
+        control = known[name]
+        if value is None and control.default is None:
+            continue
+        if value is None or not control.minimum <= value <= control.maximum:
+            raise ValueError(
+                f"{name} must be from {control.minimum:g} to {control.maximum:g}, got {value}"
+            )
+    return values
