@@ -16,22 +16,24 @@ from deconv_demo.networks import ResidualBlock
 
 
 class LeanResidualBlock(nn.Module):
-    """A ``ResidualBlock`` that overwrites its feature maps, those it is given too.
+    """A ``ResidualBlock`` that overwrites its feature maps.
 
     Equal to the bit, but of no use under a hook or a gradient: what a hook has recorded of
-    ``conv1`` is overwritten by the ReLU. What it returns is what it was given, so that a stack of
-    blocks needs one feature map less.
+    ``conv1`` is overwritten by the ReLU.
 
     Args:
         block: Whose convolutions are used, not copied.
+        keeps_input: Otherwise what it is given is overwritten, too, and is what it returns, so
+            that a stack of blocks needs one feature map less.
     """
 
-    def __init__(self, block: ResidualBlock) -> None:
+    def __init__(self, block: ResidualBlock, *, keeps_input: bool = False) -> None:
         super().__init__()
-        self.conv1, self.conv2 = block.conv1, block.conv2
+        self.conv1, self.conv2, self.keeps_input = block.conv1, block.conv2, keeps_input
 
     def forward(self, features: Tensor) -> Tensor:
-        return features.add_(self.conv2(F.relu_(self.conv1(features))))
+        change = self.conv2(F.relu_(self.conv1(features)))
+        return change.add_(features) if self.keeps_input else features.add_(change)
 
 
 class SubpixelUpsampling(nn.Module):

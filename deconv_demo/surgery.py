@@ -120,7 +120,8 @@ def run_edited(
     for name, block in twin.named_modules():
         watched_inside = any(other == name or other.startswith(f"{name}.") for other in names)
         if isinstance(block, ResidualBlock) and not watched_inside:
-            block.forward = LeanResidualBlock(block).forward
+            # What it is given may be in the hands of others.
+            block.forward = LeanResidualBlock(block, keeps_input=True).forward
     restored = twin(*inputs)
     for skip, factor in readers.get(OUTPUT, {}).items():
         correction = outputs[skip.main].to(restored)

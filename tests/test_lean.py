@@ -96,7 +96,12 @@ def test_fewer_bytes_are_asked_for():
     assert saved == 2 * features.numel() * features.element_size()
 
 
-def test_a_block_returns_the_memory_that_it_was_given():
-    features = torch.rand(1, 8, 9, 7)
+def test_a_block_returns_the_memory_that_it_was_given_unless_told_to_keep_it():
+    block, features = ResidualBlock(8, bias=False), torch.rand(1, 8, 9, 7)
+    given = features.clone()
     with torch.inference_mode():
-        assert LeanResidualBlock(ResidualBlock(8, bias=False))(features) is features
+        expected = block(features)
+        assert torch.equal(LeanResidualBlock(block, keeps_input=True)(features), expected)
+        assert torch.equal(features, given)
+        assert LeanResidualBlock(block)(features) is features
+    assert torch.equal(features, expected)
