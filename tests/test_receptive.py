@@ -196,9 +196,9 @@ def test_trained_weights_stay_as_they_are(photos):
         unit = {"channel": 3, "row": 5, "column": 5}
         project_unit(model, inputs, "down.1", **unit, deconvnet=True)
     assert clean(model)
-    for picture in (field, reach):  # a trained network may look most at a neighbour
+    for picture in (field, reach):  # a trained network may look most at a pixel nearby
         row, column = divmod(int(picture.argmax()), 64)
-        assert max(abs(row - 30), abs(column - 33)) <= 1
+        assert max(abs(row - 30), abs(column - 33)) <= 3
     with pytest.raises(RuntimeError):
         effective_field(model, [torch.zeros(1, 7, 64, 64), inputs[1]], row=0, column=0)
     assert clean(model)
