@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from deconv_demo.ui import inspecting, seeing
+from deconv_demo.ui import inspecting, projecting, seeing
 from deconv_demo.ui.event_kinds import EVERY
 from deconv_demo.ui.section_panel import PanelSection, shown, wire_staleness
 from deconv_demo.ui.workspace import Workspace
@@ -69,7 +69,7 @@ class PixelSection(PanelSection):
     def _unit(self, workspace: Workspace, corner, layer, event: gr.EventData) -> Any:
         def projection() -> Any:
             unit = {name: int(getattr(event, name)) for name in ("channel", "row", "column")}
-            value = seeing.projection_value(workspace, corner, layer, **unit)
+            value = projecting.projection_value(workspace, corner, layer, **unit)
             return gr.HTML(projection={"state": event.state, "turn": event.turn, **value})
 
         return shown(workspace, projection)

@@ -1,6 +1,5 @@
-"""What the pixel section shows: fields as heat over the picture, and units projected back."""
+"""What the pixel section shows: what a pixel sees and what it touches, as heat over a picture."""
 
-import math
 from functools import lru_cache
 from typing import Any
 
@@ -13,7 +12,7 @@ from deconv_demo.atlas import colourise, limit_of
 from deconv_demo.inspection import order_by_energy
 from deconv_demo.layers import receptive_window
 from deconv_demo.networks import blank_inputs, crop_inputs
-from deconv_demo.receptive import effective_field, effective_reach, project_unit, reach_window
+from deconv_demo.receptive import effective_field, effective_reach, reach_window
 from deconv_demo.ui import inspecting
 from deconv_demo.ui.activations import Activations
 from deconv_demo.ui.workspace import Workspace
@@ -21,8 +20,6 @@ from deconv_demo.weights import load_model
 
 # Heat is shown over this many decibels below the strongest pixel.
 RANGE_DB = 60
-# Projections are shown with at least so much of the picture around them.
-SMALLEST_PATCH = 24
 Window = tuple[range, range]
 _CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 
@@ -40,8 +37,8 @@ def pictures_value(
     maps = inspecting.view_layer(workspace, name, activations, corner).maps
     return {
         "state": state_of(workspace, corner, name),
-        "input": _url(image),
-        "output": _url(activations.restored),
+        "input": url_of_image(image),
+        "output": url_of_image(activations.restored),
         "size": _size(image),
         "output_size": _size(activations.restored),
         "range_db": RANGE_DB,
@@ -116,7 +113,7 @@ def field_value(
         "at": {"row": row, "column": column},
         "heat": _heat(field, image),
         "window": _ends(tuple(_inside(*side) for side in zip(window, field.shape, strict=True))),
-        "unbounded": _sides(window),
+        "unbounded": sides_of(window),
         **_spread(field, centre),
     }
 
@@ -159,45 +156,8 @@ def reach_value(
         "at": {"row": row, "column": column},
         "heat": _heat(reach, under),
         "window": _ends(window),
-        "unbounded": _sides(_unbounded_reach(model, border, *phase)),
+        "unbounded": sides_of(_unbounded_reach(model, border, *phase)),
         **_spread(reach, centre),
-    }
-
-
-def projection_value(
-    workspace: Workspace,
-    corner: tuple[int, int] | None,
-    layer_name: str,
-    *,
-    channel: int,
-    row: int,
-    column: int,
-) -> dict[str, Any]:
-    """Return what a unit answers to: picture, deconvnet and gradient, cut to what it sees.
-
-    Raises:
-        ValueError: There is no such layer or unit.
-    """
-    model = load_model(workspace.task_id)
-    inputs = inspecting.run_inputs(workspace, corner)
-    unit = {"channel": channel, "row": row, "column": column}
-    window = receptive_window(model, layer_name, *inputs, row=row, column=column)
-    deconvnet, gradient = (
-        project_unit(model, inputs, layer_name, **unit, deconvnet=way) for way in (True, False)
-    )
-    rows, columns = (
-        _patch(side, length)
-        for side, length in zip(_felt(deconvnet, gradient), inputs[0].shape[-2:], strict=True)
-    )
-    return {
-        "layer": layer_name,
-        **unit,
-        "patch": _url(inputs[0][..., rows, columns]),
-        "deconvnet": _signed_url(deconvnet[:, rows, columns]),
-        "gradient": _signed_url(gradient[:, rows, columns]),
-        "size": [columns.stop - columns.start, rows.stop - rows.start],
-        "sees": _sides(window),
-        "silent": not bool(deconvnet.any()),
     }
 
 
@@ -261,29 +221,6 @@ def _heat(values: Tensor, image: Tensor) -> str:
     return inspecting.data_url((grey * (1 - cover) + colour * cover).astype(np.uint8))
 
 
-def _signed_url(values: Tensor) -> str:
-    limit = float(values.abs().max()) or 1.0
-    return _url((values / limit / 2 + 0.5).unsqueeze(0))
-
-
-def _felt(*projections: Tensor) -> Window:
-    """Rows and columns in which a projection is at least a fiftieth of its strongest value."""
-    strong = sum(
-        (projection.abs() > projection.abs().max() / 50).any(dim=0) for projection in projections
-    )
-    sides = [strong.any(dim=1 - axis).nonzero().flatten() for axis in (0, 1)]
-    rows, columns = (
-        range(int(side[0]), int(side[-1]) + 1) if len(side) else range(1) for side in sides
-    )
-    return rows, columns
-
-
-def _patch(side: range, length: int) -> slice:
-    missing = max(0, SMALLEST_PATCH - len(side))
-    start, stop = side[0] - missing // 2, side[-1] + 1 + math.ceil(missing / 2)
-    return slice(max(0, start), min(length, stop))
-
-
 def _nearest(image: Tensor, scale: int) -> Tensor:
     return image.repeat_interleave(scale, -1).repeat_interleave(scale, -2)
 
@@ -299,7 +236,8 @@ def _ends(window: Window) -> dict[str, list[int]]:
     }
 
 
-def _sides(window: Window) -> list[int]:
+def sides_of(window: Window) -> list[int]:
+    """Width and height of a window."""
     return [len(window[1]), len(window[0])]
 
 
@@ -307,5 +245,6 @@ def _size(image: Tensor) -> list[int]:
     return [image.shape[-1], image.shape[-2]]
 
 
-def _url(image: Tensor) -> str:
+def url_of_image(image: Tensor) -> str:
+    """``(1, 3, H, W)`` in ``[0, 1]`` as the address of a PNG that holds it."""
     return inspecting.data_url(images.to_uint8(image))
