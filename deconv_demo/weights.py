@@ -28,6 +28,7 @@ RANGES_FILE = "ranges.safetensors"
 # Networks that read the damage off a picture; each has a file, a command and a record of its name.
 READERS = {"blur_reader": BlurReader, "noise_reader": NoiseReader}
 
+_FOR_AN_HOUR = "--data FOLDER_OF_PHOTOS --minutes 60"
 _trusted = False
 
 
@@ -37,7 +38,7 @@ def find_weights(task_id: str) -> Path:
     Raises:
         WeightsError: There is none.
     """
-    return _find(f"{task_id}.safetensors", f"train {task_id}")
+    return _find(f"{task_id}.safetensors", f"train {task_id} {_FOR_AN_HOUR}")
 
 
 def find_reader(name: str) -> Path:
@@ -46,7 +47,7 @@ def find_reader(name: str) -> Path:
     Raises:
         WeightsError: There is none.
     """
-    return _find(f"{name}.safetensors", name)
+    return _find(f"{name}.safetensors", f"{name} {_FOR_AN_HOUR}")
 
 
 def _find(name: str, command: str) -> Path:
@@ -67,7 +68,7 @@ def _find(name: str, command: str) -> Path:
     raise WeightsError(
         f"The weights {path.name} are missing: weights/{path.name} is not there. Get the "
         f"file from the project's repository, or make it with `python -m deconv_demo.training "
-        f"{command} --data FOLDER_OF_PHOTOS --minutes 60`."
+        f"{command}`."
     )
 
 
@@ -75,7 +76,7 @@ def _find_ranges(weights: Path) -> Path:
     """Return where the ranges of weights are, if they are: where the weights were found."""
     if weights.parent != WEIGHTS_DIR:
         with suppress(WeightsError):
-            return _find(RANGES_FILE, "ranges")
+            return _find(RANGES_FILE, "ranges --data FOLDER_OF_PHOTOS")
     return WEIGHTS_DIR / RANGES_FILE
 
 
@@ -112,13 +113,7 @@ def load_upsamplers() -> nn.ModuleDict:
     >>> load_upsamplers()["transposed_4"](torch.zeros(1, 3, 8, 8)).shape
     torch.Size([1, 3, 16, 16])
     """
-    path = WEIGHTS_DIR / UPSAMPLERS_FILE
-    if not path.is_file():
-        raise WeightsError(
-            f"The weights of the upsamplers are missing: weights/{path.name} is not there. Get the "
-            "file from the project's repository, or make it with "
-            "`python -m deconv_demo.training upsamplers --data FOLDER_OF_PHOTOS`."
-        )
+    path = _find(UPSAMPLERS_FILE, "upsamplers --data FOLDER_OF_PHOTOS")
     networks = build_upsamplers(seed=0)
     _check_recorded(path, _recorded("upsamplers"), how_to_record=_BY_TRAINING)
     load_into(networks, path)

@@ -74,10 +74,11 @@ def _speed(found: dict[str, Any]) -> str:
         "## Speed and memory",
         "",
         f"All in turn in one run, each making {side} × {side} pixels, the networks by the function "
-        "`enhance`, in tiles that overlap; medians. The ratios are steadier than the seconds. A "
-        "stack of plain convolutions of the size of DnCNN is there to compare with. int8: the "
-        "residual blocks multiply whole numbers of 8 bits; so the networks run where the processor "
-        "is fast at that and has no bfloat16.",
+        "`enhance`, in one tile (larger pictures are cut into tiles that overlap, and take more "
+        "seconds a megapixel); medians. The ratios are steadier than the seconds. A stack of plain "
+        "convolutions of the size of DnCNN is there to compare with. int8: the residual blocks "
+        "multiply whole numbers of 8 bits; so the networks run where the processor is fast at that "
+        "and has no bfloat16.",
         "",
         f"| for a megapixel of the result | computed in | seconds | of *{stack}* | MB |",
         "| --- | --- | ---: | ---: | ---: |",
@@ -182,36 +183,38 @@ def _gain(run: dict[str, Any], former: dict[str, Any] | None) -> str:
 
 
 def _trials(trials: dict[str, list[dict[str, Any]]]) -> str:
+    timed = any("measured" in row for rows in trials.values() for row in rows)
+    seconds = ", seconds in float32, timed in turn" if timed else ""
     parts = [
         "## What was tried",
         "",
         "Relatives of the networks and of their training, each trained for equal minutes of the "
         "processor with the same seed by `python -m deconv_demo.training trials`, from scratch "
-        "where nothing else is said; PSNR in dB on the validation crops, seconds in float32, timed "
-        "in turn. A few minutes favour what learns fast: they tell apart what is clearly worse, no "
-        "more. What learns faster from scratch (collapsible convolutions, Muon) did not take "
-        "trained weights further than what ships.",
+        f"where nothing else is said; PSNR in dB on the validation crops{seconds}. A few minutes "
+        "favour what learns fast: they tell apart what is clearly worse, no more. What learns "
+        "faster from scratch (collapsible convolutions) did not take trained weights further than "
+        "what ships.",
     ]
     for task_id, rows in trials.items():
-        settings = list(rows[0]["psnr"])
+        settings, timed = list(rows[0]["psnr"]), any("measured" in row for row in rows)
+        columns = ["parameters", "MACs / output pixel", "steps", *settings]
+        columns[2:2] = ["s / output megapixel"] if timed else []
         parts += [
             "",
-            f"| {task_id}, {rows[0]['minutes']:.0f} minutes each | parameters | MACs / output "
-            f"pixel | s / output megapixel | steps | {' | '.join(settings)} |",
-            f"| --- |{' ---: |' * (4 + len(settings))}",
+            f"| {task_id}, {rows[0]['minutes']:.0f} minutes each | {' | '.join(columns)} |",
+            f"| --- |{' ---: |' * len(columns)}",
         ]
         for row in rows:
-            psnr = " | ".join(f"{row['psnr'][setting]:.2f}" for setting in settings)
-            parts.append(
-                f"| {row['name']}: {_arguments(row['network'])} | {row['parameters']:,} | "
-                f"{row['macs_per_output_pixel']:,} | {_timed(row)} | {row['steps']:,} | {psnr} |"
-            )
+            cells = [f"{row['name']}: {_arguments(row['network'])}", f"{row['parameters']:,}"]
+            cells += [f"{row['macs_per_output_pixel']:,}", *([_timed(row)] if timed else [])]
+            cells += [f"{row['steps']:,}", *(f"{row['psnr'][name]:.2f}" for name in settings)]
+            parts.append(f"| {' | '.join(cells)} |")
         machines = {_machine(row["measured"]) for row in rows if "measured" in row}
         parts += ["", *(f"Timed on {machine}." for machine in sorted(machines))]
         if any("measured" not in row for row in rows):
             parts.append(
-                "A dash: timed beside other work, and trained before half of the crops were cut "
-                "from photos made smaller."
+                ("A dash: not timed by itself, and " if timed else "Not timed by themselves, and ")
+                + "trained before half of the crops were cut from photos made smaller."
             )
     return "\n".join([*parts, ""])
 

@@ -9,6 +9,8 @@ from deconv_demo.damages import (
     SHARED_NOISE_SHARE,
 )
 from deconv_demo.tasks import TASKS
+from deconv_demo.training.blur_reader import BLUR_READING
+from deconv_demo.training.calibration import PICTURES
 from deconv_demo.training.noise_reader import (
     CLEAN_PART_SHARE,
     CLEAN_SHARE,
@@ -34,10 +36,10 @@ kernel that is a multiple of its stride, so that every output pixel gets the sam
 contributions; what the upscalers make is added to a bicubic enlargement. Two more, without any,
 read the blur of a picture for the deblurrer and the strength of its noise for the denoiser, and
 six tiny ones are for lessons. float16 safetensors; `deconv_demo/tasks.py` builds the network of
-each task, and every file carries its network, recipe and training runs in its header.
+each task, whose file carries network, recipe and training runs in its header.
 `ranges.safetensors` says how far the numbers inside them reach, for running them in 8 bits. All
-numbers below were written by the commands of `python -m deconv_demo.training`, and this page by
-its `card`.
+that is measured below was written by the commands of `python -m deconv_demo.training`, and this
+page by its `card`.
 """
 
 CURVES = """## How training went
@@ -74,8 +76,8 @@ of four balances on each picture; and the same filter with the blur that `blur_r
 *network* is what `enhance` gives in the numbers named under each table (`evaluate --dtype`). Left
 to itself it takes bfloat16 where the processor has it, else float32, but for the convolutions of
 the residual blocks, which are in whole numbers of 8 bits where the processor is fast at those
-(VNNI); *network in float32* stands beside the latter. Each channel's range was measured on 120 of
-the photographs; a part of a picture that reaches far beyond (chessboards and noise of
+(VNNI); *network in float32* stands beside the latter. Each channel's range was measured on
+{PICTURES} of the photographs; a part of a picture that reaches far beyond (chessboards and noise of
 full contrast do) is done in float32.
 
 ## Data
@@ -97,9 +99,10 @@ comes from a JPEG file of quality 60 to 95, its blocks anywhere; of what the ups
 {LARGEST_FAINT_SIGMA * 255:.0f} / 255. The deblurrer's crops are cut from squares of
 {recipe.patch + recipe.context} pixels, off which the blur is read that their guide undoes; in its
 last runs {_percent(APART_SHARE)} of them had two blurs on two sides of a line, or one and none. The
-blur reader learns on the brightness of crops of 160 to 416 pixels, a third of them blurred by long
-and mostly bent motion. The noise reader learns on noise of 0 to {LARGEST_LEVEL} / 255
-({_percent(CLEAN_SHARE)} have none) on crops of {reader.patch} pixels,
+blur reader learns on the brightness of crops of {BLUR_READING.recipe.patch} pixels, a third of them
+blurred by long and mostly bent motion. The noise reader learns on noise of 0 to
+{LARGEST_LEVEL} / 255 ({_percent(CLEAN_SHARE)} have none) on crops of {reader.patch} pixels,
+{_percent(reader.grey_share)} of them in grey,
 {_percent(reader.reduced_share)} of them made smaller first: {_percent(COARSE_SHARE)} get noise of a
 coarser grain, {_percent(DRAWN_SHARE)} are print, shapes and patterns drawn at random, some only in
 part, {_percent(DIM_SHARE)} are made darker, {_percent(JPEG_BEFORE_SHARE)} come from a JPEG file
