@@ -71,7 +71,15 @@ def test_curves_and_pictures_belong_together(trial):
     conjugate, plain = (trial.courses[n] for n in ("conjugate_gradient", "landweber"))
     assert conjugate.peak < plain.peak
     assert conjugate.psnr_db[-1] < plain.psnr_db[-1] - 5
-    assert trial.score(trial.learned) > trial.score(trial.observed) + 1
+    # Given the picture as the filters take it, going round its borders, it beats them untold.
+    filters = (
+        trial.score(image)
+        for regulariser in deconvolving.REGULARISERS
+        for image in deconvolving.closed_forms(trial, regulariser).values()
+    )
+    assert trial.score(trial.learned) > max(filters) + 0.5
+    off = (trial.learned - trial.clean).square().mean(dim=0)
+    assert off[:8].mean() < 4 * off[8:-8, 8:-8].mean()
     assert trial.score(trial.blur.adjoint(trial.observed)) < trial.score(trial.observed)
 
 

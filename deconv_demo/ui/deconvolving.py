@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Generator, Tensor
 
@@ -39,6 +40,8 @@ STOPS = logarithmic_grid(1, 1000, 13)
 DRAWS = 25
 # What equal pictures are given, whose PSNR is infinite: a chart must end somewhere.
 HIGHEST_DB = 99.0
+# As far as the network looks; the smallest picture of the lab is as large.
+SURROUNDINGS = 48
 GAUSSIAN_RADII = (0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 
 ARRAYS = {
@@ -165,9 +168,21 @@ def trial(key: str, blur_id: str, size: float, noise: float) -> Trial:
         )
         for name, iterates in iterations.items()
     }
-    picture = images.from_pixels(images.to_uint8(observed[None]), like=Image.new("RGB", (1, 1)))
-    learned = images.to_image(enhance(picture, "deblur").after)[0]
+    learned = _by_the_network(observed)
     return Trial(clean=clean, observed=observed, blur=blur, courses=courses, learned=learned)
+
+
+def _by_the_network(observed: Tensor) -> Tensor:
+    """Let the network repair a picture whose blur went around its borders.
+
+    The others are told that it goes on where it begins on the other side. Cut off there, it is no
+    photograph: the network would take half of what is blurred at the border for something else.
+    """
+    around = F.pad(observed[None], (SURROUNDINGS,) * 4, mode="circular")
+    picture = images.from_pixels(images.to_uint8(around), like=Image.new("RGB", (1, 1)))
+    restored = images.to_image(enhance(picture, "deblur").after)[0]
+    inside = slice(SURROUNDINGS, -SURROUNDINGS)
+    return restored[:, inside, inside]
 
 
 def _course(
