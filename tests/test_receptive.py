@@ -199,6 +199,7 @@ def test_trained_weights_stay_as_they_are(photos):
     for picture in (field, reach):  # a trained network may look most at a pixel nearby
         row, column = divmod(int(picture.argmax()), 64)
         assert max(abs(row - 30), abs(column - 33)) <= 3
+        assert picture[30, 33] > 0.8 * picture.max()
     with pytest.raises(RuntimeError):
         effective_field(model, [torch.zeros(1, 7, 64, 64), inputs[1]], row=0, column=0)
     assert clean(model)

@@ -183,8 +183,8 @@ def _gain(run: dict[str, Any], former: dict[str, Any] | None) -> str:
 
 
 def _trials(trials: dict[str, list[dict[str, Any]]]) -> str:
-    timed = any("measured" in row for rows in trials.values() for row in rows)
-    seconds = ", seconds in float32, timed in turn" if timed else ""
+    measured = any("measured" in row for rows in trials.values() for row in rows)
+    seconds = ", seconds in float32, timed in turn" if measured else ""
     parts = [
         "## What was tried",
         "",
