@@ -1,9 +1,6 @@
-"""``enhance`` with tiny untrained networks: sizes, modes, controls, progress, stopping."""
+"""``enhance`` with tiny untrained networks: sizes, modes, values, controls, facts."""
 
-import dataclasses
 import json
-import threading
-from functools import partial
 
 import numpy as np
 import pytest
@@ -11,74 +8,23 @@ import skimage.data
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from torch import nn
+from stand_ins import Given, random_picture, same_pixels, use_tiny_networks
 
-from deconv_demo import enhancement, images
+from deconv_demo import images
 from deconv_demo.degradations import blur, motion_kernel
-from deconv_demo.enhancement import Enhancement, TileProgress, enhance, enhance_by_tile
+from deconv_demo.enhancement import enhance
 from deconv_demo.guiding import blur_of, fill_guide
-from deconv_demo.networks import DeconvUNet, DeconvUpscaler
 from deconv_demo.noise_level import estimate_sigma
 from deconv_demo.tasks import TASKS
-from deconv_demo.tiling import CONTEXT
 from deconv_demo.weights import load_reader
 
-BUILDERS = {
-    "denoise": partial(DeconvUNet, widths=(4, 8), blocks=(1, 1), noise_level_map=True, bias=False),
-    "deblur": partial(DeconvUNet, widths=(4, 8), blocks=(1, 1), guided=True),
-    "upscale_x2": partial(DeconvUpscaler, channels=4, blocks=1, scale=2),
-    "upscale_x4": partial(DeconvUpscaler, channels=4, blocks=1, scale=4),
-}
-TILE_LIMIT = 192
 SIZES = [(1, 1), (5, 3), (33, 70)]
-
-
-class Given(nn.Module):
-    """Stands in for a network: any function of the image, and a note of every call."""
-
-    noise_level_map = guided = False
-    size_multiple = 1
-
-    def __init__(self, function=lambda image: image):
-        super().__init__()
-        self.function, self.calls = function, []
-
-    def forward(self, image, sigma=None):
-        self.calls.append((tuple(image.shape), None if sigma is None else sigma.item()))
-        return self.function(image)
 
 
 @pytest.fixture(autouse=True)
 def use(monkeypatch):
     """Tiny networks and short tiles on the CPU; call it to put another network in their place."""
-    networks = {}
-    for task_id, build in BUILDERS.items():
-        networks[task_id] = build().eval().requires_grad_(False)
-    tasks = {
-        task_id: dataclasses.replace(task, tile_pixels=TILE_LIMIT**2, tile_context=CONTEXT)
-        for task_id, task in TASKS.items()
-    }
-    monkeypatch.setattr(enhancement, "TASKS", tasks)
-    monkeypatch.setattr(enhancement, "load_model", lambda task_id: networks[task_id])
-    monkeypatch.setattr(enhancement, "inference_device", lambda: torch.device("cpu"))
-
-    def replace(network: nn.Module) -> nn.Module:
-        networks.update(dict.fromkeys(BUILDERS, network))
-        return network
-
-    return replace
-
-
-def random_picture(size: tuple[int, int], mode: str = "RGB", seed: int = 0) -> Image.Image:
-    """A picture of width and height ``size`` with random values in every channel."""
-    channels = len(Image.new(mode, (1, 1)).getbands())
-    shape = (size[1], size[0], channels)
-    values = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
-    return Image.merge(mode, [Image.fromarray(values[..., index]) for index in range(channels)])
-
-
-def same_pixels(a: Image.Image, b: Image.Image) -> bool:
-    return a.mode == b.mode and np.array_equal(np.asarray(a), np.asarray(b))
+    return use_tiny_networks(monkeypatch)
 
 
 @pytest.mark.parametrize("task_id", TASKS)
@@ -292,106 +238,6 @@ def test_the_ends_of_a_range_are_inside():
 def test_no_picture_at_all():
     with pytest.raises(images.PictureError):
         enhance(None, "denoise")
-
-
-def test_a_result_too_large_is_refused_before_work(monkeypatch, use):
-    network = use(Given())
-    monkeypatch.setattr(enhancement, "MAX_OUTPUT_PIXELS", 1000)
-    with pytest.raises(images.PictureError) as error:
-        enhance(random_picture((10, 10)), "upscale_x4")
-    assert error.value.code == "result_too_large"
-    assert not network.calls
-    enhance(random_picture((10, 10)), "deblur")
-
-
-@pytest.mark.parametrize("size", [(12, 12), (300, 340)])
-def test_progress_counts_the_tiles_in_order(size):
-    steps: list[TileProgress] = []
-    result = enhance(random_picture(size), "denoise", sigma=0.1, progress=steps.append)
-    total = result.facts["tiles"]
-    assert [step.done for step in steps] == list(range(total + 1))
-    assert {step.total for step in steps} == {total}
-    assert steps[0].seconds_left is None
-    assert all(step.seconds_left > 0 for step in steps[1:-1])
-    assert steps[-1].seconds_left == 0
-
-
-def test_by_tile_gives_progress_then_the_result():
-    *steps, last = enhance_by_tile(random_picture((12, 12)), "deblur")
-    assert all(isinstance(step, TileProgress) for step in steps)
-    assert isinstance(last, Enhancement)
-
-
-def test_closing_stops_the_work(use):
-    network = use(Given())
-    steps = enhance_by_tile(random_picture((700, 180)), "deblur")
-    assert next(steps) == TileProgress(0, 5, None)
-    assert not network.calls
-    assert next(steps).done == 1
-    steps.close()
-    assert len(network.calls) == 1
-
-
-def enhance_in_a_thread(picture: Image.Image, task_id: str) -> Enhancement:
-    """Fail instead of waiting for ever where an earlier run has kept the network to itself."""
-    results = []
-    thread = threading.Thread(target=lambda: results.append(enhance(picture, task_id)), daemon=True)
-    thread.start()
-    thread.join(timeout=20)
-    assert results, "the run before this one never let go"
-    return results[0]
-
-
-def test_a_visitor_who_left_does_not_keep_the_network():
-    waiting = enhance_by_tile(random_picture((700, 180)), "deblur")
-    next(waiting), next(waiting)
-    enhance_in_a_thread(random_picture((20, 20)), "deblur")
-    waiting.close()
-
-
-def test_an_exception_in_progress_ends_the_run(use):
-    network = use(Given())
-
-    def stop(step: TileProgress) -> None:
-        if step.done == 2:
-            raise InterruptedError("enough")
-
-    with pytest.raises(InterruptedError, match="enough"):
-        enhance(random_picture((700, 180)), "deblur", progress=stop)
-    assert len(network.calls) == 2
-
-
-def test_an_error_in_the_network_leaves_it_usable(use):
-    def broken(_image):
-        raise RuntimeError("out of memory")
-
-    use(Given(broken))
-    with pytest.raises(RuntimeError, match="out of memory"):
-        enhance(random_picture((20, 20)), "deblur")
-    use(Given())
-    enhance_in_a_thread(random_picture((20, 20)), "deblur")
-
-
-@pytest.mark.parametrize("task_id", TASKS)
-def test_two_runs_are_equal(task_id):
-    picture = random_picture((210, 40))
-    assert same_pixels(enhance(picture, task_id).after, enhance(picture, task_id).after)
-
-
-def test_no_gradients_are_kept(use):
-    def check(image):
-        assert torch.is_inference_mode_enabled()
-        return image
-
-    use(Given(check))
-    enhance(random_picture((9, 9)), "deblur")
-
-
-def test_every_tile_of_a_large_picture_has_one_shape(use):
-    network = use(Given())
-    enhance(random_picture((333, 251)), "deblur")
-    assert len(network.calls) == 2 * 2
-    assert len({shape for shape, _ in network.calls}) == 1
 
 
 @pytest.mark.parametrize("task_id", TASKS)
