@@ -204,7 +204,8 @@ def right_way_round(image: Tensor, kernels: Tensor) -> Tensor:
 def _luma(image: Tensor) -> Tensor:
     if image.shape[1] == 1:
         return image[:, 0]
-    return (image * image.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(dim=1)
+    red, green, blue = image.unbind(dim=1)
+    return (0.299 * red).add_(green, alpha=0.587).add_(blue, alpha=0.114)
 
 
 def _unit(image: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """Undo a blur that is known, by the Wiener filter."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -72,8 +74,7 @@ class WienerFilter:
             for side, whole in zip((height, width), self.size, strict=True)
         ]
         self.fade = fades[0][:, None] * fades[1][None]
-        laplacian = kernels.new_tensor([[0.0, -1, 0], [-1, 4, -1], [0, -1, 0]])
-        cost = power(torch.fft.rfft2(laplacian, s=self.size)).add_(floor).mul_(balance)
+        cost = _laplacian_spectrum(*self.size, like=kernels).square_().add_(floor).mul_(balance)
         transfer = torch.fft.rfft2(kernels, s=self.size)
         self.inverse = transfer.conj_physical().div_(power(transfer).add_(cost))
 
@@ -95,6 +96,14 @@ def power(spectrum: Tensor) -> Tensor:
     return spectrum.real.square() + spectrum.imag.square()
 
 
+def _laplacian_spectrum(height: int, width: int, *, like: Tensor) -> Tensor:
+    """What ``rfft2`` would say of the kernel 0 -1 0 / -1 4 -1 / 0 -1 0 about its middle."""
+    rows = torch.fft.fftfreq(height, device=like.device, dtype=like.dtype)
+    columns = torch.fft.rfftfreq(width, device=like.device, dtype=like.dtype)
+    down, across = (2 - 2 * (2 * math.pi * along).cos() for along in (rows, columns))
+    return down[:, None] + across[None]
+
+
 def _fade(side: int, whole: int, like: Tensor) -> Tensor:
     """1 over a picture's side that begins at ``MARGIN``, falling to 0 at both ends."""
     place = torch.arange(whole, device=like.device, dtype=like.dtype)
@@ -103,12 +112,13 @@ def _fade(side: int, whole: int, like: Tensor) -> Tensor:
 
 
 def _fast_length(least: int) -> int:
-    """The next length of small prime factors, for which Fourier transforms are quick."""
+    """The next length for which Fourier transforms are quick: 8 times small prime factors."""
+    length = -(-least // 8) * 8
     while True:
-        rest = least
+        rest = length
         for prime in (2, 3, 5):
             while rest % prime == 0:
                 rest //= prime
         if rest == 1:
-            return least
-        least += 1
+            return length
+        length += 8
