@@ -212,7 +212,7 @@ def score_map(
         draws: Points ``(column value, row value)`` tried besides, drawn as small circles.
         height: Of the sheet, which is 460 wide.
     """
-    half_column, half_row = (math.sqrt(grid[1] / grid[0]) for grid in (columns, rows))
+    half_column = math.sqrt(columns[1] / columns[0])
     x_range = (columns[0] / half_column, columns[-1] * half_column)
     axes = _Axes(x_range, (0, len(rows)), height=height, x_log=True)
     low, high = np.quantile(scores, 0.15), scores.max()  # a few disasters must not flatten the rest

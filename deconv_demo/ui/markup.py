@@ -123,12 +123,6 @@ def _row(language: str, name: str, score: Score, *, best: bool) -> str:
     )
 
 
-def definition_list(pairs: Sequence[tuple[str, Any]]) -> str:
-    """Return names and values side by side."""
-    items = "".join(f"<div><dt>{safe(k)}</dt><dd>{safe(str(v))}</dd></div>" for k, v in pairs)
-    return f"<dl>{items}</dl>"
-
-
 def scrolling_table(headings: Sequence[str], rows: str, *, kind: str = "") -> str:
     """Return a table of the lab that scrolls by itself, by keys too, where it is too wide.
 
