@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import os
 import threading
 import urllib.request
 from pathlib import Path
@@ -120,12 +121,30 @@ def told_of(page_address, picture):
         return answer.read().decode()
 
 
-def test_files_of_this_computer_cannot_be_asked_for(page_address, tmp_path):
+@pytest.mark.parametrize("meta", [{"_type": "gradio.FileData"}, {"_type": "other"}, {}, None])
+def test_files_of_this_computer_cannot_be_asked_for(page_address, upload_folder, tmp_path, meta):
+    """However a client calls them: Gradio itself looks only at what says that it is a file."""
     secret = tmp_path / "secret.png"
     Image.new("RGB", (8, 8)).save(secret)
-    told = told_of(page_address, {"path": str(secret), "meta": {"_type": "gradio.FileData"}})
-    assert "event: error" in told
-    assert "event: complete" not in told
+    around = upload_folder / os.path.relpath(secret, upload_folder)
+    link = upload_folder / "link.png"
+    link.unlink(missing_ok=True)
+    link.symlink_to(secret)
+    for path in (secret, os.path.relpath(secret), around, link):
+        sent = {"path": str(path)} if meta is None else {"path": str(path), "meta": meta}
+        told = told_of(page_address, sent)
+        assert "event: error" in told, path
+        assert "-before.png" not in told, path
+    link.unlink()
+
+
+@pytest.mark.parametrize(
+    "sent", [5, True, "abc", "data:image/png;base64,AAAA", [1], {"path": 5}, {"path": "a\0b"}]
+)
+def test_what_is_no_file_at_all_gets_its_sentence(page_address, sent):
+    told = told_of(page_address, sent)
+    assert "A picture must be a file that was uploaded here, got" in told
+    assert "pydantic" not in told
 
 
 def test_nothing_is_fetched_from_other_hosts(page_address, monkeypatch):

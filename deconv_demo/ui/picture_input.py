@@ -2,17 +2,61 @@
 
 from abc import ABCMeta
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.data_classes import ImageData
 
 
-def _path_of(_component: gr.Image, payload: Any) -> str | None:
-    return None if payload is None else payload.path
+class SentPicture(ImageData):
+    """What a client sends in the place of a picture."""
+
+    @classmethod
+    def model_validate(cls, obj: Any, **options: Any) -> "SentPicture":
+        """Take what Gradio's own clients send.
+
+        Raises:
+            gr.Error: It is no mapping, or one with other things in it.
+        """
+        try:
+            return super().model_validate(obj, **options)
+        except ValueError as error:
+            raise _not_uploaded(obj) from error
+
+
+def _path_of(_component: gr.Image, payload: SentPicture | None) -> str | None:
+    """Return the path of a file that was uploaded to this page, or made by it.
+
+    Gradio looks where a file lies only if the client says that it is one: a path alone would
+    show any picture of this computer to anybody.
+    """
+    if payload is None or not payload.path:
+        return None
+    path, allowed = Path(payload.path), Path(gr.utils.get_upload_folder())
+    try:
+        is_ours = path.resolve().is_relative_to(allowed.resolve())
+    except (OSError, ValueError):  # too long a name, or one with a zero byte
+        is_ours = False
+    if not is_ours:
+        raise _not_uploaded(payload.path)
+    return payload.path
+
+
+def _not_uploaded(sent: Any) -> gr.Error:
+    return gr.Error(
+        f"A picture must be a file that was uploaded here, got {str(sent)[:40]!r}. Upload it "
+        "first, as handle_file of gradio_client does.",
+        print_exception=False,
+    )
 
 
 def handing_over(
-    component: type, preprocess: Callable[[Any, Any], Any], *, name: str | None = None
+    component: type,
+    preprocess: Callable[[Any, Any], Any],
+    *,
+    name: str | None = None,
+    **attributes: Any,
 ) -> type:
     """Return a component whose values reach a function by way of ``preprocess`` alone.
 
@@ -23,11 +67,11 @@ def handing_over(
         type(component),
         name or component.__name__,
         (component,),
-        {"__module__": __name__, "is_template": True, "preprocess": preprocess},
+        {"__module__": __name__, "is_template": True, "preprocess": preprocess, **attributes},
     )
 
 
-PictureInput = handing_over(gr.Image, _path_of, name="PictureInput")
+PictureInput = handing_over(gr.Image, _path_of, name="PictureInput", data_model=SentPicture)
 
 
 async def _refuse_address(address: str, cache_dir: str) -> str:
