@@ -134,13 +134,17 @@ def test_places_count_as_much_as_they_are_certain():
     assert weighted_mean(values, certainty).item() == pytest.approx(3)
 
 
+def print_page(ink: str, ground: str, size: int) -> np.ndarray:
+    page = Image.new("RGB", (320, 240), ground)
+    draw, font = ImageDraw.Draw(page), ImageFont.load_default(size)
+    for top in range(4, 230, size + 4):
+        draw.text((8, top), "The quick brown fox jumps over the lazy dog", ink, font)
+    return np.asarray(page)
+
+
 @pytest.fixture(scope="module")
 def page_of_text() -> np.ndarray:
-    page = Image.new("RGB", (320, 240), "white")
-    draw, font = ImageDraw.Draw(page), ImageFont.load_default(14)
-    for top in range(4, 230, 18):
-        draw.text((8, top), "The quick brown fox jumps over the lazy dog", "black", font)
-    return np.asarray(page)
+    return print_page("black", "white", 14)
 
 
 @pytest.fixture(scope="module")
@@ -160,6 +164,24 @@ def test_edges_are_not_noise(kind, invert, request):
     assert level_of(clean) < 0.5
     for level in (5, 15):
         assert level_of(with_noise(clean, level)) == pytest.approx(level, rel=0.25, abs=3)
+
+
+@pytest.mark.parametrize("ground", ["black", "#0000aa", "#300a24"])
+@pytest.mark.parametrize("ink", ["#00ff00", "#ff0000", "#ff00ff", "#ffff00", "#ffffff"])
+@pytest.mark.parametrize("size", [14, 24])
+def test_pure_colours_of_a_screen_are_not_noise(ink, ground, size):
+    """Large letters of one channel had been read as any noise up to 200."""
+    page = print_page(ink, ground, size)
+    assert level_of(page) < 2.5
+    assert level_of(with_noise(page, 10)) == pytest.approx(10, abs=4)
+
+
+@pytest.mark.parametrize("pixel", [4, 8])
+def test_pixel_art_is_not_noise(pixel):
+    squares = np.random.default_rng(3).integers(0, 8, (256 // pixel, 256 // pixel))
+    palette = np.random.default_rng(4).integers(0, 256, (8, 3), dtype=np.uint8)
+    art = palette[squares].repeat(pixel, axis=0).repeat(pixel, axis=1)
+    assert level_of(art) < 3
 
 
 def test_a_scanned_page_is_not_noise():

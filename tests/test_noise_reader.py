@@ -76,6 +76,16 @@ def test_some_crops_are_drawings_in_part_or_as_a_whole(photos, nothing_but):
     assert (kept < 1).all()
 
 
+def test_some_crops_have_few_levels(photos, nothing_but):
+    nothing_but(LEVELLED_SHARE=0.5, CLEAN_SHARE=0.9999)
+    shown, _ = damaged(many(photos, 60))
+    levels = [len(torch.unique(image)) for image in shown]
+    few = [count for count in levels if count <= training.MOST_LEVELS]
+    assert 15 <= len(few) <= 45
+    assert len(set(few)) > 5
+    assert min(count for count in levels if count > training.MOST_LEVELS) > 100
+
+
 def test_a_clean_part_covers_noise_and_leaves_what_is_told(photos, nothing_but):
     nothing_but(CLEAN_PART_SHARE=1)
     clean = torch.full((60, 3, 96, 96), 0.5)
@@ -127,6 +137,12 @@ def test_errors_are_told_for_each_condition_beside_those_of_wavelets(photo_pixel
     assert found["off_by"][at]["wavelets"] == pytest.approx(expected, abs=0.05)
 
 
+def test_a_drawing_without_detail_has_no_noise_by_either_estimate(photo_pixels):
+    flat = torch.full((len(training.CONDITIONS), 3, 64, 64), 0.5)
+    found = training.judge(Knowing(0), [(flat, torch.zeros(len(flat)))])
+    assert {row["wavelets"] for row in found["off_by"]} == {0}
+
+
 def test_conditions_are_what_their_names_say(photo_pixels):
     (noisy, sigma) = training.held_out_noise([photo_pixels["cat"]])[0]
     by_name = {c.name: image for c, image in zip(training.CONDITIONS, noisy, strict=True)}
@@ -134,6 +150,13 @@ def test_conditions_are_what_their_names_say(photo_pixels):
     assert torch.equal(by_name["none"], clean)
     assert (by_name["25, a white border"][:, :24] == 1).all()
     assert (by_name["25, a white border"][:, 24:-24, 24:-24] < 1).float().mean() > 0.9
+    drawing = (by_name["none, a drawing"] * 255).round()
+    colours = torch.unique(drawing.flatten(1), dim=1).shape[1]
+    assert 1 < colours < clean[0].numel() / 20
+    assert not torch.equal(by_name["none, a drawing"], clean)
+    # Of a drawing in pure colours, half of the noise is cut off.
+    on_drawing = (by_name["15, a drawing"] - by_name["none, a drawing"]).std() * 255
+    assert 7 < on_drawing < 16
     for name, expected in (("15", 0), ("15, coarse grain", 0.4), ("15, then JPEG 75", 0.1)):
         noise = by_name[name] - clean
         assert noise.std().item() * 255 == pytest.approx(15, rel=0.3)  # a JPEG takes some away

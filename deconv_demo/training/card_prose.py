@@ -20,6 +20,7 @@ from deconv_demo.training.noise_reader import (
     JPEG_AFTER_SHARE,
     JPEG_BEFORE_SHARE,
     LARGEST_LEVEL,
+    LEVELLED_SHARE,
     NOISE_READING,
 )
 
@@ -104,9 +105,11 @@ blurred by long and mostly bent motion. The noise reader learns on noise of 0 to
 {LARGEST_LEVEL} / 255 ({_percent(CLEAN_SHARE)} have none) on crops of {reader.patch} pixels,
 {_percent(reader.grey_share)} of them in grey,
 {_percent(reader.reduced_share)} of them made smaller first: {_percent(COARSE_SHARE)} get noise of a
-coarser grain, {_percent(DRAWN_SHARE)} are print, shapes and patterns drawn at random, some only in
-part, {_percent(DIM_SHARE)} are made darker, {_percent(JPEG_BEFORE_SHARE)} come from a JPEG file
-before noise is added, {_percent(JPEG_AFTER_SHARE)} go through one afterwards, and
+coarser grain, {_percent(DRAWN_SHARE)} are print, shapes, patterns and large pixels made at random,
+some only in part (15 % and no large pixels before its last run), {_percent(LEVELLED_SHARE)} are
+reduced to few levels (in that run alone), {_percent(DIM_SHARE)} are made darker,
+{_percent(JPEG_BEFORE_SHARE)} come from a JPEG file before noise is added,
+{_percent(JPEG_AFTER_SHARE)} go through one afterwards, and
 {_percent(CLEAN_PART_SHARE)} get a frame, a band or a spot without noise, which must not mislead it.
 
 ## What they were not trained for

@@ -1,23 +1,27 @@
-"""Pages of print, diagrams and patterns, drawn at random: what photographs do not teach."""
+"""Print, diagrams, patterns and pixel art, made at random: what photographs do not teach."""
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-_LETTER_SIZES = (9, 11, 13, 16, 20, 28)
+_LETTER_SIZES = (9, 11, 13, 16, 20, 28, 40)
 _TEXT = (
     "a transposed convolution paints every input value into the output; with stride 2 its "
     "stamps overlap. WHERE = 0123456789 (x, y) + k? "
 ) * 2
 _LINE, _WORD = 100, 6
-_KINDS = (("print", 0.5), ("shapes", 0.4), ("pattern", 0.1))
-# Print is mostly black on white, and mostly smoothed.
-_WHITE_SHARE, _BLACK_SHARE, _SMOOTHED_SHARE = 0.5, 0.7, 0.8
+_KINDS = (("print", 0.5), ("shapes", 0.3), ("pattern", 0.1), ("pixels", 0.1))
+# Print is mostly black on white, on many screens light on dark, and mostly smoothed.
+_WHITE_SHARE, _DARK_SHARE, _BLACK_SHARE, _SMOOTHED_SHARE = 0.4, 0.3, 0.7, 0.8
+_LIGHTEST_DARK = 40
+# Screens like their colours pure: every channel on or off.
+_PURE_SHARE = 0.4
 _LARGEST_PERIOD = 8
 _LARGE_SHARE, _SMALL = 0.4, 14
+_LARGEST_PALETTE, _LARGEST_PIXEL = 16, 10
 
 
 def random_drawing(generator: np.random.Generator, side: int) -> np.ndarray:
-    """Draw a page of print, a heap of shapes and words, or stripes or a chessboard.
+    """Draw a page of print, a heap of shapes and words, stripes, a chessboard or large pixels.
 
     Args:
         generator: Source of all choices.
@@ -31,19 +35,34 @@ def random_drawing(generator: np.random.Generator, side: int) -> np.ndarray:
     """
     names, shares = zip(*_KINDS, strict=True)
     kind = generator.choice(names, p=shares)
-    ground = "white" if generator.random() < _WHITE_SHARE else _colour(generator)
     if kind == "pattern":
         return _pattern(generator, side)
+    if kind == "pixels":
+        return _large_pixels(generator, side)
+    ground, ink = _ground_and_ink(generator)
     picture = Image.new("RGB", (side, side), ground)
     draw = ImageDraw.Draw(picture)
     draw.fontmode = "L" if generator.random() < _SMOOTHED_SHARE else "1"
     if kind == "print":
-        black = ground == "white" and generator.random() < _BLACK_SHARE
-        _print(draw, generator, side, "black" if black else _colour(generator))
+        _print(draw, generator, side, ink)
     else:
         for _ in range(generator.integers(3, 60)):
             _shape(draw, generator, side)
     return np.asarray(picture)
+
+
+def _ground_and_ink(generator: np.random.Generator) -> tuple[tuple, tuple]:
+    """Colours of paper and letters: black on white, light on dark, or any on any."""
+    drawn = generator.random()
+    if drawn < _WHITE_SHARE:
+        is_black = generator.random() < _BLACK_SHARE
+        return (255,) * 3, (0,) * 3 if is_black else _colour(generator)
+    if drawn < _WHITE_SHARE + _DARK_SHARE:
+        darkest = generator.random() < _PURE_SHARE
+        dark = (0,) * 3 if darkest else tuple(generator.integers(0, _LIGHTEST_DARK, 3).tolist())
+        light = _colour(generator)
+        return dark, light if max(light) > 2 * _LIGHTEST_DARK else (255,) * 3
+    return _colour(generator), _colour(generator)
 
 
 def _print(draw: ImageDraw.ImageDraw, generator: np.random.Generator, side: int, ink) -> None:
@@ -79,10 +98,22 @@ def _pattern(generator: np.random.Generator, side: int) -> np.ndarray:
     return np.array([_colour(generator), _colour(generator)], np.uint8)[phase]
 
 
+def _large_pixels(generator: np.random.Generator, side: int) -> np.ndarray:
+    """Squares in the colours of a palette, as of pixel art or a square code."""
+    palette = [_colour(generator) for _ in range(generator.integers(2, _LARGEST_PALETTE + 1))]
+    size = int(generator.integers(2, _LARGEST_PIXEL + 1))
+    count = -(-side // size)
+    squares = generator.integers(0, len(palette), (count, count))
+    pixels = np.array(palette, np.uint8)[squares].repeat(size, axis=0).repeat(size, axis=1)
+    return np.ascontiguousarray(pixels[:side, :side])
+
+
 def _letters(generator: np.random.Generator, count: int) -> str:
     first = int(generator.integers(len(_TEXT) // 2))
     return _TEXT[first : first + count]
 
 
 def _colour(generator: np.random.Generator) -> tuple[int, int, int]:
+    if generator.random() < _PURE_SHARE:
+        return tuple((255 * generator.integers(0, 2, 3)).tolist())
     return tuple(generator.integers(0, 256, 3).tolist())

@@ -1,5 +1,6 @@
 """What the network that reads the strength of noise is trained on and judged by."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,8 +25,8 @@ VALIDATION_CROP = 256
 LARGEST_LEVEL = 80
 # Weak noise is the most common and the hardest to tell from detail.
 CLEAN_SHARE, TOWARDS_WEAK = 0.15, 1.7
-# Crops that become a drawing, a third of them only in part, and dim ones.
-DRAWN_SHARE, DIM_SHARE = 0.15, 0.1
+# Crops that become a drawing, a third of them only in part, dim ones, and those of few levels.
+DRAWN_SHARE, DIM_SHARE, LEVELLED_SHARE, MOST_LEVELS = 0.2, 0.1, 0.04, 16
 # Crops that came from a JPEG before noise, and noisy ones that went through one. A denoiser told
 # the noise from before the file does about best with them, too.
 JPEG_BEFORE_SHARE, JPEG_AFTER_SHARE, JPEG_AFTER_QUALITIES = 0.15, 0.25, (40, 95)
@@ -69,7 +70,7 @@ def with_its_noise(clean: Tensor, generator: Generator) -> Degraded:
 
 
 def _shown(image: Tensor, choices: np.random.Generator) -> Tensor:
-    """A photo ``(1, 3, H, W)`` as it is, dim, or with a drawing over all or part of it."""
+    """A photo ``(1, 3, H, W)`` as it is, dim, of few levels, or a drawing over all or part."""
     kind = choices.random()
     if kind < DRAWN_SHARE:
         drawing = to_image(random_drawing(choices, image.shape[-1]))
@@ -77,6 +78,9 @@ def _shown(image: Tensor, choices: np.random.Generator) -> Tensor:
         return torch.cat([image[..., :first], drawing[..., first:]], dim=-1)
     if kind < DRAWN_SHARE + DIM_SHARE:
         return degradations.quantise(image * choices.uniform(0.2, 1))
+    if kind < DRAWN_SHARE + DIM_SHARE + LEVELLED_SHARE:
+        steps = int(choices.integers(1, MOST_LEVELS))
+        return degradations.quantise((image * steps).round() / steps)
     return image
 
 
@@ -129,6 +133,7 @@ class Condition:
         grain: Standard deviation of the blur that makes it coarse, in pixels; 0 for white noise.
         border: Pixels of white around the picture.
         quality: Of the JPEG file that it comes from, if it does.
+        drawn: Whether a drawing takes the place of the photograph.
     """
 
     name: str
@@ -137,6 +142,7 @@ class Condition:
     grain: float = 0.0
     border: int = 0
     quality: int | None = None
+    drawn: bool = False
 
 
 CONDITIONS = (
@@ -146,6 +152,8 @@ CONDITIONS = (
     Condition(name="15, coarse grain", level=15, grain=0.6),
     Condition(name="25, a white border", level=25, border=24),
     Condition(name="15, then JPEG 75", level=15, quality=75),
+    Condition(name="none, a drawing", level=0, drawn=True),
+    Condition(name="15, a drawing", level=15, drawn=True),
 )
 
 
@@ -155,8 +163,13 @@ def held_out_noise(pictures: list[np.ndarray]) -> Judged:
     judged = []
     for index, pixels in enumerate(pictures):
         clean = to_image(centre_crop(pixels, VALIDATION_CROP))
+        drawing = random_drawing(np.random.default_rng(index), VALIDATION_CROP)
+        drawing = to_image(drawing[: clean.shape[-2], : clean.shape[-1]])
         noise = Generator().manual_seed(index)
-        damaged = [_damaged(clean, condition, noise) for condition in CONDITIONS]
+        damaged = [
+            _damaged(drawing if condition.drawn else clean, condition, noise)
+            for condition in CONDITIONS
+        ]
         judged.append((torch.cat(damaged), levels))
     return judged
 
@@ -178,7 +191,7 @@ def judge(reader: nn.Module, judged: Judged) -> dict[str, Any]:
     """Return as ``error`` the mean ``relative_error``, and how far off each condition is read.
 
     The latter of 255; beside the network stands the classical estimate: the median of the finest
-    wavelet coefficients (Donoho and Johnstone 1994), by scikit-image.
+    wavelet coefficients (Donoho and Johnstone 1994), by scikit-image; 0 where all of them are.
     """
     from skimage.restoration import estimate_sigma as from_wavelets
 
@@ -188,8 +201,10 @@ def judge(reader: nn.Module, judged: Judged) -> dict[str, Any]:
         pictures = [to_uint8(image) for image in damaged]
         found = torch.tensor([estimate_sigma(reader, pixels) for pixels in pictures])
         errors.append(relative_error(found, sigma).mean().item())
-        rival = [from_wavelets(p, channel_axis=-1, average_sigmas=True) / 255 for p in pictures]
-        for name, read in (("network", found), ("wavelets", torch.tensor(rival))):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of drawings, which may have no detail at all
+            rival = [from_wavelets(p, channel_axis=-1, average_sigmas=True) / 255 for p in pictures]
+        for name, read in (("network", found), ("wavelets", torch.tensor(rival).nan_to_num())):
             off[name].append(((read - sigma).abs() * 255).tolist())
     means = {name: np.mean(values, axis=0).round(2).tolist() for name, values in off.items()}
     rows = [
