@@ -15,6 +15,7 @@ import torch
 from PIL import ExifTags, Image
 from torch import Tensor
 
+from deconv_demo.costly_files import MAX_EXIF_BYTES
 from deconv_demo.eight_bits import is_grey, prepare_tiles, to_eight_bits
 from deconv_demo.picture_errors import MAX_PIXELS, MESSAGES, PictureError, check_size
 from deconv_demo.picture_files import (
@@ -179,7 +180,8 @@ def _normalise(picture: Image.Image) -> Image.Image:
     plain = to_eight_bits(picture, stored_as)
     exif: Image.Exif | None = None
     with suppress(Exception):  # Pillow raises anything on broken EXIF, which costs no picture
-        exif = picture.getexif()
+        if len(picture.info.get("exif") or b"") <= MAX_EXIF_BYTES:
+            exif = picture.getexif()
     orientation = exif.get(ExifTags.Base.Orientation) if exif else None
     if orientation in UPRIGHT:
         plain = plain.transpose(UPRIGHT[orientation])

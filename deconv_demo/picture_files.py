@@ -18,6 +18,7 @@ from typing import BinaryIO
 from PIL import ExifTags, Image
 
 from deconv_demo.broken_files import PNG_SIGNATURE, diagnose, is_svg
+from deconv_demo.costly_files import CountedBytes, refuse_costly
 from deconv_demo.picture_errors import PictureError, check_size
 
 MAX_BYTES = 1 << 29  # 50 megapixels of 16-bit RGBA are 400 MB
@@ -96,6 +97,7 @@ def opened_file(source: str | Path | bytes | BinaryIO | None) -> Iterator[Image.
         raise PictureError("empty")
     if is_svg(data):
         raise PictureError("svg")
+    refuse_costly(data)
     with decoding(data):
         formats = FORMATS
         if data[4:8] == b"ftyp":
@@ -104,10 +106,10 @@ def opened_file(source: str | Path | bytes | BinaryIO | None) -> Iterator[Image.
             register_heif_opener()
             formats = (*FORMATS, "HEIF")
         if data.startswith(PNG_SIGNATURE):  # decoding does not look at the checksums of the pixels
-            with Image.open(BytesIO(data), formats=formats) as unchecked:
+            with Image.open(CountedBytes(data), formats=formats) as unchecked:
                 check_size(unchecked.size)
                 unchecked.verify()
-        with Image.open(BytesIO(data), formats=formats) as picture:
+        with Image.open(CountedBytes(data), formats=formats) as picture:
             check_size(picture.size)
             if picture.tile and picture.tile[0].codec_name in _SLOW_DECODERS:
                 pixels = picture.width * picture.height

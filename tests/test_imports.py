@@ -18,10 +18,11 @@ MODULES = {
 ARROWS = {
     "__init__": {"enhancement", "memory", "tasks"},
     "__main__": {"enhancement", "tasks", "weights"},
-    "images": {"eight_bits", "picture_errors", "picture_files"},
+    "images": {"costly_files", "eight_bits", "picture_errors", "picture_files"},
     "eight_bits": {"picture_files"},
-    "picture_files": {"broken_files", "picture_errors"},
+    "picture_files": {"broken_files", "costly_files", "picture_errors"},
     "broken_files": {"picture_errors"},
+    "costly_files": {"picture_errors"},
     "lean": {"equivalents", "networks"},
     "receptive": {"layers"},
     "surgery": {"lean", "network_map"},
