@@ -51,12 +51,15 @@ def test_what_a_program_left_that_was_killed(upload_folder, monkeypatch):
     made, kept = place("deconv-lab/ab12/result.png"), place("deconv-lab/kept-1-2/cat.png")
     sent, young = place(f"{'0a' * 32}/photo.jpg"), place(f"{'0b' * 32}/photo.jpg", age=10)
     others = [place("notes/photo.jpg"), place("photo.jpg"), place(f"{'0c' * 32}x/photo.jpg")]
+    given_up, arriving = place("tmpab12_x9y"), place("tmpab12_x9z", age=10)
     mine = Shelf().put(Image.new("RGB", (4, 4)), "example.png")
     os.utime(mine, (moment, moment))
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(upload_folder))
     sweep_former(older_than=50)
     assert not any(path.parent.exists() for path in (made, kept, sent))
-    assert all(path.exists() for path in (young, mine, *others))
+    assert all(path.exists() for path in (young, mine, arriving, *others))
+    assert not given_up.exists()
+    arriving.unlink()
     # The folder that all programs share by default is not for one of them to empty.
     sent = place(f"{'0a' * 32}/photo.jpg")
     monkeypatch.delenv("GRADIO_TEMP_DIR")

@@ -17,8 +17,10 @@ import gradio as gr
 
 from deconv_demo.ui.workspace import kept_folder
 
-# Gradio keeps each file in a folder named by the SHA-256 of its content.
+# Gradio keeps each file in a folder named by the SHA-256 of its content, and while it arrives
+# beside these folders: there it stays when a visitor gives up.
 _CACHED = re.compile(r"[0-9a-f]{64}")
+_ARRIVING = "tmp????????"
 
 
 def keep_clean(page: gr.Blocks, *, age: float, every: float) -> None:
@@ -47,7 +49,7 @@ def keep_clean(page: gr.Blocks, *, age: float, every: float) -> None:
 
 
 def sweep_former(*, older_than: float) -> None:
-    """Delete old files of programs that were ended by force and could not.
+    """Delete old files of programs that were ended by force and could not, and half uploads.
 
     Those are what they made, and what visitors had sent them where ``GRADIO_TEMP_DIR`` names the
     folder; the one that Gradio takes by itself belongs to all of its programs on a computer.
@@ -57,7 +59,7 @@ def sweep_former(*, older_than: float) -> None:
     """
     root = Path(gr.utils.get_upload_folder())
     latest = time.time() - older_than
-    left = list((root / "deconv-lab").rglob("*"))
+    left = [*root.glob(_ARRIVING), *(root / "deconv-lab").rglob("*")]
     if os.environ.get("GRADIO_TEMP_DIR"):
         left += [path for path in root.glob("*/*") if _CACHED.fullmatch(path.parent.name)]
     for path in left:
@@ -66,7 +68,8 @@ def sweep_former(*, older_than: float) -> None:
                 continue
             if path.is_symlink() or not path.is_dir():
                 path.unlink()
-                path.parent.rmdir()
+                if path.parent != root:
+                    path.parent.rmdir()
 
 
 def sweep(sets: Iterable[set[str]], *, older_than: float) -> None:

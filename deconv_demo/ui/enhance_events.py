@@ -11,6 +11,7 @@ from deconv_demo.known_answer import BLUR_SIZES
 from deconv_demo.tasks import TASKS
 from deconv_demo.ui import enhancing, markup
 from deconv_demo.ui.compare import TEXT_KEYS, compare_value
+from deconv_demo.ui.event_kinds import said
 from deconv_demo.ui.examples import EXAMPLES, finished_example, keep_finished, open_example
 from deconv_demo.ui.texts import error_sentence, text
 from deconv_demo.ui.workspace import Shelf, Workspace, url_of
@@ -83,7 +84,7 @@ class EnhanceEvents:
 
     def pick_example(self, language: str, event: gr.EventData) -> Iterator[tuple]:
         """Open the example whose button was pressed."""
-        yield from self.open_example(str(getattr(event, "key", "")), language)
+        yield from self.open_example(said(event, "key"), language)
 
     def open_finished(self, language: str) -> tuple:
         """Show the first example if it is finished; else say that it is waited for."""

@@ -1,4 +1,8 @@
-"""How events of the page are run: keywords for Gradio's event listeners, by kind of event."""
+"""How events of the page are run, as keywords for Gradio's listeners, and what they say."""
+
+from contextlib import suppress
+
+import gradio as gr
 
 # No event shows Gradio's own progress, and none is an endpoint for other programs.
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
@@ -14,3 +18,14 @@ LATEST = {**QUIET, "trigger_mode": "always_last"}
 ASKED = {**QUIET, "trigger_mode": "multiple"}
 # The same, where a network is run.
 EVERY = {**MODEL_QUEUE, "trigger_mode": "multiple"}
+
+
+def said(event: gr.EventData, name: str) -> str:
+    """Return what an event says under a name, as text; nothing where a program left it out.
+
+    >>> said(gr.EventData(None, {"layer": "head"}), "layer")
+    'head'
+    """
+    with suppress(AttributeError, TypeError):
+        return str(getattr(event, name))
+    return ""

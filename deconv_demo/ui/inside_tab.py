@@ -11,7 +11,7 @@ import gradio as gr
 
 from deconv_demo.ui import inspecting, markup
 from deconv_demo.ui.activations import Activations
-from deconv_demo.ui.event_kinds import ASKED, EVERY, INSTANT, LATEST, MODEL_QUEUE
+from deconv_demo.ui.event_kinds import ASKED, EVERY, INSTANT, LATEST, MODEL_QUEUE, said
 from deconv_demo.ui.inside_context import InsideContext
 from deconv_demo.ui.inside_map import card_value, crop_value, map_value
 from deconv_demo.ui.inside_maps import MapsSection, answered_now, ask_again
@@ -205,7 +205,7 @@ class InsideTab:
         return network, layer, gr.HTML(**told, answered=answered_now()), *maps
 
     def _asked_for(self, request: gr.Request, event: gr.EventData, *values: Any) -> tuple:
-        view = dataclasses.replace(View(*values), layer=str(getattr(event, "layer", "")))
+        view = dataclasses.replace(View(*values), layer=said(event, "layer"))
         return self._one(_visitor(request), view)
 
     def _choose(self, request: gr.Request, *values: Any) -> tuple:

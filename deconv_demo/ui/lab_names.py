@@ -41,7 +41,7 @@ class NamesSection(ScriptedSection):
     def _compare(event: gr.EventData) -> Any:
         try:
             return compare_names(read_run(event.run))
-        except (ValueError, AttributeError):  # not what the page's script sends
+        except (ValueError, AttributeError, TypeError):  # not what the page's script sends
             return gr.skip()
 
 

@@ -1,5 +1,6 @@
 """The small picture that the lab works on, and small pictures as HTML."""
 
+import threading
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -14,6 +15,7 @@ from deconv_demo.ui.markup import safe
 from deconv_demo.ui.workspace import Workspace
 
 SIDE = 160
+_ONE_AT_A_TIME = threading.Lock()
 
 
 def picture_key(workspace: Workspace) -> str:
@@ -22,7 +24,6 @@ def picture_key(workspace: Workspace) -> str:
     return str(path) if path is not None and path.exists() else ""
 
 
-@lru_cache(maxsize=8)
 def lab_image(key: str, side: int = SIDE) -> Tensor:
     """Return the middle of a picture, reduced first where it is much larger.
 
@@ -36,6 +37,14 @@ def lab_image(key: str, side: int = SIDE) -> Tensor:
     Raises:
         PictureError: The picture cannot be used, or is smaller than 48 pixels a side.
     """
+    # A cache of functions lets everybody in who asks before the first answer: a large photograph,
+    # asked for by a dozen charts at once, would be decoded as often.
+    with _ONE_AT_A_TIME:
+        return _reduced(key, side)
+
+
+@lru_cache(maxsize=8)
+def _reduced(key: str, side: int) -> Tensor:
     if key:
         picture = images.open_picture(key).convert("RGB")
     else:

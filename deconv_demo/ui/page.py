@@ -11,10 +11,12 @@ for _name in ("NO_PROXY", "no_proxy"):
     os.environ[_name] = ",".join(filter(None, [os.environ.get(_name), "localhost,127.0.0.1"]))
 
 import gradio as gr  # noqa: E402
+from starlette.middleware import Middleware  # noqa: E402
 
 from deconv_demo.ui.cleaning import keep_clean  # noqa: E402
 from deconv_demo.ui.enhance_tab import EnhanceTab  # noqa: E402
 from deconv_demo.ui.example_strip import strip_value  # noqa: E402
+from deconv_demo.ui.guard import Guard  # noqa: E402
 from deconv_demo.ui.inside_tab import InsideTab  # noqa: E402
 from deconv_demo.ui.lab_tab import LabTab  # noqa: E402
 from deconv_demo.ui.language import Translations  # noqa: E402
@@ -26,6 +28,8 @@ STATIC = Path(__file__).parent / "static"
 # Files that visitors made are deleted when they are this old; looked at every so often.
 CACHE_SECONDS, CLEANING_SECONDS = 3600, 300
 MAX_WAITING = 40
+# Gradio remembers every page that was opened, with all that its components hold: up to 3 MB.
+MAX_SESSIONS = 200
 APPEARANCES = ("light", "dark", "projector")
 
 
@@ -114,7 +118,8 @@ def build_page() -> gr.Blocks:
         appearance.change(None, appearance, None, js=_call("applyAppearance"), queue=False)
         page.load(None, None, appearance, js=_call("rememberedAppearance"), queue=False)
     keep_clean(page, age=CACHE_SECONDS, every=CLEANING_SECONDS)
-    page.queue(max_size=MAX_WAITING, default_concurrency_limit=4)
+    # Not open: a program waits for its turn as everybody does.
+    page.queue(max_size=MAX_WAITING, default_concurrency_limit=4, api_open=False)
     return page
 
 
@@ -124,9 +129,11 @@ def launch_options() -> dict[str, Any]:
     names = (*tabs, "stepper", "names", "lab_methods")
     sheets = [f"{name}.css" for name in names]
     return {
+        "app_kwargs": {"middleware": [Middleware(Guard)]},
         "css": "\n".join((STATIC / sheet).read_text(encoding="utf-8") for sheet in sheets),
         "head": f"<script>{(STATIC / 'page.js').read_text(encoding='utf-8')}</script>",
         "theme": _theme(),
+        "enable_monitoring": False,
         "footer_links": [],
         "max_file_size": "400mb",
         "max_threads": 16,
@@ -134,6 +141,7 @@ def launch_options() -> dict[str, Any]:
         "share": False,
         "show_error": False,
         "ssr_mode": False,
+        "state_session_capacity": MAX_SESSIONS,
     }
 
 

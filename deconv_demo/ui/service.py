@@ -30,7 +30,7 @@ def _number(name: str, value: Any, least: float, most: float) -> float:
     """
     try:
         number = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not least <= number <= most:
         raise gr.Error(

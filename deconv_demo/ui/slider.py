@@ -18,14 +18,15 @@ class Slider(gr.Slider):
         """Return the value nearest to ``payload`` that can be reached by sliding.
 
         >>> slider = Slider(0.4, 3, step=0.1, render=False)
-        >>> [slider.preprocess(typed) for typed in (999, 1.234, -1, None, "2")]
-        [3, 1.2, 0.4, 0.4, 2.0]
+        >>> [slider.preprocess(typed) for typed in (999, 1.234, -1, None, "2", 1e308, 10**400)]
+        [3.0, 1.2, 0.4, 0.4, 2.0, 3.0, 0.4]
         """
         try:
             payload = float(payload)
-        except (TypeError, ValueError):  # an empty box, or what only a program sends
+        except (TypeError, ValueError, OverflowError):  # an empty box, or what a program sends
             return self.minimum
         if not math.isfinite(payload):
             return self.minimum
+        payload = min(max(payload, self.minimum), self.maximum)  # a larger one has too many steps
         steps = round((payload - self.minimum) / self.step)
         return min(max(round(self.minimum + steps * self.step, 9), self.minimum), self.maximum)

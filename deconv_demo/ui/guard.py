@@ -1,0 +1,88 @@
+"""What is refused before Gradio sees it: routes that this page does not use, and large messages.
+
+Gradio keeps what a client sends for a component as long as the session, refused or not, and limits
+the size of files alone. Some of its routes write to the disk what nothing deletes, or fetch what
+an address names.
+"""
+
+import json
+import re
+from contextlib import suppress
+
+import fastapi
+import gradio as gr
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+# The largest message that the page itself sends, edits of a wide layer, is some kilobytes.
+MAX_MESSAGE_BYTES = 1_000_000
+# Copies of a session for others, functions of components, recordings, other applications.
+_UNUSED = re.compile(r"/gradio_api/(?:deep_link|component_server|process_recording|proxy=)")
+_UPLOAD = "/gradio_api/upload"
+
+
+class Guard:
+    """ASGI middleware that answers in Gradio's place where Gradio should not be asked.
+
+    Args:
+        app: What comes after it.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand a request on, or answer it with status 404 or 413."""
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        path = scope["path"]
+        if _UNUSED.search(path):
+            return await _answer(send, 404, "This page has no such address.")
+        if path.rstrip("/").endswith(_UPLOAD):  # limited by Gradio while it reads
+            return await self.app(scope, receive, send)
+        meter = _Meter(receive, send)
+        with suppress(_TooLargeError):
+            await self.app(scope, meter.receive, meter.send)
+
+
+class _TooLargeError(Exception):
+    pass
+
+
+class _Meter:
+    """Counts what arrives, and ends a conversation in which it is too much."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive, self._send = receive, send
+        self._taken, self._has_begun = 0, False
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._taken += len(message.get("body") or b"")
+        if self._is_too_large():
+            sentence = f"A message may have {MAX_MESSAGE_BYTES:,} bytes; send files as uploads."
+            if not self._has_begun:
+                await _answer(self._send, 413, sentence)
+            raise _TooLargeError
+        return message
+
+    async def send(self, message: Message) -> None:
+        if not self._is_too_large():  # then it has been answered, whatever others make of the error
+            self._has_begun = True
+            await self._send(message)
+
+    def _is_too_large(self) -> bool:
+        return self._taken > MAX_MESSAGE_BYTES
+
+
+async def _answer(send: Send, status: int, sentence: str) -> None:
+    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": json.dumps({"detail": sentence}).encode()})
+
+
+async def _refuse_address(*_: object) -> None:
+    raise fastapi.HTTPException(404, "Nothing is fetched from other computers here.")
+
+
+# Gradio would fetch whatever address stands in the place of a file, and hand it on.
+gr.routes.secure_url_stream_response = _refuse_address
