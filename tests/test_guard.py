@@ -68,7 +68,7 @@ def message(size):
 
 def test_large_messages_are_refused_whatever_they_say_of_their_size(ask):
     assert ask("POST", PREDICT, message(MAX_MESSAGE_BYTES))[0] == 413
-    pieces = iter([b" " * 300_000] * 4)  # chunked: nothing is said
+    pieces = iter([b" " * 90_000] * 4)  # chunked: nothing is said
     assert ask("POST", PREDICT, pieces)[0] == 413
     multipart = {"Content-Type": "multipart/form-data; boundary=x"}
     assert ask("POST", PREDICT, message(MAX_MESSAGE_BYTES), multipart)[0] == 413

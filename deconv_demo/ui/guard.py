@@ -13,8 +13,8 @@ import fastapi
 import gradio as gr
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# The largest message that the page itself sends, edits of a wide layer, is some kilobytes.
-MAX_MESSAGE_BYTES = 1_000_000
+# The largest message of the page itself, with edits of every channel of a network, has 150 kB.
+MAX_MESSAGE_BYTES = 200_000
 # Copies of a session for others, functions of components, recordings, other applications.
 _UNUSED = re.compile(r"/gradio_api/(?:deep_link|component_server|process_recording|proxy=)")
 _UPLOAD = "/gradio_api/upload"
