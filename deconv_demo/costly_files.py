@@ -14,8 +14,12 @@ from deconv_demo.picture_errors import PictureError
 
 # Encoders write about ten; one more over 50 megapixels takes 7 ms at least.
 MAX_SCANS = 50
+# Of a JPEG: comments, profiles in pieces of 64 KiB, tables before each scan.
+MAX_SEGMENTS = 100_000
 # 50 megapixels in tiles of 16 x 16 are 195,000; a table of colours has 3 times 65,536 values.
 MAX_VALUES = 250_000
+# Of a TIFF's directories together; real ones have some dozens.
+MAX_ENTRIES = 20_000
 # Of EXIF data: a segment of JPEG holds 64 KiB, and each number in it becomes an object.
 MAX_EXIF_BYTES = 1_000_000
 # Of a decoder that asks for a file piece by piece: about five seconds' worth. 400 MB of PNG in
@@ -74,27 +78,29 @@ def refuse_costly(data: bytes) -> None:
 
 
 def _count_scans(data: bytes) -> int:
-    """Count the scans of a JPEG up to its end, or one more than are allowed.
+    """Count the scans of a JPEG up to its end; more than allowed where that does not come.
 
     What follows the end, as the film of a moving photograph, may look like anything.
     """
     scans, place = 0, len(_JPEG_START)
-    while scans <= MAX_SCANS and (found := _MARKER.search(data, place)):
+    for _ in range(MAX_SEGMENTS):
+        if scans > MAX_SCANS or not (found := _MARKER.search(data, place)):
+            return scans
         place = found.end()
         kind = data[place - 1]
         if kind == _END_OF_IMAGE:
-            break
+            return scans
         scans += kind == _START_OF_SCAN
         if kind > 0x01 and kind != 0xD8:  # all others have a length
             place += max(int.from_bytes(data[place : place + 2], "big"), 2)
-    return scans
+    return MAX_SCANS + 1
 
 
 def _has_costly_directory(data: bytes) -> bool:
     order = "<" if data[:2] == b"II" else ">"
     is_big = data[2:4] in (b"+\0", b"\0+")
     first, *_ = struct.unpack_from(order + ("Q" if is_big else "I"), data, 8 if is_big else 4)
-    waiting, seen = [(first, True)], set()
+    waiting, seen, entries = [(first, True)], set(), 0
     while waiting:
         offset, is_main = waiting.pop()
         if offset in seen:
@@ -102,6 +108,10 @@ def _has_costly_directory(data: bytes) -> bool:
         seen.add(offset)
         described = 0
         for tag, kind, count, value in _entries(data, offset, order, is_big):
+            entries += 1
+            # Directories may overlap, and each may name thousands of others.
+            if entries > MAX_ENTRIES:
+                return True
             if is_main and tag <= _LAST_OF_PIXELS and count > MAX_VALUES:
                 return True
             described += count * _BYTES_OF_TYPE.get(kind, 0)
