@@ -71,7 +71,7 @@ def refuse_costly(data: bytes) -> None:
     elif data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         try:
             is_costly = _has_costly_directory(data)
-        except (struct.error, IndexError):  # cut off: the decoder will say so
+        except (struct.error, IndexError, OverflowError):  # it ends there: the decoder will say so
             return
         if is_costly:
             raise PictureError("unreadable")

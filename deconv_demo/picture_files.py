@@ -97,8 +97,8 @@ def opened_file(source: str | Path | bytes | BinaryIO | None) -> Iterator[Image.
         raise PictureError("empty")
     if is_svg(data):
         raise PictureError("svg")
-    refuse_costly(data)
     with decoding(data):
+        refuse_costly(data)
         formats = FORMATS
         if data[4:8] == b"ftyp":
             from pillow_heif import register_heif_opener  # slow to import and seldom needed

@@ -97,6 +97,12 @@ def test_directories_that_name_thousands_of_others_take_no_time():
     assert time.perf_counter() - started < 2
 
 
+@pytest.mark.parametrize("place", [2**64 - 1, 2**63, 2**62, 2**32 - 1, 5, 16])
+def test_directories_that_lie_nowhere_are_left_to_the_decoder(place):
+    refuse_costly(b"II+\0\x08\0\0\0" + struct.pack("<QQ", place, 2**63))
+    refuse_costly(b"II*\0" + struct.pack("<I", place % 2**32))
+
+
 def test_a_file_in_crumbs_is_given_up(monkeypatch):
     pixels = zlib.compress((b"\0" + bytes(12)) * 4)
     header = struct.pack(">IIBBBBB", 4, 4, 8, 2, 0, 0, 0)
