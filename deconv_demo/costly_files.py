@@ -8,6 +8,7 @@ is read, and empty chunks of a PNG are read one by one.
 import re
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from io import BytesIO
 
 from deconv_demo.picture_errors import PictureError
@@ -18,9 +19,9 @@ MAX_SCANS = 50
 MAX_SEGMENTS = 100_000
 # 50 megapixels in tiles of 16 x 16 are 195,000; a table of colours has 3 times 65,536 values.
 MAX_VALUES = 250_000
-# Of a TIFF's directories together; real ones have some dozens.
+# Of directories of EXIF data together; real ones have some dozens.
 MAX_ENTRIES = 20_000
-# Of EXIF data: a segment of JPEG holds 64 KiB, and each number in it becomes an object.
+# Of EXIF data, and of what its entries say they have: a segment of JPEG holds 64 KiB.
 MAX_EXIF_BYTES = 1_000_000
 # Of a decoder that asks for a file piece by piece: about five seconds' worth. 400 MB of PNG in
 # the smallest usual chunks are 150,000.
@@ -28,11 +29,13 @@ MAX_READS = 1_000_000
 
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _JPEG_START, _END_OF_IMAGE, _START_OF_SCAN = b"\xff\xd8", 0xD9, 0xDA
+_TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _SUBDIRECTORIES = (0x8769, 0x8825, 0xA005)  # EXIF, GPS, interoperability
-# Tags up to this one say how the pixels lie, and are all read when a file is opened.
-_LAST_OF_PIXELS = 699
-# Numbers; text and raw bytes cost no more than they are.
+# Tags up to this one say how the pixels lie, and all but the description are read on opening.
+_LAST_OF_PIXELS, _DESCRIPTION = 699, 270
 _BYTES_OF_TYPE = {3: 2, 4: 4, 5: 8, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+_POINTERS = {3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
+_BROKEN = (struct.error, IndexError, OverflowError)
 
 
 class CountedBytes(BytesIO):
@@ -63,22 +66,52 @@ def refuse_costly(data: bytes) -> None:
         data: The file.
 
     Raises:
-        PictureError: It has more scans, tiles or descriptive values than any real picture.
+        PictureError: It has more scans or tiles than any real picture.
     """
     if data.startswith(_JPEG_START):
         if _count_scans(data) > MAX_SCANS:
             raise PictureError("unreadable")
-    elif data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-        try:
-            is_costly = _has_costly_directory(data)
-        except (struct.error, IndexError, OverflowError):  # it ends there: the decoder will say so
-            return
-        if is_costly:
-            raise PictureError("unreadable")
+    elif data[:4] in _TIFF_STARTS and _has_costly_tiles(data):
+        raise PictureError("unreadable")
+
+
+def has_costly_exif(data: bytes, *, is_picture: bool = False) -> bool:
+    """Whether EXIF data claims to hold far more than it can; it costs no picture to leave it.
+
+    Entries may lie over each other, and each number of each of them becomes an object.
+
+    Args:
+        data: With or without ``Exif`` and two zero bytes before it.
+        is_picture: It is a TIFF, whose first directory is the picture's.
+
+    >>> has_costly_exif(b"Exif\\0\\0II*\\0")
+    False
+    """
+    data = data.removeprefix(b"Exif\0\0")
+    if data[:4] not in _TIFF_STARTS:
+        return False
+    if len(data) > MAX_EXIF_BYTES and not is_picture:
+        return True
+    waiting: list[int | None] = [None]
+    seen, entries, described = set(), 0, 0
+    while waiting:
+        place = waiting.pop()
+        if place in seen:
+            continue
+        seen.add(place)
+        with suppress(*_BROKEN):  # it ends there, and what else waits is looked at all the same
+            for tag, _, length, pointer in _entries(data, place):
+                entries += 1
+                described += 0 if is_picture and place is None else length
+                if entries > MAX_ENTRIES or described > MAX_EXIF_BYTES:
+                    return True
+                if tag in _SUBDIRECTORIES and pointer is not None:
+                    waiting.append(pointer)
+    return False
 
 
 def _count_scans(data: bytes) -> int:
-    """Count the scans of a JPEG up to its end; more than allowed where that does not come.
+    """Count the scans of a JPEG up to its end; more than allowed where it has too many segments.
 
     What follows the end, as the film of a moving photograph, may look like anything.
     """
@@ -96,39 +129,37 @@ def _count_scans(data: bytes) -> int:
     return MAX_SCANS + 1
 
 
-def _has_costly_directory(data: bytes) -> bool:
-    order = "<" if data[:2] == b"II" else ">"
-    is_big = data[2:4] in (b"+\0", b"\0+")
-    first, *_ = struct.unpack_from(order + ("Q" if is_big else "I"), data, 8 if is_big else 4)
-    waiting, seen, entries = [(first, True)], set(), 0
-    while waiting:
-        offset, is_main = waiting.pop()
-        if offset in seen:
-            continue
-        seen.add(offset)
-        described = 0
-        for tag, kind, count, value in _entries(data, offset, order, is_big):
-            entries += 1
-            # Directories may overlap, and each may name thousands of others.
-            if entries > MAX_ENTRIES:
+def _has_costly_tiles(data: bytes) -> bool:
+    described = 0
+    with suppress(*_BROKEN):  # cut off: the decoder will say so
+        for tag, count, length, _ in _entries(data):
+            described += length
+            if described > 2 * len(data) + MAX_EXIF_BYTES:  # over each other, or not there
                 return True
-            if is_main and tag <= _LAST_OF_PIXELS and count > MAX_VALUES:
+            if tag <= _LAST_OF_PIXELS and tag != _DESCRIPTION and count > MAX_VALUES:
                 return True
-            described += count * _BYTES_OF_TYPE.get(kind, 0)
-            if tag in _SUBDIRECTORIES:
-                waiting.append((value, False))
-        if not is_main and described > MAX_EXIF_BYTES:
-            return True
     return False
 
 
-def _entries(
-    data: bytes, offset: int, order: str, is_big: bool
-) -> Iterator[tuple[int, int, int, int]]:
-    """Yield tag, type, count and value or offset of a directory."""
-    head, entry = ("Q", "HHQQ") if is_big else ("H", "HHII")
-    (count,) = struct.unpack_from(order + head, data, offset)
-    offset += struct.calcsize(order + head)
+def _entries(data: bytes, place: int | None = None) -> Iterator[tuple[int, int, int, int | None]]:
+    """Yield tag, number of values, their bytes and, of one number, itself; of the first directory.
+
+    Args:
+        data: A TIFF.
+        place: Of another directory.
+    """
+    order = "<" if data[:2] == b"II" else ">"
+    is_big = data[2:4] in (b"+\0", b"\0+")
+    head, entry, word, start = ("Q", "HHQ", "Q", 8) if is_big else ("H", "HHI", "I", 4)
+    if place is None:
+        (place,) = struct.unpack_from(order + word, data, start)
+    (entries,) = struct.unpack_from(order + head, data, place)
+    place += struct.calcsize(order + head)
     size = struct.calcsize(order + entry)
-    for index in range(min(count, 1 << 16)):
-        yield struct.unpack_from(order + entry, data, offset + index * size)
+    for _ in range(min(entries, 1 << 16)):
+        tag, kind, count = struct.unpack_from(order + entry, data, place)
+        value = None
+        if kind in _POINTERS:  # at the beginning of its field
+            (value,) = struct.unpack_from(order + _POINTERS[kind], data, place + size)
+        yield tag, count, count * _BYTES_OF_TYPE.get(kind, 1), value
+        place += size + struct.calcsize(word)

@@ -15,7 +15,7 @@ import torch
 from PIL import ExifTags, Image
 from torch import Tensor
 
-from deconv_demo.costly_files import MAX_EXIF_BYTES
+from deconv_demo.costly_files import has_costly_exif
 from deconv_demo.eight_bits import is_grey, prepare_tiles, to_eight_bits
 from deconv_demo.picture_errors import MAX_PIXELS, MESSAGES, PictureError, check_size
 from deconv_demo.picture_files import (
@@ -180,7 +180,7 @@ def _normalise(picture: Image.Image) -> Image.Image:
     plain = to_eight_bits(picture, stored_as)
     exif: Image.Exif | None = None
     with suppress(Exception):  # Pillow raises anything on broken EXIF, which costs no picture
-        if len(picture.info.get("exif") or b"") <= MAX_EXIF_BYTES:
+        if not has_costly_exif(_raw_exif(picture)):
             exif = picture.getexif()
     orientation = exif.get(ExifTags.Base.Orientation) if exif else None
     if orientation in UPRIGHT:
@@ -196,6 +196,14 @@ def _normalise(picture: Image.Image) -> Image.Image:
     }
     plain.info = {key: value for key, value in carried.items() if value}
     return plain
+
+
+def _raw_exif(picture: Image.Image) -> bytes:
+    """What Pillow would read EXIF tags from: a block, or in old PNG files its digits."""
+    if raw := picture.info.get("exif"):
+        return bytes(raw)
+    digits = picture.info.get("Raw profile type exif")
+    return bytes.fromhex("".join(digits.split("\n")[3:])) if digits else b""
 
 
 def _read_dpi(picture: Image.Image) -> tuple[float, float] | None:

@@ -18,7 +18,7 @@ from typing import BinaryIO
 from PIL import ExifTags, Image
 
 from deconv_demo.broken_files import PNG_SIGNATURE, diagnose, is_svg
-from deconv_demo.costly_files import CountedBytes, refuse_costly
+from deconv_demo.costly_files import CountedBytes, has_costly_exif, refuse_costly
 from deconv_demo.picture_errors import PictureError, check_size
 
 MAX_BYTES = 1 << 29  # 50 megapixels of 16-bit RGBA are 400 MB
@@ -117,6 +117,8 @@ def opened_file(source: str | Path | bytes | BinaryIO | None) -> Iterator[Image.
                     raise PictureError("unreadable")
             if picture.format == "TIFF":  # a tile may be larger than the picture it is cut from
                 check_size(tuple(picture.tag_v2.get(tag, 1) for tag in _TILE_SIDES))
+                if has_costly_exif(data, is_picture=True):
+                    picture.getexif = Image.Exif
             with _silent_libtiff() if picture.format == "TIFF" else nullcontext():
                 yield picture
 

@@ -10,7 +10,7 @@ _TEXT = (
 ) * 2
 _LINE, _WORD = 100, 6
 _KINDS = (("print", 0.5), ("shapes", 0.3), ("pattern", 0.1), ("pixels", 0.1))
-# Print is mostly black on white, on many screens light on dark, and mostly smoothed.
+# Print is often black on white, on many screens light on dark, and mostly smoothed.
 _WHITE_SHARE, _DARK_SHARE, _BLACK_SHARE, _SMOOTHED_SHARE = 0.4, 0.3, 0.7, 0.8
 _LIGHTEST_DARK = 40
 # Screens like their colours pure: every channel on or off.

@@ -191,7 +191,8 @@ def judge(reader: nn.Module, judged: Judged) -> dict[str, Any]:
     """Return as ``error`` the mean ``relative_error``, and how far off each condition is read.
 
     The latter of 255; beside the network stands the classical estimate: the median of the finest
-    wavelet coefficients (Donoho and Johnstone 1994), by scikit-image; 0 where all of them are.
+    wavelet coefficients (Donoho and Johnstone 1994), by scikit-image; 0 where all of a
+    channel are, of which it makes no number.
     """
     from skimage.restoration import estimate_sigma as from_wavelets
 

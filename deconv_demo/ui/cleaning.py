@@ -12,6 +12,7 @@ import weakref
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from tempfile import gettempdir
 
 import gradio as gr
 
@@ -59,8 +60,10 @@ def sweep_former(*, older_than: float) -> None:
     """
     root = Path(gr.utils.get_upload_folder())
     latest = time.time() - older_than
-    left = [*root.glob(_ARRIVING), *(root / "deconv-lab").rglob("*")]
-    if os.environ.get("GRADIO_TEMP_DIR"):
+    left = list((root / "deconv-lab").rglob("*"))
+    # In the folder of all programs, a file of that name may be anybody's.
+    if os.environ.get("GRADIO_TEMP_DIR") and root.resolve() != Path(gettempdir()).resolve():
+        left += root.glob(_ARRIVING)
         left += [path for path in root.glob("*/*") if _CACHED.fullmatch(path.parent.name)]
     for path in left:
         with suppress(OSError):  # gone already, not ours to delete, or its folder is not empty

@@ -28,7 +28,8 @@ STATIC = Path(__file__).parent / "static"
 # Files that visitors made are deleted when they are this old; looked at every so often.
 CACHE_SECONDS, CLEANING_SECONDS = 3600, 300
 MAX_WAITING = 40
-# Gradio remembers every page that was opened, with all that its components hold: up to 3 MB.
+# Gradio remembers every page that was opened, with all that its components hold: up to 3 MB. The
+# one that was used longest ago is forgotten first, and finds no picture when it is used again.
 MAX_SESSIONS = 200
 APPEARANCES = ("light", "dark", "projector")
 
