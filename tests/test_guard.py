@@ -13,6 +13,7 @@ from PIL import Image
 from deconv_demo.ui.guard import MAX_MESSAGE_BYTES
 
 PREDICT = "/gradio_api/run/predict"
+HUNG_UP = 0
 JSON = {"Content-Type": "application/json"}
 
 
@@ -26,6 +27,8 @@ def ask(page_address):
             connection.request(method, path, body, headers)
             answer = connection.getresponse()
             return answer.status, answer.read().decode()
+        except ConnectionError:  # closed while the rest was still being sent
+            return HUNG_UP, ""
         finally:
             connection.close()
 
@@ -67,12 +70,13 @@ def message(size):
 
 
 def test_large_messages_are_refused_whatever_they_say_of_their_size(ask):
-    assert ask("POST", PREDICT, message(MAX_MESSAGE_BYTES))[0] == 413
+    refused = (413, HUNG_UP)
+    assert ask("POST", PREDICT, message(MAX_MESSAGE_BYTES))[0] in refused
     pieces = iter([b" " * 90_000] * 4)  # chunked: nothing is said
-    assert ask("POST", PREDICT, pieces)[0] == 413
+    assert ask("POST", PREDICT, pieces)[0] in refused
     multipart = {"Content-Type": "multipart/form-data; boundary=x"}
-    assert ask("POST", PREDICT, message(MAX_MESSAGE_BYTES), multipart)[0] == 413
-    assert ask("POST", PREDICT, message(MAX_MESSAGE_BYTES // 2))[0] != 413
+    assert ask("POST", PREDICT, message(MAX_MESSAGE_BYTES), multipart)[0] in refused
+    assert ask("POST", PREDICT, message(MAX_MESSAGE_BYTES // 2))[0] not in refused
 
 
 def test_files_may_be_larger(page_address, tmp_path):
