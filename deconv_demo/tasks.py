@@ -190,7 +190,8 @@ TASKS: Mapping[str, Task] = MappingProxyType(
             ),
             baseline=baselines.wavelet_denoise,
             baseline_name="wavelet (BayesShrink, told sigma)",
-            recipe=Recipe(grey_share=GREY_SHARE),
+            # What the deepest levels see is wider than 64 pixels.
+            recipe=Recipe(patch=96, batch=4, grey_share=GREY_SHARE),
         ),
         "deblur": Task(
             build=partial(

@@ -8,6 +8,7 @@ from torch import Generator, nn
 
 from deconv_demo.degradations import is_grey
 from deconv_demo.training import noise_reader as training
+from deconv_demo.training.data import to_grey
 
 SHARES = [name for name in vars(training) if name.endswith("_SHARE")]
 
@@ -157,8 +158,11 @@ def test_conditions_are_what_their_names_say(photo_pixels):
     # Of a drawing in pure colours, half of the noise is cut off.
     on_drawing = (by_name["15, a drawing"] - by_name["none, a drawing"]).std() * 255
     assert 7 < on_drawing < 16
-    for name, expected in (("15", 0), ("15, coarse grain", 0.4), ("15, then JPEG 75", 0.1)):
-        noise = by_name[name] - clean
+    grey = "15, coarse grain, in grey"
+    assert is_grey(by_name[grey][None]).all()
+    correlated = {"15": 0, "15, coarse grain": 0.4, "15, then JPEG 75": 0.1, grey: 0.4}
+    for name, expected in correlated.items():
+        noise = by_name[name] - (to_grey(clean[None])[0] if name == grey else clean)
         assert noise.std().item() * 255 == pytest.approx(15, rel=0.3)  # a JPEG takes some away
         next_to = (noise[..., 1:] * noise[..., :-1]).mean() / noise.square().mean()
         assert next_to.item() == pytest.approx(expected, abs=0.2)

@@ -43,8 +43,10 @@ def noise_reader(entry: dict[str, Any]) -> str:
         "nothing was added, what they have of their own counts as an error. What the error costs "
         "the denoiser is in its table: *network, strength estimated*. The first two runs were "
         "judged by white noise alone, the third by no picture in grey, the fourth by no drawing: "
-        "hence errors that rise from one run to the next. Drawings are print, shapes and large "
-        "pixels made at random, many in pure colours; black and white cut half of their noise off.",
+        "hence errors that rise from one run to the next. No run was judged by coarse grain in "
+        "grey yet, as of old films, which it takes for detail: there the strength is better set "
+        "by hand. Drawings are print, shapes and large pixels made at random, many in pure "
+        "colours; black and white cut half of their noise off.",
         "",
         "| noise added, of 255 | off by, network | off by, wavelets |",
         "| --- | ---: | ---: |",

@@ -150,6 +150,7 @@ CONDITIONS = (
     *(Condition(name=str(level), level=level) for level in (5, 15, 25, 50, 75)),
     Condition(name="25, in grey", level=25, grey=True),
     Condition(name="15, coarse grain", level=15, grain=0.6),
+    Condition(name="15, coarse grain, in grey", level=15, grey=True, grain=0.6),
     Condition(name="25, a white border", level=25, border=24),
     Condition(name="15, then JPEG 75", level=15, quality=75),
     Condition(name="none, a drawing", level=0, drawn=True),
