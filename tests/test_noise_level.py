@@ -18,6 +18,7 @@ from deconv_demo.noise_level import (
     NoiseReader,
     _spread_blocks,
     estimate_sigma,
+    of_one_tone,
     weighted_mean,
 )
 from deconv_demo.weights import load_reader
@@ -30,6 +31,13 @@ def level_of(pixels: np.ndarray) -> float:
 def with_noise(pixels: np.ndarray, level: float) -> np.ndarray:
     noise = np.random.default_rng(0).normal(0, level, pixels.shape)
     return np.rint(pixels + noise).clip(0, 255).astype(np.uint8)
+
+
+def toned(pixels: np.ndarray, level: float, sepia: tuple = (1.0, 0.85, 0.65)) -> np.ndarray:
+    """In sepia, with one noise for all channels, which has ``level`` in their mean."""
+    grey = pixels.mean(axis=-1, keepdims=True)
+    noise = np.random.default_rng(0).normal(0, level / np.mean(sepia), grey.shape)
+    return np.rint((grey + noise) * sepia).clip(0, 255).astype(np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -79,10 +87,11 @@ def test_more_noise_gives_a_higher_estimate(pictures):
     assert min(np.diff(estimates)) > 6
 
 
-def test_a_picture_in_grey_has_the_same_noise_in_its_channels(pictures):
-    grey = np.rint(pictures["cat"].mean(axis=-1, keepdims=True))
-    noisy = with_noise(grey, 20).repeat(3, axis=-1)
-    assert level_of(noisy) == pytest.approx(20, rel=0.3)
+@pytest.mark.parametrize("level", [5, 20, 40])
+@pytest.mark.parametrize("sepia", [(1.0, 1.0, 1.0), (1.0, 0.85, 0.65)])
+@pytest.mark.parametrize("name", ["astronaut", "coffee", "cat"])
+def test_a_picture_of_one_tone_has_the_same_noise_in_its_channels(name, sepia, level, pictures):
+    assert level_of(toned(pictures[name], level, sepia)) == pytest.approx(level, rel=0.1, abs=1)
 
 
 @pytest.mark.parametrize("value", [0, 128, 255])
@@ -120,13 +129,59 @@ def test_what_lies_beyond_its_field_does_not_change_a_place():
     image = torch.rand(1, 3, 61, 61, generator=torch.Generator().manual_seed(0))
     changed = image.clone()
     changed[..., :20, :20] = 0
-    before, after = (reader.places(each)[0] for each in (image, changed))
+    before, after = (reader.places(each, one_tone=False)[0][0] for each in (image, changed))
     moved = (before != after)[0]
     assert moved[:4, :4].all()
     # The sixth place begins at row 20 and smooths over row 19, the seventh sees nothing of it.
     assert not moved[6:].any()
     assert not moved[:, 6:].any()
     assert before.shape[-1] == (61 - FIELD) // 4 + 1
+
+
+def test_pictures_of_one_tone_are_read_by_convolutions_of_their_own():
+    """In a batch of all kinds, each as if it had come alone, and none by those of the other."""
+    reader = NoiseReader()
+    images = torch.rand(4, 3, 40, 40, generator=torch.Generator().manual_seed(0))
+    images[1] = images[1, :1]
+    images[3] = images[3, :1] * torch.tensor([1, 0.8, 0.6]).view(3, 1, 1)
+    found = reader(images)
+    alone = torch.cat([reader(image[None]) for image in images])
+    assert found.tolist() == pytest.approx(alone.tolist(), abs=1e-6)
+    channels = torch.cat([reader(channel.expand(1, 3, -1, -1)) for channel in images[3]])
+    assert found[3].item() == pytest.approx(channels.mean().item(), abs=1e-6)
+    with torch.no_grad():
+        reader.grey[-1].bias += 1
+    assert ((reader(images) - found).abs() > 0.01).tolist() == [False, True, False, True]
+
+
+@pytest.mark.parametrize("name", ["astronaut", "coffee", "cat"])
+def test_photographs_in_colour_are_not_of_one_tone(name, pictures):
+    for level in (5, 25):
+        image = torch.from_numpy(with_noise(pictures[name], level)).permute(2, 0, 1)[None] / 255
+        assert not of_one_tone(image).item()
+
+
+@pytest.mark.parametrize("quality", [None, 60])
+@pytest.mark.parametrize("level", [0, 5, 25, 50])
+def test_old_prints_are_of_one_tone(level, quality, pictures):
+    """Where white cuts noise off and a file has rounded it, too."""
+    pixels = toned(pictures["cat"], level)
+    if quality:
+        file = io.BytesIO()
+        Image.fromarray(pixels).save(file, "JPEG", quality=quality)
+        pixels = np.array(Image.open(file))
+    assert of_one_tone(torch.from_numpy(pixels).permute(2, 0, 1)[None] / 255).item()
+
+
+def test_a_picture_of_many_blocks_is_read_one_way_as_a_whole():
+    """Although most of its blocks are in grey: the two ways weigh places differently."""
+    reader, pixels = NoiseReader(), np.full((600, 600, 3), 128, np.uint8)
+    pixels[:200, :200] = np.random.default_rng(0).integers(0, 256, (200, 200, 3))
+    before = estimate_sigma(reader, pixels)
+    with torch.no_grad():
+        reader.grey[-1].bias += 1
+    assert estimate_sigma(reader, pixels) == before
+    assert estimate_sigma(reader, pixels[200:]) > before
 
 
 def test_places_count_as_much_as_they_are_certain():

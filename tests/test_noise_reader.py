@@ -11,6 +11,7 @@ from deconv_demo.training import noise_reader as training
 from deconv_demo.training.data import to_grey
 
 SHARES = [name for name in vars(training) if name.endswith("_SHARE")]
+SEPIA = next(condition.tone for condition in training.CONDITIONS if "sepia" in condition.name)
 
 
 @pytest.fixture
@@ -67,6 +68,29 @@ def test_crops_in_grey_get_noise_in_grey_or_in_colour(share, photos, nothing_but
     assert is_grey(damaged(clean)[0]).tolist() == [bool(share)] * 6
 
 
+@pytest.mark.parametrize("grey", [False, True])
+def test_crops_in_grey_may_be_toned_with_their_noise(grey, photos, nothing_but):
+    """Then every channel has its share of one noise, and the mean of those is told."""
+    nothing_but(TONED_SHARE=1, SHARED_ON_GREY_SHARE=1)
+    clean = 0.5 + 0.1 * many(photos, 12)
+    clean = to_grey(clean) if grey else clean
+    noisy, sigma = damaged(clean)
+    nothing_but(SHARED_ON_GREY_SHARE=1)
+    plain, untoned = damaged(clean)
+    if not grey:
+        assert torch.equal(noisy, plain)
+        assert torch.equal(sigma, untoned)
+        return
+    for toned, grey_one, level, told in zip(noisy, plain, untoned, sigma, strict=True):
+        tone = toned.flatten(1).mean(dim=1) / grey_one.mean()
+        assert tone.max().item() == pytest.approx(1, abs=0.02)
+        assert 0.35 < tone.min() < 1
+        assert told.item() == pytest.approx((level * tone.mean()).item(), rel=0.03)
+        if level < 30 / 255:  # of stronger noise, white cuts some off before toning or after
+            assert ((toned - grey_one * tone.view(3, 1, 1)).abs() < 0.02).float().mean() > 0.99
+    assert (untoned < 30 / 255).any()
+
+
 def test_some_crops_are_drawings_in_part_or_as_a_whole(photos, nothing_but):
     nothing_but(DRAWN_SHARE=1, CLEAN_SHARE=0.9999)
     clean = many(photos, 30)
@@ -113,8 +137,8 @@ class Knowing(nn.Module):
         super().__init__()
         self.level = level
 
-    def places(self, image):
-        places = torch.full((len(image), 2, 2), self.level / 255)
+    def places(self, image, *, one_tone):
+        places = torch.full((len(image), 1, 2, 2), self.level / 255)
         return places, torch.zeros_like(places)
 
 
@@ -166,6 +190,11 @@ def test_conditions_are_what_their_names_say(photo_pixels):
         assert noise.std().item() * 255 == pytest.approx(15, rel=0.3)  # a JPEG takes some away
         next_to = (noise[..., 1:] * noise[..., :-1]).mean() / noise.square().mean()
         assert next_to.item() == pytest.approx(expected, abs=0.2)
+    sepia = by_name["25, in sepia"] / torch.tensor(SEPIA).view(3, 1, 1)
+    unclipped = (by_name["25, in sepia"] > 0).all(dim=0) & (sepia < 0.99).all(dim=0)
+    assert (sepia[0] - sepia[2])[unclipped].abs().max() < 1.5 / 255 / min(SEPIA)
+    noise = by_name["25, in sepia"] - to_grey(clean[None])[0] * torch.tensor(SEPIA).view(3, 1, 1)
+    assert noise.std(dim=(1, 2)).mean().item() * 255 == pytest.approx(25, rel=0.1)
     assert sigma.mul(255).tolist() == pytest.approx([c.level for c in training.CONDITIONS])
 
 

@@ -22,6 +22,7 @@ from deconv_demo.training.noise_reader import (
     LARGEST_LEVEL,
     LEVELLED_SHARE,
     NOISE_READING,
+    TONED_SHARE,
 )
 
 HEAD = """---
@@ -103,12 +104,13 @@ last runs {_percent(APART_SHARE)} of them had two blurs on two sides of a line, 
 blur reader learns on the brightness of crops of {BLUR_READING.recipe.patch} pixels, a third of them
 blurred by long and mostly bent motion. The noise reader learns on noise of 0 to
 {LARGEST_LEVEL} / 255 ({_percent(CLEAN_SHARE)} have none) on crops of {reader.patch} pixels,
-{_percent(reader.grey_share)} of them in grey,
+{_percent(reader.grey_share)} of them in grey (30 % before its sixth run),
+{_percent(TONED_SHARE)} of those toned with their noise, as old prints are (since that run),
 {_percent(reader.reduced_share)} of them made smaller first: {_percent(COARSE_SHARE)} get noise of a
 coarser grain, {_percent(DRAWN_SHARE)} are print, shapes, patterns and large pixels made at random,
-some only in part (15 % and no large pixels before its last run), {_percent(LEVELLED_SHARE)} are
-reduced to few levels (in that run alone), {_percent(DIM_SHARE)} are made darker,
-{_percent(JPEG_BEFORE_SHARE)} come from a JPEG file before noise is added,
+some only in part (15 % and no large pixels before its fifth run),
+{_percent(LEVELLED_SHARE)} are reduced to few levels (since that run), {_percent(DIM_SHARE)} are
+made darker, {_percent(JPEG_BEFORE_SHARE)} come from a JPEG file before noise is added,
 {_percent(JPEG_AFTER_SHARE)} go through one afterwards, and
 {_percent(CLEAN_PART_SHARE)} get a frame, a band or a spot without noise, which must not mislead it.
 

@@ -32,7 +32,9 @@ DRAWN_SHARE, DIM_SHARE, LEVELLED_SHARE, MOST_LEVELS = 0.2, 0.1, 0.04, 16
 JPEG_BEFORE_SHARE, JPEG_AFTER_SHARE, JPEG_AFTER_QUALITIES = 0.15, 0.25, (40, 95)
 # Noise of brightness alone, and of grey crops those with the same noise in every channel: a page
 # in grey may as well come from a camera that sees colours.
-SHARED_NOISE_SHARE, SHARED_ON_GREY_SHARE = 0.06, 0.6
+SHARED_NOISE_SHARE, SHARED_ON_GREY_SHARE = 0.06, 0.75
+# Crops in grey that are toned with their noise, as old prints are, and the weakest channel then.
+TONED_SHARE, WEAKEST_CHANNEL = 0.2, 0.4
 # Crops with noise that is not white, as out of a camera, and the largest grain, the standard
 # deviation of a blur in pixels. The denoiser, which knows white noise, does best with up to 1.25
 # times its strength.
@@ -61,7 +63,10 @@ def with_its_noise(clean: Tensor, generator: Generator) -> Degraded:
     noise = torch.randn(clean.shape, generator=generator)
     noise = torch.where(shared.view(-1, 1, 1, 1), noise[:, :1], noise)
     noise = torch.cat([_perhaps_coarse(image, choices) for image in noise.split(1)])
-    noisy = degradations.quantise(shown + sigma.view(-1, 1, 1, 1) * noise)
+    tones = torch.stack([_tone(image, choices) for image in shown])
+    noisy = shown + sigma.view(-1, 1, 1, 1) * noise
+    noisy = degradations.quantise(noisy * tones.view(-1, 3, 1, 1))
+    sigma = sigma * tones.mean(dim=1)
     noisy = torch.cat([_with_clean_part(image, choices) for image in noisy.split(1)])
     compressed = degradations.jpeg_some(
         noisy, generator, share=JPEG_AFTER_SHARE, qualities=JPEG_AFTER_QUALITIES
@@ -82,6 +87,14 @@ def _shown(image: Tensor, choices: np.random.Generator) -> Tensor:
         steps = int(choices.integers(1, MOST_LEVELS))
         return degradations.quantise((image * steps).round() / steps)
     return image
+
+
+def _tone(image: Tensor, choices: np.random.Generator) -> Tensor:
+    """Factors for the channels of ``(3, H, W)``: of some in grey as of a toned print, else 1."""
+    if choices.random() >= TONED_SHARE or not degradations.is_grey(image[None]).item():
+        return torch.ones(3)
+    tone = torch.from_numpy(choices.uniform(WEAKEST_CHANNEL, 1, 3)).float()
+    return tone / tone.max()
 
 
 def _perhaps_coarse(noise: Tensor, choices: np.random.Generator) -> Tensor:
@@ -130,6 +143,8 @@ class Condition:
         name: As in tables.
         level: Its standard deviation, of 255.
         grey: Whether picture and noise are.
+        tone: What the channels of picture and noise are multiplied with, as in a toned print; the
+            level is the mean of the channels.
         grain: Standard deviation of the blur that makes it coarse, in pixels; 0 for white noise.
         border: Pixels of white around the picture.
         quality: Of the JPEG file that it comes from, if it does.
@@ -139,6 +154,7 @@ class Condition:
     name: str
     level: float
     grey: bool = False
+    tone: tuple[float, float, float] = (1.0, 1.0, 1.0)
     grain: float = 0.0
     border: int = 0
     quality: int | None = None
@@ -149,6 +165,7 @@ CONDITIONS = (
     Condition(name="none", level=0),
     *(Condition(name=str(level), level=level) for level in (5, 15, 25, 50, 75)),
     Condition(name="25, in grey", level=25, grey=True),
+    Condition(name="25, in sepia", level=25, grey=True, tone=(1.0, 0.85, 0.65)),
     Condition(name="15, coarse grain", level=15, grain=0.6),
     Condition(name="15, coarse grain, in grey", level=15, grey=True, grain=0.6),
     Condition(name="25, a white border", level=25, border=24),
@@ -181,7 +198,9 @@ def _damaged(clean: Tensor, condition: Condition, generator: Generator) -> Tenso
         clean, noise = to_grey(clean), noise[:, :1]
     if condition.grain:
         noise = _coarse(noise, condition.grain)
-    noisy = degradations.quantise(clean + condition.level / 255 * noise)
+    tone = torch.tensor(condition.tone)
+    noisy = clean + condition.level / 255 / tone.mean() * noise
+    noisy = degradations.quantise(noisy * tone.view(3, 1, 1))
     if condition.border:
         inside = slice(condition.border, -condition.border)
         noisy = F.pad(noisy[..., inside, inside], [condition.border] * 4, value=1.0)
@@ -242,8 +261,8 @@ NOISE_READING = Reading(
         learning_rate=2e-3,
         ema_decay=0.998,
         gradient_clip=1.0,
-        # One channel tells a third as much as three, so it takes more to learn from.
-        grey_share=0.3,
+        # Less what gets noise in colour, a third goes the way of pictures in grey.
+        grey_share=0.45,
         reduced_share=0.6,
     ),
     smallest_side=SMALLEST_SIDE,
