@@ -217,7 +217,7 @@ def test_what_ships_runs_in_8_bits_and_loses_next_to_nothing(task_id, photo_pixe
     assert 0 < change.mean() < 0.3
     assert change.max() < 4
     lost = psnr(results[torch.float32], clean) - psnr(results[torch.int8], clean)
-    assert abs(lost) < 0.03
+    assert abs(lost) < 0.04
 
 
 @needs_fast_8_bits

@@ -7,6 +7,7 @@ from PIL import Image
 
 from deconv_demo.ranges import Ranges, read_ranges, save_ranges
 from deconv_demo.training import __main__ as command_line
+from deconv_demo.training.calibration import _examples
 from deconv_demo.weight_files import read_header, read_tensors, save_weights
 from deconv_demo.weights import RANGES_FILE, WEIGHTS_DIR, find_weights, load_model
 
@@ -63,3 +64,14 @@ def test_the_command_measures_on_photographs(tmp_path, capsys):
         share = found[name].high / shipped.high
         assert 0.3 < share.median() < 1
         assert share.max() < 1.5
+
+
+def test_only_a_guided_network_is_measured_on_half_sharp_pictures(photo_pixels, photos):
+    pictures = [photo_pixels["cat"], photo_pixels["coffee"]]
+    alone, halves = [*_examples("denoise", pictures)], [*_examples("deblur", pictures)][1::2]
+    assert len(alone) == len(halves) == len(pictures)
+    for name, (image, guide) in zip(("cat", "coffee"), halves, strict=True):
+        left, right = (image - photos[name]).abs().mean(dim=(0, 1, 2)).split(64)
+        assert right.mean() < 3 / 255  # nothing but noise
+        assert left.mean() > 2 * right.mean()
+        assert guide.shape == image.shape
