@@ -44,6 +44,7 @@ def test_equal_networks_come_to_the_same_and_others_do_not(rows):
     assert [row["steps"] for row in rows] == [8] * 6
     assert list(small["psnr"]) == [setting.name for setting in TASKS["upscale_x2"].settings]
     assert small["psnr"] == again["psnr"]
+    assert small["measured"]["threads"] == torch.get_num_threads() == 2
     for row in (larger, other_blocks, other_steps, other_damage):
         assert row["psnr"] != small["psnr"]
     # Folded, other blocks cost what plain ones do.
@@ -108,20 +109,21 @@ def test_a_candidate_starts_from_a_relative(monkeypatch, picture_folder):
     assert on["psnr"]["bicubic 1/2"] > new["psnr"]["bicubic 1/2"] + 1
 
 
-def test_ctrl_c_ends_all_trials(monkeypatch, picture_folder):
+def test_ctrl_c_ends_all_trials_and_gives_the_threads_back(monkeypatch, picture_folder):
     monkeypatch.setattr(loop, "VALIDATION_CROP", 48)
     monkeypatch.setattr(trials, "TIMED_SIDE", 32)
     calls = []
 
     def interrupted(*_):
-        calls.append(1)
+        calls.append(torch.get_num_threads())
         raise KeyboardInterrupt
 
     monkeypatch.setattr(loop, "_step", interrupted)
     folders = {"data": [picture_folder], "validation": [picture_folder]}
     with pytest.raises(KeyboardInterrupt):
         trials.try_networks("upscale_x2", **folders, minutes=5, candidates=TINY)
-    assert len(calls) == 1
+    assert calls == [1]
+    assert torch.get_num_threads() == 2
 
 
 def test_the_command_keeps_them_for_the_card(monkeypatch, tmp_path, picture_folder):

@@ -5,7 +5,8 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,8 @@ def try_networks(
 ) -> list[dict[str, Any]]:
     """Train every candidate from scratch for equal minutes, with the same seed and recipe.
 
-    Minutes are those of the processor, so that what else runs meanwhile hardly matters.
+    They are timed with all threads and trained with one, by minutes of the processor, so that what
+    else runs meanwhile hardly matters: several threads would wait for each other, and that counts.
 
     Args:
         task_id: Key of ``TASKS``.
@@ -66,7 +68,7 @@ def try_networks(
         print(f"{name}: {json.loads(task.describe()['network'])}", flush=True)
         torch.manual_seed(seed)
         start_from = candidates[name].start_from
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder, _one_thread():
             path = Path(folder) / "trial.safetensors"
             outcome = loop.train(
                 task_id,
@@ -78,7 +80,7 @@ def try_networks(
                 start_from=find_weights(start_from) if start_from else None,
                 seed=seed,
                 steps=steps,
-                clock=_processor_seconds,
+                clock=time.process_time,
             )
             if outcome.interrupted:
                 raise KeyboardInterrupt
@@ -103,9 +105,14 @@ def try_networks(
     return rows
 
 
-def _processor_seconds() -> float:
-    """Seconds of work of this process, as if all its threads had worked all the time."""
-    return time.process_time() / torch.get_num_threads()
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _task_of(task_id: str, candidate: Candidate) -> Task:
