@@ -188,7 +188,7 @@ def _trials(trials: dict[str, list[dict[str, Any]]]) -> str:
     parts = [
         "## What was tried",
         "",
-        "Relatives of the networks and of their training, each trained for equal minutes of the "
+        "Relatives of the networks and of their training, each trained for equal minutes of one "
         "processor with the same seed by `python -m deconv_demo.training trials`, from scratch "
         f"where nothing else is said; PSNR in dB on the validation crops{seconds}. A few minutes "
         "favour what learns fast: they tell apart what is clearly worse, no more. What learns "
