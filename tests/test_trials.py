@@ -140,8 +140,7 @@ def test_the_command_keeps_them_for_the_card(monkeypatch, tmp_path, picture_fold
     }
     monkeypatch.setattr(trials, "try_networks", lambda *_, **__: [row])
     measured = json.loads((WEIGHTS_DIR / "metrics.json").read_text(encoding="utf-8"))
-    early = {key: value for key, value in row.items() if key != "measured"}
-    former = [early | {"name": "Muon"}, row | {"steps": 1}, row | {"name": "long", "minutes": 9.0}]
+    former = [row | {"name": "Muon"}, row | {"steps": 1}, row | {"name": "long", "minutes": 9.0}]
     measured["trials"] = {"upscale_x2": former}
     path = tmp_path / "metrics.json"
     path.write_text(json.dumps(measured), encoding="utf-8")
@@ -157,5 +156,5 @@ def test_the_command_keeps_them_for_the_card(monkeypatch, tmp_path, picture_fold
     card = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert "| shipped: 64 channels, 6 blocks | 1,234 | 5,678 | 1.50 | 7 | 31.25 | 30.50 |" in card
     assert "| upscale_x2, 3 minutes each |" in card
-    assert "| Muon: 64 channels, 6 blocks | 1,234 | 5,678 | – | 7 |" in card
+    assert "| Muon: 64 channels, 6 blocks | 1,234 | 5,678 | 1.50 | 7 |" in card
     assert f"Timed on {describe_machine()['date']}" in card

@@ -183,22 +183,19 @@ def _gain(run: dict[str, Any], former: dict[str, Any] | None) -> str:
 
 
 def _trials(trials: dict[str, list[dict[str, Any]]]) -> str:
-    measured = any("measured" in row for rows in trials.values() for row in rows)
-    seconds = ", seconds in float32, timed in turn" if measured else ""
     parts = [
         "## What was tried",
         "",
         "Relatives of the networks and of their training, each trained for equal minutes of one "
         "processor with the same seed by `python -m deconv_demo.training trials`, from scratch "
-        f"where nothing else is said; PSNR in dB on the validation crops{seconds}. A few minutes "
-        "favour what learns fast: they tell apart what is clearly worse, no more. What learns "
-        "faster from scratch (collapsible convolutions) did not take trained weights further than "
-        "what ships.",
+        "where nothing else is said; PSNR in dB on the validation crops, seconds in float32, timed "
+        "in turn. A few minutes favour what learns fast: they tell apart what is clearly worse, no "
+        "more. What learns faster from scratch (collapsible convolutions) did not take trained "
+        "weights further than what ships.",
     ]
     for task_id, rows in trials.items():
-        settings, timed = list(rows[0]["psnr"]), any("measured" in row for row in rows)
-        columns = ["parameters", "MACs / output pixel", "steps", *settings]
-        columns[2:2] = ["s / output megapixel"] if timed else []
+        settings = list(rows[0]["psnr"])
+        columns = ["parameters", "MACs / output pixel", "s / output megapixel", "steps", *settings]
         parts += [
             "",
             f"| {task_id}, {rows[0]['minutes']:.0f} minutes each | {' | '.join(columns)} |",
@@ -206,21 +203,13 @@ def _trials(trials: dict[str, list[dict[str, Any]]]) -> str:
         ]
         for row in rows:
             cells = [f"{row['name']}: {_arguments(row['network'])}", f"{row['parameters']:,}"]
-            cells += [f"{row['macs_per_output_pixel']:,}", *([_timed(row)] if timed else [])]
-            cells += [f"{row['steps']:,}", *(f"{row['psnr'][name]:.2f}" for name in settings)]
+            cells += [f"{row['macs_per_output_pixel']:,}"]
+            cells += [f"{row['seconds_per_output_megapixel']:.2f}", f"{row['steps']:,}"]
+            cells += [*(f"{row['psnr'][name]:.2f}" for name in settings)]
             parts.append(f"| {' | '.join(cells)} |")
-        machines = {_machine(row["measured"]) for row in rows if "measured" in row}
+        machines = {_machine(row["measured"]) for row in rows}
         parts += ["", *(f"Timed on {machine}." for machine in sorted(machines))]
-        if any("measured" not in row for row in rows):
-            parts.append(
-                ("A dash: not timed by itself, and " if timed else "Not timed by themselves, and ")
-                + "trained before half of the crops were cut from photos made smaller."
-            )
     return "\n".join([*parts, ""])
-
-
-def _timed(row: dict[str, Any]) -> str:
-    return f"{row['seconds_per_output_megapixel']:.2f}" if "measured" in row else "–"
 
 
 def _arguments(network: dict[str, Any]) -> str:
