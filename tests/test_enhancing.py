@@ -75,6 +75,15 @@ def test_a_picture_without_noise_is_told_from_one_that_was_not_repaired(
     assert ("Hardly any noise was found" in line) == told
 
 
+@pytest.mark.parametrize("controls", [{"sigma": None}, {"sigma": 75 / 255}], ids=["read", "set"])
+def test_noise_as_strong_as_can_be_told_may_be_thin_lines(controls):
+    hatching = 255 * (np.add.outer(np.arange(192), np.arange(192)) % 5 > 0).astype(np.uint8)
+    workspace = Workspace(source=Shelf().put(Image.fromarray(hatching), "mine.png"), name="mine")
+    *_, done = enhancing.run_task(workspace, "denoise", controls, "en", Shelf())
+    line = markup.facts_line("en", "denoise", done.facts)
+    assert ("Thin lines" in line) == (controls["sigma"] is None)
+
+
 @pytest.mark.parametrize("missing", ["given", "restored"])
 def test_a_blend_after_the_files_are_gone_says_so(finished, missing):
     getattr(finished, missing).unlink()

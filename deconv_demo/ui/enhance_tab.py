@@ -17,6 +17,7 @@ from deconv_demo.ui.workspace import Shelf, Workspace
 
 _OPEN_FILE_DIALOG = "() => document.querySelector('#picture input[type=file]').click()"
 _SETTLE_EXAMPLES = "() => window.deconvLab.settleExamples()"
+_SHOW_RESULT = "() => window.deconvLab.showResult()"
 FORMATS = ("png", "jpg", "webp", "tiff", "avif")
 
 
@@ -190,6 +191,8 @@ class EnhanceTab:
             **MODEL_QUEUE,
         )
         example_event.then(None, None, None, js=_SETTLE_EXAMPLES, queue=False)
+        # Its result is what these make of it; left as they were, Run would give another.
+        self.examples.pick(lambda: (True, 100), None, [self.estimate, self.amount], **INSTANT)
         # What is finished is shown without a turn, so that nobody finds an empty page.
         opening_event = opened.then(
             self.events.open_finished,
@@ -202,6 +205,8 @@ class EnhanceTab:
             [self.picture, self.task, *working],
             **MODEL_QUEUE,
         )
+        for event in (run_event, answer_event):
+            event.then(None, None, None, js=_SHOW_RESULT, queue=False)
         running = [run_event, answer_event, example_event, opening_event]
         for event in running:
             # These follow a cancel, too, once the tile in work has ended: a Run pressed before

@@ -14,6 +14,7 @@ from deconv_demo.ui.texts import text
 
 # Noise that hardly anybody sees: its removal changes as little.
 FAINTEST_NOISE = 2.5 / 255
+STRONGEST_NOISE = next(c.maximum for c in TASKS["denoise"].controls if c.name == "sigma")
 # Shown as an empty bar and a full one; pictures worth looking at lie between.
 LOWEST_PSNR, HIGHEST_PSNR = 10.0, 50.0
 
@@ -55,8 +56,9 @@ def facts_line(language: str, task_id: str | None, facts: dict[str, Any]) -> str
         width, height = facts["shown"]
         parts.append(text(language, "facts.cut", width=width, height=height))
     line = f'<p class="facts">{" · ".join(safe(part) for part in parts)}</p>'
-    if facts.get("estimated") and facts["sigma"] < FAINTEST_NOISE:
-        line += f'<p class="fine">{safe(text(language, "facts.clean"))}</p>'
+    if facts.get("estimated") and not FAINTEST_NOISE <= facts["sigma"] < STRONGEST_NOISE:
+        key = "facts.clean" if facts["sigma"] < FAINTEST_NOISE else "facts.strongest"
+        line += f'<p class="fine">{safe(text(language, key))}</p>'
     return line + _blurs(language, facts)
 
 

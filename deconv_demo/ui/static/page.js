@@ -28,6 +28,12 @@ window.deconvLab = {
   applyLanguage(language) {
     document.documentElement.lang = language;
   },
+  // On a telephone the buttons that run lie far below the comparison.
+  showResult() {
+    const result = document.querySelector("#compare");
+    const box = result.getBoundingClientRect();
+    if (box.height && box.bottom < 0) result.scrollIntoView({ behavior: "smooth" });
+  },
   openInside() {
     document.querySelector("#tabs [role=tab][data-tab-id=inside]").click();
   },
