@@ -119,9 +119,13 @@ made darker, {_percent(JPEG_BEFORE_SHARE)} come from a JPEG file before noise is
 Strong JPEG compression, noise in blotches or stripes, scratches, several damages at once,
 drawings and text. One blur is read for the whole picture; where its halves are blurred in two
 ways none is believed, and the deblurrer gains little; where the difference lies within a half it
-is not noticed, and can do harm. The upscalers sharpen what is there; they do not invent faces or
-letters. Not for diagnosis, evidence or measurement: what looks like detail is a guess from other
-pictures.
+is not noticed, and can do harm. Soft repeated texture, such as bricks, can be read as a wider blur
+than there is, and is then sharpened too far; a picture that is sharp already is better left alone.
+Lines of single pixels, hatching and dithering are read as the strongest noise and smeared. Of noise
+of 10 / 255 the upscalers make strokes: up to 2.3 dB below bicubic on three photographs of
+scikit-image, where denoising first is 1.7 to 3.7 dB above it. They sharpen what is there and
+do not invent faces or letters. Not for diagnosis, evidence or measurement: what looks like detail
+is a guess from other pictures.
 """
 
 
