@@ -11,7 +11,7 @@
 import os
 from typing import TYPE_CHECKING, Any
 
-from deconv_demo.memory import keep_freed_memory
+from deconv_demo.malloc import keep_freed_memory
 
 # PyTorch asks once, at its first allocation: feature maps of many megabytes come and go with every
 # layer, and in pages of 2 MB instead of 4 KB they come a tenth faster (Linux; ignored elsewhere).
@@ -23,14 +23,14 @@ __version__ = "0.1.0"
 __all__ = ["TASKS", "enhance", "__version__"]
 
 if TYPE_CHECKING:
-    from deconv_demo.enhancement import enhance
+    from deconv_demo.restoration import enhance
     from deconv_demo.tasks import TASKS
 
 
 def __getattr__(name: str) -> Any:
     """Import the public names on first use: PyTorch alone takes seconds to import."""
     if name == "enhance":
-        from deconv_demo.enhancement import enhance
+        from deconv_demo.restoration import enhance
 
         return enhance
     if name == "TASKS":

@@ -46,11 +46,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; 0 on success, 2 with one sentence where the input was wrong."""
     options = _parser().parse_args(arguments)
     # Only now: PyTorch takes seconds to import, and --help should not.
-    from deconv_demo import images
-    from deconv_demo.enhancement import TileProgress, enhance
-    from deconv_demo.picture_files import writer_of
+    from deconv_demo.networks import WeightsError
+    from deconv_demo.pictures import PictureError, open_picture, save_picture, writer_of
+    from deconv_demo.restoration import TileProgress, enhance
     from deconv_demo.tasks import TASKS
-    from deconv_demo.weight_files import WeightsError
 
     def report(progress: TileProgress) -> None:
         if sys.stderr.isatty():
@@ -76,10 +75,10 @@ def main(arguments: list[str] | None = None) -> int:
         output = options.output or _beside(options.photo, options.task)
         _check_target(output)  # before minutes of work, not after
         writer_of(output.suffix)
-        picture = images.open_picture(options.photo)
+        picture = open_picture(options.photo)
         result = enhance(picture, options.task, progress=report, **controls)
-        images.save_picture(result.after, output)
-    except (images.PictureError, WeightsError, ValueError, TypeError, OSError) as error:
+        save_picture(result.after, output)
+    except (PictureError, WeightsError, ValueError, TypeError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     width, height = result.after.size

@@ -9,12 +9,14 @@ from types import MappingProxyType
 
 from torch import Generator, Tensor, nn
 
-from deconv_demo import baselines, damages, degradations
+from deconv_demo import degradations
+from deconv_demo.classical import bicubic, unsharp_mask, wavelet_denoise
 from deconv_demo.controls import Control
-from deconv_demo.damages import GREY_SHARE, Degraded
+from deconv_demo.degradations import GREY_SHARE, Degraded, task_degradations
 from deconv_demo.networks import DeconvUNet, DeconvUpscaler
-from deconv_demo.tiling import CONTEXT
 
+# Pixels that are discarded at each inner edge of a tile, where a task does not say otherwise.
+CONTEXT = 24
 # The quality of the JPEG files that tasks are judged on.
 JPEG_JUDGED = 75
 
@@ -126,24 +128,26 @@ class Task:
 
 
 def _blur_setting(name: str, kernel: Tensor, jpeg_quality: int | None = None) -> Setting:
-    degrade = partial(damages.with_blur, kernel=kernel, jpeg_quality=jpeg_quality)
+    degrade = partial(task_degradations.with_blur, kernel=kernel, jpeg_quality=jpeg_quality)
     return Setting(name=name, degrade=degrade, compressed=jpeg_quality is not None, kernel=kernel)
 
 
 def _upscale(scale: int, *, channels: int, blocks: int, patch: int) -> Task:
     return Task(
         build=partial(DeconvUpscaler, channels=channels, blocks=blocks, scale=scale),
-        degrade=partial(damages.smaller_worn, scale=scale),
+        degrade=partial(task_degradations.smaller_worn, scale=scale),
         scale=scale,
         settings=(
-            Setting(name=f"bicubic 1/{scale}", degrade=partial(damages.smaller, scale=scale)),
+            Setting(
+                name=f"bicubic 1/{scale}", degrade=partial(task_degradations.smaller, scale=scale)
+            ),
             Setting(
                 name=f"bicubic 1/{scale}, JPEG {JPEG_JUDGED}",
-                degrade=partial(damages.smaller, scale=scale, jpeg_quality=JPEG_JUDGED),
+                degrade=partial(task_degradations.smaller, scale=scale, jpeg_quality=JPEG_JUDGED),
                 compressed=True,
             ),
         ),
-        baseline=partial(baselines.bicubic, scale=scale),
+        baseline=partial(bicubic, scale=scale),
         baseline_name="bicubic",
         tile_pixels=270_000 if scale == 2 else 135_000,
         # The first convolution, those of the blocks, and at most three pixels to enlarge.
@@ -163,7 +167,7 @@ TASKS: Mapping[str, Task] = MappingProxyType(
                 noise_level_map=True,
                 bias=False,
             ),
-            degrade=damages.with_any_noise,
+            degrade=task_degradations.with_any_noise,
             controls=(
                 Control(
                     name="sigma",
@@ -178,17 +182,17 @@ TASKS: Mapping[str, Task] = MappingProxyType(
                 *(
                     Setting(
                         name=f"sigma {level}",
-                        degrade=partial(damages.with_noise, sigma=level / 255),
+                        degrade=partial(task_degradations.with_noise, sigma=level / 255),
                     )
                     for level in (15, 25, 50)
                 ),
                 Setting(
                     name="grey, sigma 25",
-                    degrade=partial(damages.with_noise, sigma=25 / 255),
+                    degrade=partial(task_degradations.with_noise, sigma=25 / 255),
                     grey=True,
                 ),
             ),
-            baseline=baselines.wavelet_denoise,
+            baseline=wavelet_denoise,
             baseline_name="wavelet (BayesShrink, told sigma)",
             # What the deepest levels see is wider than 64 pixels.
             recipe=Recipe(patch=96, batch=4, grey_share=GREY_SHARE),
@@ -201,7 +205,7 @@ TASKS: Mapping[str, Task] = MappingProxyType(
                 guided=True,
                 bias=False,
             ),
-            degrade=damages.with_any_blur,
+            degrade=task_degradations.with_any_blur,
             controls=(Control(name="amount", minimum=0, maximum=1, step=0.05, default=1.0),),
             settings=(
                 _blur_setting("Gaussian 1.0", degradations.gaussian_kernel(1.0)),
@@ -218,11 +222,11 @@ TASKS: Mapping[str, Task] = MappingProxyType(
                 Setting(
                     name="left half motion 9 px, right half sharp",
                     degrade=partial(
-                        damages.half_blurred, kernel=degradations.motion_kernel(9, 0.5)
+                        task_degradations.half_blurred, kernel=degradations.motion_kernel(9, 0.5)
                     ),
                 ),
             ),
-            baseline=baselines.unsharp_mask,
+            baseline=unsharp_mask,
             baseline_name="unsharp mask",
             # It looks around for edges that tell the blur; with 24 pixels, up to 1 % of the values
             # of a photo moved by 2 to 6 levels where tiles meet, with 48 none did.

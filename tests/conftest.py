@@ -19,8 +19,8 @@ import skimage.data
 import torch
 from hypothesis import settings
 from PIL import Image
+from support.visitor import Visitor, noise
 from torch import Tensor
-from visitor import Visitor, noise
 
 torch.set_num_threads(2)
 # The same examples in every run, and no failure because the machine was busy.
@@ -76,7 +76,7 @@ def picture_folder(tmp_path: Path, photo_pixels: dict[str, np.ndarray]) -> Path:
 @pytest.fixture
 def empty_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A weights folder with nothing in it, and nothing loaded from the shipped one."""
-    from deconv_demo import weights
+    from deconv_demo.restoration import weights
 
     monkeypatch.setattr(weights, "WEIGHTS_DIR", tmp_path)
     for load in (weights.load_reader, weights.load_upsamplers):

@@ -9,11 +9,11 @@ import pytest
 import torch
 from PIL import Image
 
-from deconv_demo import enhancement, weights
 from deconv_demo.__main__ import main
-from deconv_demo.networks import DeconvUNet, DeconvUpscaler
+from deconv_demo.networks.restorers import DeconvUNet, DeconvUpscaler
+from deconv_demo.networks.weight_files import save_weights
+from deconv_demo.restoration import enhancement, weights
 from deconv_demo.tasks import TASKS
-from deconv_demo.weight_files import save_weights
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""The arrows of the architecture: leaves, tasks, weights, enhancement, ui, app; never back."""
+"""The walls of the house: who may import whom, floor by floor."""
 
 import ast
 import subprocess
@@ -9,117 +9,123 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "deconv_demo"
+
+# From the ground up. A room imports from the floors below it, never from its own floor.
+FLOORS = [
+    {"pictures", "degradations", "convolution", "controls", "malloc"},
+    {"networks", "classical"},
+    {"tasks", "estimation", "inspection"},
+    {"restoration"},
+    {"ui", "training", "__main__"},
+]
+# Inside these two the same holds of what stands in them; what is not named is the ground.
+UI_FLOORS = [{"enhance", "inside", "lab"}, {"api"}, {"page"}, {"benchmark"}]
+TRAINING_FLOORS = [{"report"}, {"__main__"}]
+# The front door imports late; see ``test_importing_the_package_is_light``.
+DOOR = {"malloc", "restoration", "tasks"}
+
 MODULES = {
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts): path
     for path in sorted(PACKAGE.rglob("*.py"))
 }
-# What a module may import beside the leaves. Every module of the top level that is not named
-# here is a leaf, and imports none of ours.
-ARROWS = {
-    "__init__": {"enhancement", "memory", "tasks"},
-    "__main__": {"enhancement", "tasks", "weights"},
-    "images": {"costly_files", "eight_bits", "picture_errors", "picture_files"},
-    "eight_bits": {"picture_files"},
-    "picture_files": {"broken_files", "costly_files", "picture_errors"},
-    "broken_files": {"picture_errors"},
-    "costly_files": {"picture_errors"},
-    "lean": {"equivalents", "networks"},
-    "receptive": {"layers"},
-    "surgery": {"lean", "network_map"},
-    "channel_ranking": {"surgery"},
-    "network_map": {"layers"},
-    "damages": set(),
-    "tasks": {"damages"},
-    "wiener": set(),
-    "blind_blur": {"wiener"},
-    "ranges": set(),
-    "quantised": {"lean", "ranges"},
-    "precision": {"lean", "quantised", "tasks"},
-    "weights": {"blind_blur", "ranges", "tasks"},
-    "guiding": {"blind_blur", "weights", "wiener"},
-    "enhancement": {"guiding", "precision", "tasks", "weights"},
-    "known_answer": {"tasks", "weights", "enhancement"},
-    "classroom": {"tasks", "weights"},
-    "equivalents": set(),
-}
-LEAVES = {name for name in MODULES if "." not in name and name not in ARROWS} | {
-    "images",
-    "picture_files",
-}
 
 
-def imported_names(tree: ast.AST, module: str) -> set[str]:
+def imported_names(tree: ast.AST) -> set[str]:
     """Every module that the code imports, with its full dotted name, also inside functions."""
     names = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                package = ["deconv_demo", *module.split(".")[:-1]]
-                kept = package[: len(package) - node.level + 1]
-                base = ".".join([*kept, base] if base else kept)
-            names |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
+            assert not node.level, "a relative import hides which wall it goes through"
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     return names
 
 
-def ours(names: set[str]) -> set[str]:
-    """Of all names, the rooms of this package: "tasks", "ui", "training"."""
-    parts = {tuple(name.split(".")) for name in names}
-    rooms = {path[1] for path in parts if len(path) > 1 and path[0] == "deconv_demo"}
-    return {room for room in rooms if room in MODULES or (PACKAGE / room).is_dir()}
-
-
 def imports_of(module: str) -> set[str]:
-    return imported_names(ast.parse(MODULES[module].read_text(encoding="utf-8")), module)
+    return imported_names(ast.parse(MODULES[module].read_text(encoding="utf-8")))
+
+
+def entries(path: Path) -> set[str]:
+    """What stands in a folder: modules and rooms, by name."""
+    names = {one.stem if one.suffix else one.name for one in path.iterdir()}
+    return {name for name in names if (path / name).is_dir() or (path / f"{name}.py").exists()}
+
+
+def rooms(names: set[str], folder: str = "") -> set[str]:
+    """Of imported names, the rooms or modules of a folder of this package."""
+    prefix = f"deconv_demo.{folder}." if folder else "deconv_demo."
+    found = {name.removeprefix(prefix).split(".")[0] for name in names if name.startswith(prefix)}
+    return found & entries(PACKAGE / folder)
+
+
+def floor_of(name: str, floors: list[set[str]]) -> int:
+    """Number of the floor that a name stands on; -1 is the ground, of what is not named."""
+    return next((number for number, floor in enumerate(floors) if name in floor), -1)
 
 
 def test_the_reader_of_imports_reads_all_kinds():
     code = """
-import deconv_demo.weights
+import deconv_demo.networks
 from deconv_demo import tasks
-from deconv_demo.ui.enhance_tab import run
-from . import metrics
+from deconv_demo.ui.enhance.tab import run
 def late():
-    from .training import loop
+    from deconv_demo.training import loop
 """
-    rooms = ours(imported_names(ast.parse(code), "somewhere"))
-    assert rooms >= {"weights", "tasks", "metrics", "training"}
-    assert "ui" in rooms or not (PACKAGE / "ui").is_dir()
+    names = imported_names(ast.parse(code))
+    assert rooms(names) == {"networks", "tasks", "ui", "training"}
+    assert rooms(names, "ui") == {"enhance"}
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if "." not in name])
-def test_imports_run_one_way(module):
-    if module in ARROWS and module not in {"images", "picture_files", "__init__"}:
-        allowed = ARROWS[module] | LEAVES
+def test_every_room_stands_on_one_floor():
+    named = [name for floor in FLOORS for name in floor]
+    assert len(named) == len(set(named))
+    aside = {"__init__", "locales", "__pycache__"}
+    assert set(named) == entries(PACKAGE) - aside
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_run_downwards(module):
+    room, found = module.split(".")[0], rooms(imports_of(module))
+    if module == "__init__":
+        assert found <= DOOR
     else:
-        allowed = ARROWS.get(module, set())
-    assert ours(imports_of(module)) <= allowed
+        below = set().union(*FLOORS[: floor_of(room, FLOORS)])
+        assert found - {room} <= below
+
+
+@pytest.mark.parametrize(("folder", "floors"), [("ui", UI_FLOORS), ("training", TRAINING_FLOORS)])
+def test_imports_run_downwards_inside_the_large_rooms(folder, floors):
+    for module in MODULES:
+        if not module.startswith(f"{folder}."):
+            continue
+        part = module.split(".")[1]
+        for other in rooms(imports_of(module), folder) - {part}:
+            own, its = (floor_of(name, floors) for name in (part, other))
+            assert its < own or own == its == -1, f"{module} imports {folder}.{other}"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_other_rooms_are_entered_by_their_door(module):
+    """A room is imported from as a package: what it hands on, not what stands behind its door."""
+    for name in imports_of(module):
+        parts = name.split(".")[1:] if name.startswith("deconv_demo.") else []
+        if len(parts) > 1 and parts[0] not in {module.split(".")[0], "ui", "training"}:
+            inside = (PACKAGE / parts[0] / f"{parts[1]}.py").exists()
+            assert not inside or len(parts) == 2 and name not in froms_of(module), name
+
+
+def froms_of(module: str) -> set[str]:
+    """The modules that names are imported from."""
+    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    return {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_only_the_page_imports_gradio(module):
     roots = {name.split(".")[0] for name in imports_of(module)}
     assert "gradio" not in roots or module.split(".")[0] == "ui"
-
-
-@pytest.mark.parametrize("module", MODULES)
-def test_nobody_imports_training(module):
-    assert "training" not in ours(imports_of(module)) or module.split(".")[0] == "training"
-
-
-@pytest.mark.parametrize("module", MODULES)
-def test_nobody_imports_the_page(module):
-    names = imports_of(module)
-    assert "app" not in names
-    assert "ui" not in ours(names) or module.split(".")[0] == "ui"
-
-
-def test_the_page_trains_nothing_and_training_draws_no_page():
-    for module in MODULES:
-        if module.startswith("training."):
-            assert not ours(imports_of(module)) & {"ui", "classroom", "__main__"}, module
+    assert "app" not in roots
 
 
 def test_no_room_for_odds_and_ends():
@@ -127,12 +133,19 @@ def test_no_room_for_odds_and_ends():
     assert not words & {"utils", "util", "helpers", "common", "misc"}
 
 
+def test_every_room_says_what_it_is_for():
+    for module, path in MODULES.items():
+        if module.endswith("__init__"):
+            docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+            assert (docstring or "").partition("\n")[0].endswith("."), module
+
+
 def test_no_module_needs_one_system():
     """What only some systems have is imported where it is used, or not at all."""
     for name, path in MODULES.items():
         top = ast.Module(ast.parse(path.read_text(encoding="utf-8")).body, [])
         top.body = [node for node in top.body if isinstance(node, ast.Import | ast.ImportFrom)]
-        assert not imported_names(top, name) & {"resource", "fcntl", "pwd", "termios"}, name
+        assert not imported_names(top) & {"resource", "fcntl", "pwd", "termios"}, name
 
 
 def loaded_by(code: str) -> set[str]:
@@ -161,7 +174,7 @@ def test_the_help_of_the_command_line_is_light():
 
 def test_the_public_names():
     import deconv_demo
-    from deconv_demo.enhancement import enhance
+    from deconv_demo.restoration.enhancement import enhance
     from deconv_demo.tasks import TASKS
 
     assert deconv_demo.enhance is enhance

@@ -10,11 +10,11 @@ import scipy.ndimage
 import torch
 from torch import Generator
 
-from deconv_demo import damages, networks
 from deconv_demo.__main__ import TASK_IDS
-from deconv_demo.degradations import blur
+from deconv_demo.degradations import blur, task_degradations
+from deconv_demo.networks import restorers
+from deconv_demo.restoration.tiling import count_tiles
 from deconv_demo.tasks import TASKS
-from deconv_demo.tiling import count_tiles
 
 SETTINGS = [(task_id, setting.name) for task_id, task in TASKS.items() for setting in task.settings]
 
@@ -44,7 +44,7 @@ def test_the_description_is_enough_to_build_the_network(task_id):
     description = json.loads(json.dumps(task.describe()))
     assert all(isinstance(value, str) for value in description.values()), "a header holds text"
     network = json.loads(description["network"])
-    rebuilt = getattr(networks, network.pop("class"))(**network)
+    rebuilt = getattr(restorers, network.pop("class"))(**network)
     shapes = {name: tensor.shape for name, tensor in task.build().state_dict().items()}
     assert {name: tensor.shape for name, tensor in rebuilt.state_dict().items()} == shapes
     assert json.loads(description["recipe"]) == dataclasses.asdict(task.recipe)
@@ -214,9 +214,11 @@ def test_some_training_crops_of_the_deblurrer_have_two_blurs(monkeypatch):
     dots = torch.zeros(120, 3, 48, 48)
     dots[..., 24, 6] = dots[..., 24, 42] = 1
     drawn = []
-    monkeypatch.setattr(damages.degradations, "jpeg_some", lambda image, *_, **__: image)
+    monkeypatch.setattr(task_degradations, "jpeg_some", lambda image, *_, **__: image)
     monkeypatch.setattr(
-        damages.degradations, "add_gaussian_noise", lambda image, *_: drawn.append(image) or image
+        task_degradations,
+        "add_gaussian_noise",
+        lambda image, *_: drawn.append(image) or image,
     )
     TASKS["deblur"].degrade(dots, seeded())
     left, right = drawn[0][:, 0, :, :14], drawn[0][:, 0, :, -11:]

@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from deconv_demo.networks import WeightsError
+from deconv_demo.restoration import RANGES_FILE, READERS, WEIGHTS_DIR
 from deconv_demo.tasks import TASKS
 from deconv_demo.training.data import DataError
-from deconv_demo.training.report import ReportError, prepare_report
-from deconv_demo.weight_files import WeightsError
-from deconv_demo.weights import RANGES_FILE, READERS, WEIGHTS_DIR
+from deconv_demo.training.metrics_file import ReportError, prepare_report
 
 
 def _above(least: float, kind: type = float, *, inclusive: bool = False):
@@ -129,9 +129,9 @@ def main(arguments: list[str] | None = None) -> int:
                 weights_path=options.weights,
             )
         elif options.command in READERS:
-            from deconv_demo.training.blur_reader import BLUR_READING
-            from deconv_demo.training.noise_reader import NOISE_READING
-            from deconv_demo.training.readers import train_reader
+            from deconv_demo.training.blur_estimator import BLUR_READING
+            from deconv_demo.training.estimators import train_reader
+            from deconv_demo.training.noise_estimator import NOISE_READING
 
             readings = {reading.name: reading for reading in (BLUR_READING, NOISE_READING)}
             train_reader(
@@ -140,13 +140,13 @@ def main(arguments: list[str] | None = None) -> int:
                 **_budget(options),
             )
         elif options.command == "failures":
-            from deconv_demo.training.failures import draw_failures
+            from deconv_demo.training.report.failures import draw_failures
 
             for entry in draw_failures(options.output, options.metrics):
                 print(json.dumps(entry))
         elif options.command == "trials":
-            from deconv_demo.training.candidates import CANDIDATES
-            from deconv_demo.training.trials import record_trials, try_networks
+            from deconv_demo.training.report.ablation import record_trials, try_networks
+            from deconv_demo.training.report.variants import CANDIDATES
 
             candidates = CANDIDATES[options.task_id]
             unknown = set(options.only or ()) - candidates.keys()
@@ -163,7 +163,7 @@ def main(arguments: list[str] | None = None) -> int:
             )
             record_trials(options.metrics, options.task_id, rows)
         elif options.command == "card":
-            from deconv_demo.training.card import write_card
+            from deconv_demo.training.report.model_card import write_card
 
             write_card(options.metrics, options.output)
         elif options.command == "ranges":
@@ -171,11 +171,11 @@ def main(arguments: list[str] | None = None) -> int:
 
             record_ranges(options.tasks, options.output, data=options.data)
         elif options.command == "benchmark":
-            from deconv_demo.training.benchmark import benchmark_everything
+            from deconv_demo.training.report.benchmark import benchmark_everything
 
             benchmark_everything(options.rounds, metrics_path=options.metrics)
         else:
-            from deconv_demo.training.evaluation import evaluate
+            from deconv_demo.training.report.evaluation import evaluate
 
             evaluate(
                 options.tasks,

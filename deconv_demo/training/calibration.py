@@ -8,11 +8,10 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from deconv_demo.guiding import guide_of
-from deconv_demo.ranges import Ranges, measure_ranges, save_ranges
+from deconv_demo.networks import Ranges, measure_ranges, save_ranges
+from deconv_demo.restoration import find_weights, guide_of, load_model, trusting
 from deconv_demo.tasks import TASKS
-from deconv_demo.training.data import centre_crop, read_pictures, to_image
-from deconv_demo.weights import find_weights, load_model, trusting
+from deconv_demo.training.data import centre_crop, pixels_to_image, read_pictures
 
 # The reach grows slowly with their number: with 6 pictures of 256 pixels, others reached 13 %
 # beyond the room that is left above it.
@@ -61,7 +60,7 @@ def _examples(task_id: str, pictures: list[np.ndarray]) -> Iterator[list[Tensor]
     """
     task, generator = TASKS[task_id], Generator().manual_seed(0)
     for index, pixels in enumerate(pictures):
-        clean = _channels_last(to_image(centre_crop(pixels, SIDE)))
+        clean = _channels_last(pixels_to_image(centre_crop(pixels, SIDE)))
         image, told = task.degrade(clean, generator)
         if index < CLEAN_SHARE * len(pictures):
             image, told = clean, None if told is None else told * (index % 2)

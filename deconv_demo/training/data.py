@@ -13,10 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from deconv_demo import images
-from deconv_demo.damages import Degraded
-from deconv_demo.degradations import quantise
-from deconv_demo.guiding import guide_of
+from deconv_demo.degradations import Degraded, quantise
+from deconv_demo.pictures import PictureError, open_picture, to_pixels
+from deconv_demo.restoration import guide_of
 from deconv_demo.tasks import Task
 
 CLEAN_ENDING = re.compile(r"[-_](HR|GT)$", re.IGNORECASE)
@@ -142,12 +141,12 @@ def _pictures_of_tar(source: Path) -> Iterator[tuple[str, bytes]]:
 def _decode(named: tuple[str, bytes]) -> tuple[str, np.ndarray]:
     name, encoded = named
     try:
-        return name, images.to_pixels(images.open_picture(encoded))
-    except images.PictureError as error:
+        return name, to_pixels(open_picture(encoded))
+    except PictureError as error:
         raise DataError(f"{name} cannot be read as a picture ({error}); remove it") from error
 
 
-def to_image(pixels: np.ndarray) -> Tensor:
+def pixels_to_image(pixels: np.ndarray) -> Tensor:
     """Turn ``(H, W, 3)`` uint8 pixels into a ``(1, 3, H, W)`` float32 image in ``[0, 1]``."""
     return torch.from_numpy(pixels.astype(np.float32)).div(255).permute(2, 0, 1).unsqueeze(0)
 

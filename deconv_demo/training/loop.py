@@ -16,13 +16,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from deconv_demo.precision import float_dtype
+from deconv_demo.networks import read_header, read_tensors, save_weights
+from deconv_demo.restoration import float_dtype, load_into
 from deconv_demo.tasks import TASKS, Task
 from deconv_demo.training.data import CropSampler, centre_crop, crop_side, read_pictures
-from deconv_demo.training.evaluation import psnr_by_setting
-from deconv_demo.training.optimisers import make_optimisers
-from deconv_demo.weight_files import read_header, read_tensors, save_weights
-from deconv_demo.weights import load_into
+from deconv_demo.training.optimizers import make_optimisers
+from deconv_demo.training.validation import psnr_by_setting
 
 WARM_UP_STEPS = 200
 VALIDATION_CROP = 256

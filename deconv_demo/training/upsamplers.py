@@ -12,14 +12,19 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from deconv_demo.checkerboard import checkerboard_db
+from deconv_demo.classical import psnr
+from deconv_demo.convolution import checkerboard_db
 from deconv_demo.degradations import downscale, quantise
-from deconv_demo.metrics import psnr
+from deconv_demo.networks import SCALE, WIDTHS, build_upsamplers, read_header, save_weights, sha256
 from deconv_demo.tasks import TASKS, Recipe
-from deconv_demo.training.data import CropSampler, centre_crop, crop_side, read_pictures, to_image
-from deconv_demo.training.report import add_to_report, prepare_report
-from deconv_demo.upsamplers import SCALE, WIDTHS, build_upsamplers
-from deconv_demo.weight_files import read_header, save_weights, sha256
+from deconv_demo.training.data import (
+    CropSampler,
+    centre_crop,
+    crop_side,
+    pixels_to_image,
+    read_pictures,
+)
+from deconv_demo.training.metrics_file import add_to_report, prepare_report
 
 RECIPE = Recipe(patch=32, batch=8, margin=4, learning_rate=2e-3, reduced_share=0.0)
 _USED = {name: getattr(RECIPE, name) for name in ("patch", "batch", "margin", "learning_rate")}
@@ -137,7 +142,7 @@ def judge(network: nn.Module, pictures: list[np.ndarray]) -> dict[str, float]:
     values, grids = [], []
     for pixels in pictures:
         height, width = (side - side % SCALE for side in pixels.shape[:2])
-        clean = to_image(pixels[:height, :width])
+        clean = pixels_to_image(pixels[:height, :width])
         enlarged = network(downscale(clean, SCALE))
         values.append(psnr(quantise(enlarged), clean))
         grids.append(checkerboard_db(enlarged[0], SCALE))

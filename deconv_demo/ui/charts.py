@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deconv_demo.atlas import colourise
+from deconv_demo.inspection import colourise
 from deconv_demo.ui.markup import safe
 from deconv_demo.ui.numbers import fixed, short
 

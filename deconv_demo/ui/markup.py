@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from deconv_demo.known_answer import Score
+from deconv_demo.restoration import Score
 from deconv_demo.tasks import TASKS
-from deconv_demo.ui.inspecting import data_url
+from deconv_demo.ui.data_url import data_url
 from deconv_demo.ui.texts import text
 
 # Noise that hardly anybody sees: its removal changes as little.

@@ -1,7 +1,6 @@
 """The page: its head, its tabs, and what holds for all of them."""
 
 import os
-from pathlib import Path
 from typing import Any
 
 # Before gradio is imported: nothing is asked of other hosts, and a proxy that stands between
@@ -13,18 +12,18 @@ for _name in ("NO_PROXY", "no_proxy"):
 import gradio as gr  # noqa: E402
 from starlette.middleware import Middleware  # noqa: E402
 
-from deconv_demo.ui.cleaning import keep_clean  # noqa: E402
-from deconv_demo.ui.enhance_tab import EnhanceTab  # noqa: E402
-from deconv_demo.ui.example_strip import strip_value  # noqa: E402
-from deconv_demo.ui.guard import Guard  # noqa: E402
-from deconv_demo.ui.inside_tab import InsideTab  # noqa: E402
-from deconv_demo.ui.lab_tab import LabTab  # noqa: E402
-from deconv_demo.ui.language import Translations  # noqa: E402
-from deconv_demo.ui.service import build_service  # noqa: E402
+from deconv_demo.ui.api import build_service  # noqa: E402
+from deconv_demo.ui.cache_cleanup import keep_clean  # noqa: E402
+from deconv_demo.ui.enhance.example_strip import strip_value  # noqa: E402
+from deconv_demo.ui.enhance.tab import EnhanceTab  # noqa: E402
+from deconv_demo.ui.i18n import Translations  # noqa: E402
+from deconv_demo.ui.inside.tab import InsideTab  # noqa: E402
+from deconv_demo.ui.lab.tab import LabTab  # noqa: E402
+from deconv_demo.ui.request_limits import Guard  # noqa: E402
+from deconv_demo.ui.static_files import read_static  # noqa: E402
 from deconv_demo.ui.texts import LANGUAGES, preferred_language  # noqa: E402
 from deconv_demo.ui.workspace import Shelf, Workspace  # noqa: E402
 
-STATIC = Path(__file__).parent / "static"
 # Files that visitors made are deleted when they are this old; looked at every so often.
 CACHE_SECONDS, CLEANING_SECONDS = 3600, 300
 MAX_WAITING = 40
@@ -126,13 +125,14 @@ def build_page() -> gr.Blocks:
 
 def launch_options() -> dict[str, Any]:
     """Return the arguments of ``launch`` that belong to this page."""
-    tabs = ("page", "compare", "inside", "inside_map", "inside_sections")
-    names = (*tabs, "stepper", "names", "lab_methods")
-    sheets = [f"{name}.css" for name in names]
+    sheets = (
+        read_static(__file__, "page.css"),
+        *(tab.style_sheets() for tab in (EnhanceTab, InsideTab, LabTab)),
+    )
     return {
         "app_kwargs": {"middleware": [Middleware(Guard)]},
-        "css": "\n".join((STATIC / sheet).read_text(encoding="utf-8") for sheet in sheets),
-        "head": f"<script>{(STATIC / 'page.js').read_text(encoding='utf-8')}</script>",
+        "css": "\n".join(sheets),
+        "head": f"<script>{read_static(__file__, 'page.js')}</script>",
         "theme": _theme(),
         "enable_monitoring": False,
         "footer_links": [],

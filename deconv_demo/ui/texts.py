@@ -5,8 +5,8 @@ import re
 from functools import cache
 from pathlib import Path
 
-from deconv_demo.images import PictureError
-from deconv_demo.weight_files import WeightsError
+from deconv_demo.networks import WeightsError
+from deconv_demo.pictures import PictureError
 
 LANGUAGES = {"en": "English", "zh-CN": "中文"}
 _LOCALES = Path(__file__).resolve().parent.parent / "locales"

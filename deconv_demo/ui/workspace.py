@@ -18,8 +18,8 @@ from urllib.parse import quote
 import gradio as gr
 from PIL import Image
 
-from deconv_demo import images
-from deconv_demo.known_answer import Score
+from deconv_demo.pictures import save_picture
+from deconv_demo.restoration import Score
 
 # Larger pictures are not handed to a browser whole: the comparison shows their middle.
 LARGEST_SHOWN_PIXELS = 50_000_000
@@ -84,7 +84,7 @@ class Shelf:
     def put(self, picture: Image.Image, name: str) -> Path:
         """Write a picture without loss (or as the suffix of ``name`` says) and return its path."""
         path = self.place(name)
-        images.save_picture(picture, path)
+        save_picture(picture, path)
         return path
 
     def place(self, name: str) -> Path:

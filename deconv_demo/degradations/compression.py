@@ -1,0 +1,50 @@
+"""Compress and decompress images as JPEG files do."""
+
+import io
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Generator, Tensor
+
+
+def jpeg(image: Tensor, quality: int) -> Tensor:
+    """Compress and decompress each image as a JPEG file of ``quality`` 1 to 100 would."""
+    pixels = image.clamp(0, 1).mul(255).round().to(torch.uint8).permute(0, 2, 3, 1)
+    decoded = [_through_jpeg(one.cpu().numpy(), quality) for one in pixels]
+    stacked = torch.stack([torch.from_numpy(one) for one in decoded]).permute(0, 3, 1, 2)
+    return stacked.to(image) / 255
+
+
+def jpeg_some(
+    image: Tensor, generator: Generator, *, share: float, qualities: tuple[int, int] = (60, 95)
+) -> Tensor:
+    """Compress a random ``share`` of the images, each at a quality of its own.
+
+    The 8 x 8 blocks begin anywhere, as in a photo that was cropped after it was saved: a network
+    with strides must not learn where they lie.
+
+    Args:
+        image: ``(B, 3, H, W)`` in ``[0, 1]``.
+        generator: Source of the choices, on the CPU.
+        share: Probability of each image to be compressed.
+        qualities: Lowest and highest, of 1 to 100.
+    """
+    compressed = image.clone()
+    for index in range(len(image)):
+        chosen, quality, down, right = torch.rand(4, generator=generator).tolist()
+        if chosen >= share:
+            continue
+        rows, columns = int(8 * down), int(8 * right)
+        shifted = F.pad(image[index : index + 1], (columns, 0, rows, 0), mode="replicate")
+        low, high = qualities
+        once = jpeg(shifted, low + round(quality * (high - low)))
+        compressed[index] = once[0, :, rows:, columns:]
+    return compressed
+
+
+def _through_jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
+    encoded = io.BytesIO()
+    Image.fromarray(pixels).save(encoded, "JPEG", quality=quality)
+    return np.array(Image.open(encoded))

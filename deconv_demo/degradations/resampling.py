@@ -1,0 +1,43 @@
+"""Make images smaller, as MATLAB's ``imresize`` does."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from deconv_demo.degradations.noise import quantise
+
+
+def downscale(clean: Tensor, scale: int) -> Tensor:
+    """Make an image ``scale`` times smaller: antialiased bicubic, rounded to 8 bits.
+
+    As MATLAB's ``imresize``, which the standard test sets were made with: the kernel of Keys
+    1981 with a = -0.5, stretched by ``scale``, the picture mirrored at its borders.
+
+    Args:
+        clean: ``(B, 3, H, W)``; both sides multiples of ``scale``.
+        scale: At least 1.
+
+    Raises:
+        ValueError: A side is no multiple of ``scale``.
+    """
+    return quantise(shrink(clean, scale))
+
+
+def shrink(clean: Tensor, scale: int) -> Tensor:
+    """Do what ``downscale`` does, without rounding and clipping."""
+    height, width = clean.shape[-2:]
+    if height % scale or width % scale:
+        raise ValueError(f"{height} x {width} is not a multiple of {scale}; crop it first")
+    # The kernel reaches less than three pixels of the small image beyond a border.
+    margin = 3
+    rows, columns = (_mirrored(length, margin * scale, clean) for length in (height, width))
+    wide = clean[..., rows, :][..., columns]
+    size = (height // scale + 2 * margin, width // scale + 2 * margin)
+    smaller = F.interpolate(wide, size=size, mode="bicubic", antialias=True)
+    return smaller[..., margin:-margin, margin:-margin]
+
+
+def _mirrored(length: int, margin: int, like: Tensor) -> Tensor:
+    """Indices of a line that is continued by its mirror image, the edge repeated."""
+    places = torch.arange(-margin, length + margin, device=like.device) % (2 * length)
+    return torch.where(places < length, places, 2 * length - 1 - places)

@@ -1,0 +1,271 @@
+"""Surgery: scale or switch off channels, blocks and skip connections while a network runs."""
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from deconv_demo.inspection.network_map import OUTPUT, NetworkMap
+from deconv_demo.networks import LeanResidualBlock, ResidualBlock, shallow_twin
+
+
+@dataclass(frozen=True, kw_only=True)
+class Skip:
+    """A skip connection: what the target reads is the sum of the source and of main.
+
+    Attributes:
+        source: Name of the layer where the data leave the main way; no layer's name where it is
+            the picture itself, which only ``OUTPUT`` can be the target of.
+        target: Name of the layer that reads the sum, or ``OUTPUT``.
+        main: Name of the layer whose output the source is added to.
+    """
+
+    source: str
+    target: str
+    main: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edits:
+    """What is changed in a network. Factors from 0 (off) over 1 (as trained) to, say, 2.
+
+    Attributes:
+        channels: Layer name to channel to the factor of that channel of the layer's output.
+        skips: Skip connection to the factor of what it carries.
+        blocks: Name of a residual block to the factor of its residual branch: what the block
+            adds to its input, biases included. 0 lets the input through as it is.
+        layers: Layer name to what is called in its place, with what the layer was given.
+    """
+
+    channels: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+    skips: Mapping[Skip, float] = field(default_factory=dict)
+    blocks: Mapping[str, float] = field(default_factory=dict)
+    layers: Mapping[str, Callable[[Tensor], Tensor]] = field(default_factory=dict)
+
+
+def list_skips(network_map: NetworkMap) -> list[Skip]:
+    """Return the skip connections of a network that are added, in the order of their targets.
+
+    >>> from deconv_demo.inspection.network_map import map_network
+    >>> from deconv_demo.networks import DeconvUNet
+    >>> network = DeconvUNet(widths=(4, 8), blocks=(1, 1))
+    >>> [skip.source for skip in list_skips(map_network(network, torch.rand(1, 3, 8, 8)))]
+    ['encoder.0.0', '<input>']
+    """
+    main = {edge.target: edge.source for edge in network_map.edges if not edge.is_skip}
+    return [
+        Skip(source=edge.source, target=edge.target, main=main[edge.target])
+        for edge in network_map.edges
+        if edge.is_skip and edge.joined_by == "add"
+    ]
+
+
+@torch.no_grad()
+def run_edited(
+    model: nn.Module,
+    inputs: Sequence[Tensor],
+    edits: Edits,
+    known: Mapping[str, Tensor] | None = None,
+) -> Tensor:
+    """Run a network as if it had been edited; the network itself stays as it is.
+
+    The pass goes through a twin that shares the weights, so any number of threads may run one
+    model, each with edits of its own.
+
+    Args:
+        model: The network. Each edited layer is called once a pass, with one tensor.
+        inputs: What its forward pass takes.
+        edits: The changes. A factor of 1 is none.
+        known: Outputs of layers of an unedited pass over these inputs, in the order of the
+            data. Layers before the first change are not computed but looked up. They need not
+            be all: what is missing between them is computed.
+
+    Returns:
+        Output of the network, the same to rounding as that of an edited copy run from the
+        start.
+
+    Raises:
+        ValueError: The model has no layer of a name, a layer no such channel, or a block does
+            not keep the shape of what it is given.
+
+    >>> pair = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(8, 3, 3, bias=False))
+    >>> off = Edits(channels={"0": dict.fromkeys(range(8), 0.0)})
+    >>> run_edited(pair, [torch.rand(1, 3, 8, 8)], off).abs().max().item()
+    0.0
+    """
+    edits = _without_ones(edits)
+    _check_names(model, edits)
+    known = known or {}
+    kept = dict(list(known.items())[: count_untouched(list(known), edits)])
+    twin, outputs = shallow_twin(model), {}
+    readers = _readers(edits)
+    watched = {name for skip in edits.skips for name in (skip.source, skip.main)}
+    names = {*kept, *readers, *edits.channels, *edits.blocks, *edits.layers, *watched}
+    for name, layer in twin.named_modules():
+        if name not in names:
+            continue
+        layer.forward = _Operated(
+            name=name,
+            forward=edits.layers.get(name, layer.forward),
+            kept=_safe_to_hand_out(model, kept.get(name)),
+            skips=readers.get(name, {}),
+            block=edits.blocks.get(name),
+            channels=edits.channels.get(name, {}),
+            outputs=outputs,
+        )
+    for name, block in twin.named_modules():
+        watched_inside = any(other == name or other.startswith(f"{name}.") for other in names)
+        if isinstance(block, ResidualBlock) and not watched_inside:
+            # What it is given may be in the hands of others.
+            block.forward = LeanResidualBlock(block, keeps_input=True).forward
+    restored = twin(*inputs)
+    for skip, factor in readers.get(OUTPUT, {}).items():
+        correction = outputs[skip.main].to(restored)
+        passed_by = restored - correction[..., : restored.shape[-2], : restored.shape[-1]]
+        restored = restored + (factor - 1) * passed_by
+    return restored
+
+
+def layer_input(
+    model: nn.Module,
+    inputs: Sequence[Tensor],
+    layer_name: str,
+    known: Mapping[str, Tensor] | None = None,
+) -> Tensor:
+    """Return what a layer is given, ``(1, C, h, w)``, with nothing behind it computed.
+
+    Args:
+        model, inputs, known: As for ``run_edited``.
+        layer_name: The layer.
+
+    Raises:
+        ValueError: The model has no such layer, or did not call it.
+
+    >>> pair = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(8, 3, 3))
+    >>> layer_input(pair, [torch.rand(1, 3, 9, 9)], "1").shape
+    torch.Size([1, 8, 7, 7])
+    """
+
+    def stop(given: Tensor) -> Tensor:
+        raise _Reached(given)
+
+    try:
+        run_edited(model, inputs, Edits(layers={layer_name: stop}), known)
+    except _Reached as reached:
+        return reached.given
+    raise ValueError(f"the layer {layer_name!r} is not called")
+
+
+class _Reached(Exception):
+    """The layer is about to be computed: nothing behind it is needed."""
+
+    def __init__(self, given: Tensor) -> None:
+        super().__init__()
+        self.given = given
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Operated:
+    """What a layer of the twin does instead of its own forward pass."""
+
+    name: str
+    forward: Callable[[Tensor], Tensor]
+    kept: Tensor | None
+    skips: Mapping[Skip, float]
+    block: float | None
+    channels: Mapping[int, float]
+    outputs: dict[str, Tensor]
+
+    def __call__(self, given: Tensor) -> Tensor:
+        for skip, factor in self.skips.items():
+            given = given + (factor - 1) * self.outputs[skip.source]
+        output = self.forward(given) if self.kept is None else self.kept
+        if self.block is not None:
+            if output.shape != given.shape:
+                raise ValueError(
+                    f"{self.name} makes {tuple(output.shape)} of {tuple(given.shape)}: only what "
+                    "keeps the shape can be let through"
+                )
+            output = given + self.block * (output - given)
+        if self.channels:
+            count = output.shape[1]
+            if not all(0 <= channel < count for channel in self.channels):
+                raise ValueError(f"{self.name} has {count} channels, not {max(self.channels)}")
+            factors = output.new_ones(count)
+            factors[list(self.channels)] = output.new_tensor(list(self.channels.values()))
+            output = output * factors.view(-1, 1, 1)
+        self.outputs[self.name] = output
+        return output
+
+
+def _without_ones(edits: Edits) -> Edits:
+    channels = {
+        layer: changed
+        for layer, factors in edits.channels.items()
+        if (changed := {channel: f for channel, f in factors.items() if f != 1})
+    }
+    skips = {skip: factor for skip, factor in edits.skips.items() if factor != 1}
+    blocks = {block: factor for block, factor in edits.blocks.items() if factor != 1}
+    return Edits(channels=channels, skips=skips, blocks=blocks, layers=edits.layers)
+
+
+def _readers(edits: Edits) -> dict[str, dict[Skip, float]]:
+    readers: dict[str, dict[Skip, float]] = {}
+    for skip, factor in edits.skips.items():
+        readers.setdefault(skip.target, {})[skip] = factor
+    return readers
+
+
+def count_untouched(order: Sequence[str], edits: Edits) -> int:
+    """Return how many layers, from the first one on, give what they gave without the edits.
+
+    Args:
+        order: Layer names in the order of the data.
+        edits: The changes; a layer whose output is scaled after it was computed counts.
+    """
+    counts = [len(order)]
+    for edited in (*edits.channels, *edits.blocks):
+        around = [n for n, name in enumerate(order) if edited.startswith(f"{name}.")]
+        inside = [n for n, name in enumerate(order) if name.startswith(f"{edited}.")]
+        if edited in order:  # its own output is changed after it was looked up
+            counts.append(order.index(edited) + 1)
+        elif around:
+            counts.append(around[0])
+        else:
+            counts.append(inside[-1] + 1 if inside else 0)
+    # These are run anew, so that they are given what those before them gave.
+    for target in (*_readers(edits), *edits.layers):
+        if target != OUTPUT:
+            counts.append(order.index(target) if target in order else 0)
+    return min(counts)
+
+
+def _safe_to_hand_out(model: nn.Module, tensor: Tensor | None) -> Tensor | None:
+    """An activation in place would write into what is kept."""
+    in_place = any(getattr(module, "inplace", False) for module in model.modules())
+    return tensor.clone() if in_place and tensor is not None else tensor
+
+
+def _check_names(model: nn.Module, edits: Edits) -> None:
+    names = [*edits.channels, *edits.blocks, *edits.layers]
+    for skip in edits.skips:
+        names += [skip.main] if skip.target == OUTPUT else [skip.main, skip.source, skip.target]
+    find_layers(model, names)
+
+
+def find_layers(model: nn.Module, names: Sequence[str]) -> dict[str, nn.Module]:
+    """Return the modules of these names.
+
+    Raises:
+        ValueError: The model has no layer of a name.
+    """
+    known = dict(model.named_modules())
+    for name in names:
+        if not name or name not in known:
+            close = difflib.get_close_matches(name, known, n=3) or list(known)[1:4]
+            raise ValueError(
+                f"this network has no layer {name!r}; did you mean one of {', '.join(close)}?"
+            )
+    return {name: known[name] for name in names}

@@ -1,0 +1,238 @@
+"""What one pixel sees: effective receptive fields, and units projected back to the picture.
+
+A guided network reads each place in two pictures; what it sees there is of both together.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.autograd import forward_ad
+from torch.overrides import TorchFunctionMode
+
+from deconv_demo.inspection.layer_stats import Trace
+from deconv_demo.networks import shallow_twin
+
+_RELUS = {F.relu, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_}
+
+
+def effective_field(model: nn.Module, inputs: Sequence[Tensor], *, row: int, column: int) -> Tensor:
+    """Return how much one output pixel changes with each pixel of the input.
+
+    The effective receptive field of Luo et al. 2016: the absolute gradient of the output pixel
+    (the mean of its channels) with respect to every input value, summed over the channels of
+    each input pixel. The model is left without gradients or hooks.
+
+    Args:
+        model: Any network.
+        inputs: What its forward pass takes, the picture first: ``(1, C, H, W)``.
+        row, column: The pixel of the output.
+
+    Returns:
+        ``(H, W)`` float32, zero where the pixel sees nothing.
+
+    Raises:
+        ValueError: The output has no such pixel.
+
+    >>> seen = effective_field(nn.Conv2d(3, 8, 3), [torch.rand(1, 3, 9, 9)], row=0, column=4)
+    >>> seen.nonzero().amin(dim=0).tolist(), seen.nonzero().amax(dim=0).tolist()
+    ([0, 4], [2, 6])
+    """
+    with torch.inference_mode(False), torch.enable_grad():
+        given, pictures = _differentiable(inputs)
+        restored = _differentiable_twin(model)(*given)
+        _check_pixel(restored, row, column, "the output")
+        gradients = torch.autograd.grad(restored[0, :, row, column].mean(), pictures)
+    return torch.cat(gradients, dim=1)[0].abs().sum(dim=0)
+
+
+def effective_reach(model: nn.Module, inputs: Sequence[Tensor], *, row: int, column: int) -> Tensor:
+    """Return how much each pixel of the output changes with one pixel of the input.
+
+    The reverse of ``effective_field``: the derivative of all outputs in the direction of one
+    input pixel (all its channels alike), by one pass in forward mode.
+
+    Args:
+        model, inputs: As for ``effective_field``.
+        row, column: The pixel of the input.
+
+    Returns:
+        ``(H', W')`` float32 of the output's size: absolute derivatives, averaged over the
+        channels of each output pixel.
+
+    Raises:
+        ValueError: The input has no such pixel.
+
+    >>> reach = effective_reach(nn.ConvTranspose2d(3, 8, 4, stride=2, padding=1),
+    ...                         [torch.rand(1, 3, 5, 5)], row=2, column=0)
+    >>> reach.nonzero().amin(dim=0).tolist(), reach.nonzero().amax(dim=0).tolist()
+    ([3, 0], [6, 2])
+    """
+    _check_pixel(inputs[0], row, column, "the input")
+    with torch.inference_mode(False), torch.no_grad(), forward_ad.dual_level():
+        direction = torch.zeros_like(inputs[0])
+        direction[0, :, row, column] = 1
+        given = [
+            forward_ad.make_dual(value.detach().clone(), direction) if value.dim() == 4 else value
+            for value in inputs
+        ]
+        restored = _differentiable_twin(model)(*given)
+        change = forward_ad.unpack_dual(restored).tangent
+        if change is None:  # nothing of the picture reaches the output
+            change = torch.zeros_like(restored)
+        return change[0].abs().mean(dim=0).clone()
+
+
+def reach_window(
+    model: nn.Module, layer_name: str, *inputs: Tensor, row: int, column: int
+) -> tuple[range, range] | None:
+    """Return the rows and columns of a layer's output that one input pixel can touch.
+
+    The reverse of ``layers.receptive_window``, and as exact: all output pixels whose window
+    holds the input pixel.
+
+    Args:
+        model: Any network of convolutions.
+        layer_name: A layer that ``list_layers`` names.
+        inputs: What its forward pass takes, only the shapes of which matter.
+        row, column: The pixel of the input.
+
+    Returns:
+        Rows and columns inside the output, empty where nothing is touched; None where a
+        window is not known.
+
+    Raises:
+        ValueError: The model has no such layer, or did not call it.
+
+    >>> reach_window(nn.Sequential(nn.ConvTranspose2d(3, 8, 4, stride=2, padding=1)), "0",
+    ...              torch.zeros(1, 3, 5, 5), row=2, column=0)
+    (range(3, 7), range(0, 3))
+    """
+    trace = Trace(model, inputs)
+    if layer_name not in trace.outputs:
+        raise ValueError(f"no feature map is made at a layer {layer_name!r} of this network")
+    sides = []
+    for axis, position in enumerate((row, column)):
+        count = trace.outputs[layer_name][0][2 + axis]
+        if (window := trace.window(layer_name, np.arange(count), axis)) is None:
+            return None
+        (touched,) = np.nonzero((window[0] <= position) & (position <= window[1]))
+        sides.append(range(int(touched[0]), int(touched[-1]) + 1) if len(touched) else range(0))
+    return sides[0], sides[1]
+
+
+def project_unit(
+    model: nn.Module,
+    inputs: Sequence[Tensor],
+    layer_name: str,
+    *,
+    channel: int,
+    row: int,
+    column: int,
+    deconvnet: bool,
+) -> Tensor:
+    """Project one unit of a feature map back to the picture.
+
+    Args:
+        model, inputs: As for ``effective_field``.
+        layer_name: The layer.
+        channel, row, column: The unit.
+        deconvnet: False gives the gradient of the unit's value. True gives the deconvnet of
+            Zeiler and Fergus 2014: the unit's own value goes back through the same layers
+            transposed, and every ReLU passes what is positive of that signal, wherever it was
+            open on the way there.
+
+    Returns:
+        ``(C, H, W)`` float32 of the picture's shape, signed: what the unit would have more of.
+
+    Raises:
+        ValueError: The network has no such layer, or the layer no such unit.
+
+    >>> unit = {"channel": 3, "row": 2, "column": 2, "deconvnet": False}
+    >>> project_unit(nn.Sequential(nn.Conv2d(3, 8, 3)), [torch.rand(1, 3, 9, 9)], "0", **unit).shape
+    torch.Size([3, 9, 9])
+    """
+    twin = _differentiable_twin(model)
+    try:
+        layer = twin.get_submodule(layer_name)
+    except AttributeError as error:
+        raise ValueError(f"this network has no layer {layer_name!r}") from error
+
+    def stop(_module: nn.Module, _given: tuple, output: Tensor) -> None:
+        raise _Reached(output)
+
+    layer.register_forward_hook(stop)
+    with torch.inference_mode(False), torch.enable_grad(), _BackwardRelu(deconvnet):
+        given, pictures = _differentiable(inputs)
+        try:
+            twin(*given)
+        except _Reached as reached:
+            maps = reached.maps
+        else:
+            raise ValueError(f"the layer {layer_name!r} is not called")
+        _check_pixel(maps, row, column, layer_name)
+        if not 0 <= channel < maps.shape[1]:
+            raise ValueError(f"{layer_name} has {maps.shape[1]} channels, not {channel}")
+        unit = maps[0, channel, row, column]
+        signal = unit.detach() if deconvnet else torch.ones_like(unit)
+        projections = torch.autograd.grad(unit, pictures, signal)
+    return torch.stack(projections).sum(dim=0)[0]
+
+
+def _differentiable(inputs: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+    """Copies of what a forward pass takes, and those of them that are pictures."""
+    given = [value.detach().clone() for value in inputs]
+    return given, [value.requires_grad_() for value in given if value.dim() == 4]
+
+
+def _differentiable_twin(model: nn.Module) -> nn.Module:
+    """Where the weights were loaded in inference mode, autograd needs a copy of them."""
+    twin = shallow_twin(model)
+    with torch.inference_mode(False):
+        for module in twin.modules():
+            module._parameters = {
+                name: nn.Parameter(tensor.clone(), requires_grad=False)
+                if tensor is not None and tensor.is_inference()
+                else tensor
+                for name, tensor in module._parameters.items()
+            }
+    return twin
+
+
+class _Reached(Exception):
+    """The layer has been computed: nothing behind it is needed."""
+
+    def __init__(self, maps: Tensor) -> None:
+        super().__init__()
+        self.maps = maps
+
+
+class _DeconvnetRelu(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, values: Tensor) -> Tensor:
+        return values.clamp(min=0)
+
+    @staticmethod
+    def backward(ctx, signal: Tensor) -> Tensor:
+        return signal.clamp(min=0)
+
+
+class _BackwardRelu(TorchFunctionMode):
+    """Every ReLU of this thread, a module's or a function's, gets the deconvnet's way back."""
+
+    def __init__(self, deconvnet: bool) -> None:
+        super().__init__()
+        self.deconvnet = deconvnet
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if self.deconvnet and func in _RELUS:
+            return _DeconvnetRelu.apply(args[0] if args else kwargs["input"])
+        return func(*args, **(kwargs or {}))
+
+
+def _check_pixel(maps: Tensor, row: int, column: int, what: str) -> None:
+    height, width = maps.shape[-2:]
+    if not (0 <= row < height and 0 <= column < width):
+        raise ValueError(f"{what} is {height} rows of {width}, it has no pixel ({row}, {column})")

@@ -1,0 +1,148 @@
+"""How far the numbers inside a network reach, without which it does not run in 8 bits."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from deconv_demo.networks.restorers import ResidualBlock
+from deconv_demo.networks.weight_files import (
+    WeightsError,
+    read_header,
+    read_tensors,
+    save_weights,
+    sha256,
+)
+
+# Other pictures reach further than those that were measured.
+ROOM = 1.15
+# A channel that was hardly used may be used by another picture; this share of the widest
+# channel's range costs it little precision.
+NARROWEST = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranges:
+    """How far the numbers of one residual block reach, each of shape ``(channels,)``.
+
+    Attributes:
+        low, high: Of what goes into the block.
+        hidden: The largest after the ReLU between its convolutions.
+    """
+
+    low: Tensor
+    high: Tensor
+    hidden: Tensor
+
+    def widened(self) -> "Ranges":
+        """Return ranges that contain zero, with room for other pictures."""
+        low, high = self.low.clamp(max=0) * ROOM, self.high.clamp(min=0) * ROOM
+        hidden = self.hidden.clamp(min=0) * ROOM
+        floor = max(float((high - low).max()) * NARROWEST, 1e-6)
+        lacking = (floor - (high - low)).clamp(min=0) / 2
+        least = max(float(hidden.max()) * NARROWEST, 1e-6)
+        return Ranges(low=low - lacking, high=high + lacking, hidden=hidden.clamp(min=least))
+
+
+def measure_ranges(model: nn.Module, examples: Iterable[Sequence[Tensor]]) -> dict[str, Ranges]:
+    """Run a network and note how far the numbers in its residual blocks reach.
+
+    Args:
+        model: In float32.
+        examples: What its forward pass takes, once for each picture.
+
+    Returns:
+        By the name of the block.
+    """
+    found: dict[str, Ranges] = {}
+    hooks = []
+
+    def watch(name: str, block: ResidualBlock) -> None:
+        def note(_: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
+            low, high = inputs[0].amin((0, 2, 3)), inputs[0].amax((0, 2, 3))
+            hidden = F.relu(output).amax((0, 2, 3))
+            if name in found:
+                low = torch.minimum(low, found[name].low)
+                high = torch.maximum(high, found[name].high)
+                hidden = torch.maximum(hidden, found[name].hidden)
+            found[name] = Ranges(low=low, high=high, hidden=hidden)
+
+        hooks.append(block.conv1.register_forward_hook(note))
+
+    for name, module in model.named_modules():
+        if isinstance(module, ResidualBlock):
+            watch(name, module)
+    try:
+        with torch.inference_mode():
+            for inputs in examples:
+                model(*inputs)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return found
+
+
+def read_ranges(path: Path, task_id: str, *, weights: Path) -> dict[str, Ranges] | None:
+    """Return how far the numbers inside a network reach, by block, for running it in 8 bits.
+
+    Args:
+        path: Their file.
+        task_id: Of the network.
+        weights: Its file; ranges that were measured of another are of no use.
+
+    Returns:
+        None where there are none for these weights: then the network runs in floating point.
+    """
+    try:
+        tensors = _of_task(task_id, read_tensors(path))
+        if read_header(path).get(task_id) != _seal(tensors, weights):
+            return None
+    except WeightsError:
+        return None
+    found: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        _, block, end = name.split("/")
+        found.setdefault(block, {})[end] = tensor
+    return {block: Ranges(**ends) for block, ends in found.items()}
+
+
+def save_ranges(path: Path, task_id: str, found: dict[str, Ranges], *, weights: Path) -> None:
+    """Write the ranges of a network for ``read_ranges``, beside those of others.
+
+    Args:
+        path: The file; what is in it of other tasks stays.
+        task_id: Of the network.
+        found: By block.
+        weights: The file of the network that they were measured of.
+
+    Raises:
+        WeightsError: ``path`` is there and no such file.
+    """
+    header, tensors = {}, {}
+    if path.exists():
+        header, tensors = read_header(path), read_tensors(path)
+    for name in _of_task(task_id, tensors):
+        del tensors[name]
+    own = {
+        f"{task_id}/{block}/{end}": tensor
+        for block, ranges in found.items()
+        for end, tensor in vars(ranges).items()
+    }
+    save_weights(path, tensors | own, header | {task_id: _seal(own, weights)})
+
+
+def _of_task(task_id: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor for name, tensor in tensors.items() if name.startswith(f"{task_id}/")}
+
+
+def _seal(tensors: dict[str, Tensor], weights: Path) -> str:
+    """Return a SHA-256 of ranges, as a file keeps them, and of the weights they are of."""
+    digest = hashlib.sha256(sha256(weights).encode())
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].half().numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,126 @@
+"""A network for inference alone: the same weights and results, in fewer passes over memory.
+
+At full resolution half of what a small network moves is not arithmetic but feature maps that
+are written only to be read once more. A residual block can let go of them at once.
+"""
+
+import copy
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from deconv_demo.convolution import phase_kernels
+from deconv_demo.networks.restorers import ResidualBlock
+
+
+class LeanResidualBlock(nn.Module):
+    """A ``ResidualBlock`` that overwrites its feature maps.
+
+    Equal to the bit, but of no use under a hook or a gradient: what a hook has recorded of
+    ``conv1`` is overwritten by the ReLU.
+
+    Args:
+        block: Whose convolutions are used, not copied.
+        keeps_input: Otherwise what it is given is overwritten, too, and is what it returns, so
+            that a stack of blocks needs one feature map less.
+    """
+
+    def __init__(self, block: ResidualBlock, *, keeps_input: bool = False) -> None:
+        super().__init__()
+        self.conv1, self.conv2, self.keeps_input = block.conv1, block.conv2, keeps_input
+
+    def forward(self, features: Tensor) -> Tensor:
+        change = self.conv2(F.relu_(self.conv1(features)))
+        return change.add_(features) if self.keeps_input else features.add_(change)
+
+
+class SubpixelUpsampling(nn.Module):
+    """A transposed convolution rewritten as convolution at the small size and pixel shuffle.
+
+    The same multiplications in another order (Shi et al. 2016, "Is the deconvolution layer the
+    same as a convolutional layer?"). Which of the two is faster depends on the library
+    underneath; ``python -m deconv_demo.training benchmark`` compares them.
+
+    Args:
+        layer: Its kernel is square and a multiple of its stride, with half of the rest as its
+            padding, so that the result is exactly ``stride`` times as large.
+
+    Raises:
+        ValueError: ``layer`` is not of that kind.
+
+    >>> layer, features = nn.ConvTranspose2d(3, 2, 4, stride=2, padding=1), torch.rand(1, 3, 5, 7)
+    >>> torch.allclose(SubpixelUpsampling(layer)(features), layer(features), atol=1e-6)
+    True
+    """
+
+    def __init__(self, layer: nn.ConvTranspose2d) -> None:
+        super().__init__()
+        (kernel, _), (stride, _), (padding, _) = layer.kernel_size, layer.stride, layer.padding
+        plain = layer.groups == 1 and layer.dilation == (1, 1) and layer.output_padding == (0, 0)
+        if not plain or kernel % stride or 2 * padding != kernel - stride:
+            raise ValueError(f"{layer} does not enlarge exactly {stride} times; keep it as it is")
+        self.stride, self.padding = stride, padding
+        weight = phase_kernels(layer.weight.detach(), stride=stride)
+        self.conv = nn.Conv2d(
+            layer.in_channels,
+            len(weight),
+            weight.shape[-1],
+            padding=weight.shape[-1] - 1,
+            bias=layer.bias is not None,
+        )
+        self.conv.weight = nn.Parameter(weight, requires_grad=False)
+        if layer.bias is not None:
+            repeated = layer.bias.detach().repeat_interleave(stride**2)
+            self.conv.bias = nn.Parameter(repeated, requires_grad=False)
+
+    def forward(self, features: Tensor) -> Tensor:
+        height, width = (self.stride * side for side in features.shape[-2:])
+        enlarged = F.pixel_shuffle(self.conv(features), self.stride)
+        border = self.padding
+        return enlarged[..., border : border + height, border : border + width]
+
+
+def subpixel_twin(model: nn.Module) -> nn.Module:
+    """Return a copy of ``model`` with every transposed convolution rewritten."""
+    twin = copy.deepcopy(model)
+    replace_modules(twin, nn.ConvTranspose2d, lambda _, layer: SubpixelUpsampling(layer))
+    return twin.to(memory_format=torch.channels_last)
+
+
+def lean_twin(model: nn.Module) -> nn.Module:
+    """Return a network that shares the tensors of ``model`` and computes the same, leaner.
+
+    Args:
+        model: Any network; one without a ``ResidualBlock`` is returned as it is.
+
+    >>> from deconv_demo.networks import DeconvUNet
+    >>> network, image = DeconvUNet(widths=(8, 16), blocks=(1, 1)), torch.rand(1, 3, 6, 9)
+    >>> with torch.inference_mode():
+    ...     torch.equal(lean_twin(network)(image), network(image))
+    True
+    """
+    if not any(isinstance(module, ResidualBlock) for module in model.modules()):
+        return model
+    twin = sharing_twin(model)
+    replace_modules(twin, ResidualBlock, lambda _, block: LeanResidualBlock(block))
+    return twin
+
+
+def sharing_twin(model: nn.Module) -> nn.Module:
+    """Return a copy of the modules, not of the tensors, that may overwrite its feature maps."""
+    shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
+    twin = copy.deepcopy(model, memo=shared)
+    twin.overwrites = True
+    return twin
+
+
+def replace_modules(
+    model: nn.Module, kind: type, by: Callable[[str, nn.Module], nn.Module]
+) -> None:
+    """Put ``by(name, module)`` in the place of every module of a kind."""
+    for name, module in list(model.named_modules()):
+        if isinstance(module, kind):
+            parent, _, child = name.rpartition(".")
+            setattr(model.get_submodule(parent), child, by(name, module))

@@ -1,0 +1,73 @@
+"""A picture and a task in, an ``Enhancement`` out: weights, guide, tiles, and known answers."""
+
+from deconv_demo.restoration.enhancement import (
+    Enhancement,
+    TileProgress,
+    blend,
+    computed_in,
+    enhance,
+    enhance_by_tile,
+)
+from deconv_demo.restoration.precision import float_dtype, inference_device, inference_dtype
+from deconv_demo.restoration.reference_eval import (
+    BLUR_SIZES,
+    BLURS,
+    Damage,
+    Score,
+    best_classical,
+    best_wiener,
+    damage,
+    judge,
+    prepare_reference,
+    repeat_pixels,
+    score_psnr,
+    scores,
+)
+from deconv_demo.restoration.weights import (
+    RANGES_FILE,
+    READERS,
+    WEIGHTS_DIR,
+    find_reader,
+    find_weights,
+    load_into,
+    load_model,
+    load_upsamplers,
+    trusting,
+)
+from deconv_demo.restoration.wiener_guide import blur_of, guide_of, guide_part
+
+__all__ = [
+    "BLURS",
+    "BLUR_SIZES",
+    "Damage",
+    "Enhancement",
+    "RANGES_FILE",
+    "READERS",
+    "Score",
+    "TileProgress",
+    "WEIGHTS_DIR",
+    "best_classical",
+    "best_wiener",
+    "blend",
+    "blur_of",
+    "computed_in",
+    "damage",
+    "enhance",
+    "enhance_by_tile",
+    "find_reader",
+    "find_weights",
+    "float_dtype",
+    "guide_of",
+    "guide_part",
+    "inference_device",
+    "inference_dtype",
+    "judge",
+    "load_into",
+    "load_model",
+    "load_upsamplers",
+    "prepare_reference",
+    "repeat_pixels",
+    "score_psnr",
+    "scores",
+    "trusting",
+]

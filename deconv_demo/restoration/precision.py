@@ -1,0 +1,61 @@
+"""What a network computes in and on: chosen by asking the machine."""
+
+import copy
+from functools import lru_cache
+
+import torch
+from torch import nn
+
+from deconv_demo.networks import QuantisedNetwork, is_fast_here, lean_twin
+from deconv_demo.tasks import TASKS
+
+
+def inference_device() -> torch.device:
+    """The GPU where there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def inference_dtype(device: torch.device) -> torch.dtype:
+    """bfloat16 where the hardware computes in it, else int8 where that is fast, else float32.
+
+    On a CPU with AVX-512 BF16, bfloat16 is over twice as fast as float32, and on one without
+    it is slower; many of those multiply 8-bit numbers fast. So the CPU is asked.
+    """
+    dtype = float_dtype(device)
+    if dtype == torch.float32 and device.type == "cpu" and is_fast_here():
+        return torch.int8
+    return dtype
+
+
+def float_dtype(device: torch.device) -> torch.dtype:
+    """bfloat16 where the hardware computes in it, else float32."""
+    if device.type == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        native = torch.cpu._is_avx512_bf16_supported()
+    return torch.bfloat16 if native else torch.float32
+
+
+@lru_cache(maxsize=3 * len(TASKS))
+def running_form(
+    model: nn.Module, device: torch.device, dtype: torch.dtype
+) -> tuple[nn.Module, torch.dtype]:
+    """Return a network as it runs fastest, and what it then computes in.
+
+    Args:
+        model: As ``load_model`` gives it; it stays as it is.
+        device: Where it is to run.
+        dtype: float32, bfloat16, or int8, which becomes float32 where it cannot be
+            (and for pictures that reach beyond its levels, see ``QuantisedNetwork``).
+
+    Raises:
+        ValueError: Another ``dtype``.
+    """
+    ranges = getattr(model, "ranges", None)
+    if dtype not in (torch.float32, torch.bfloat16, torch.int8):
+        raise ValueError(f"networks run in float32, bfloat16 or int8, not in {dtype}")
+    if dtype == torch.int8 and device.type == "cpu" and ranges is not None and is_fast_here():
+        return QuantisedNetwork(model, ranges), dtype
+    # Modules move in place, and the one that was loaded belongs to all.
+    lean = lean_twin(model if device.type == "cpu" else copy.deepcopy(model).to(device))
+    return lean, torch.float32 if dtype == torch.int8 else dtype

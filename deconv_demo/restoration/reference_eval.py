@@ -1,0 +1,178 @@
+"""Damage a clean picture on purpose, and judge restorations against the truth."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Generator, Tensor
+
+from deconv_demo import degradations
+from deconv_demo.classical import crop_border, luma, psnr, ssim, wiener_skimage
+from deconv_demo.pictures import PictureError, from_pixels, normalise, to_image, to_uint8
+from deconv_demo.restoration.enhancement import Enhancement
+from deconv_demo.tasks import TASKS, Task
+
+# Judging compares whole pictures in double precision; a megapixel of it takes a second.
+LONGEST_SIDE = 1024
+SHORTEST_SIDE = 16
+
+# The unsharp mask is given the parameters that suit the picture best, with the truth in hand:
+# a generous opponent.
+UNSHARP_RADII = (1.0, 2.0, 3.0)
+UNSHARP_AMOUNTS = (0.5, 1.0, 2.0)
+WIENER_BALANCES = (0.003, 0.01, 0.03, 0.1)
+
+BLURS = {
+    "gaussian": degradations.gaussian_kernel,
+    "motion": lambda size: degradations.motion_kernel(size, angle=0.6, turn=0.5),
+    "defocus": degradations.defocus_kernel,
+}
+# Smallest, largest and usual size of each: what the deblurrer was trained for.
+BLUR_SIZES = {"gaussian": (0.4, 3.0, 1.6), "motion": (1.0, 17.0, 9.0), "defocus": (0.5, 4.0, 2.5)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Damage:
+    """What the page does to a clean picture before a network repairs it.
+
+    Attributes:
+        sigma: Standard deviation of Gaussian noise on ``[0, 1]``.
+        blur: Key of ``BLURS``, None for none.
+        blur_size: In pixels: standard deviation, length of the path, or radius.
+        scale: How many times smaller.
+        jpeg_quality: 1 to 95; None leaves the picture uncompressed.
+        seed: Of the noise.
+    """
+
+    sigma: float = 0.0
+    blur: str | None = None
+    blur_size: float = 1.6
+    scale: int = 1
+    jpeg_quality: int | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """How close one picture came to the truth; ``psnr_db`` may be infinite."""
+
+    name: str
+    psnr_db: float
+    ssim: float
+
+
+def prepare_reference(picture: Image.Image, scale: int) -> Image.Image:
+    """Return the middle of a picture, at most 1024 a side, as the truth of a trial.
+
+    Raises:
+        PictureError: It is too small to be damaged and judged.
+    """
+    picture = normalise(picture)
+    sides = [min(side, LONGEST_SIDE) for side in picture.size]
+    width, height = (side - side % scale for side in sides)
+    if min(width, height) < SHORTEST_SIDE * scale:
+        raise PictureError(
+            "too_small_to_judge",
+            width=picture.width,
+            height=picture.height,
+            least=SHORTEST_SIDE * scale,
+        )
+    left, top = (picture.width - width) // 2, (picture.height - height) // 2
+    cropped = picture.crop((left, top, left + width, top + height))
+    return cropped.convert("L" if picture.mode in ("L", "LA") else "RGB")
+
+
+def damage(reference: Image.Image, damage: Damage) -> Image.Image:
+    """Blur, shrink, add noise and compress, in the order in which a camera does it.
+
+    A grey picture stays grey.
+    """
+    image = to_image(reference)
+    if damage.blur is not None:
+        image = degradations.blur(image, BLURS[damage.blur](damage.blur_size))
+    if damage.scale > 1:
+        image = degradations.downscale(image, damage.scale)
+    generator = Generator().manual_seed(damage.seed)
+    shared = reference.mode == "L"  # one channel has one noise, not the mean of three
+    image = degradations.add_gaussian_noise(image, damage.sigma, generator, shared=shared)
+    if damage.jpeg_quality is not None:
+        image = degradations.jpeg(image, damage.jpeg_quality)
+    return from_pixels(to_uint8(image), like=Image.new(reference.mode, (1, 1)))
+
+
+def judge(
+    reference: Image.Image, damaged: Image.Image, result: Enhancement, sigma: float
+) -> list[Score]:
+    """Score the damaged picture, the best classical method and the network against the truth.
+
+    Args:
+        reference: The truth.
+        damaged: What the network was given.
+        result: What it made of it.
+        sigma: The noise that was added, which the classical denoiser is told.
+    """
+    task = TASKS[result.task_id]
+    clean, degraded = to_image(reference), to_image(damaged)
+    level = torch.tensor([sigma]) if task.build.keywords.get("noise_level_map") else None
+    name, classical = best_classical(result.task_id, degraded, level, clean)
+    rows = [
+        ("damaged", repeat_pixels(degraded, task.scale)),
+        (name, classical),
+        ("network", to_image(result.after)),
+    ]
+    return [
+        Score(name=label, psnr_db=value, ssim=similarity)
+        for label, image in rows
+        for value, similarity in [scores(image, clean, task)]
+    ]
+
+
+def best_classical(
+    task_id: str, degraded: Tensor, sigma: Tensor | None, clean: Tensor
+) -> tuple[str, Tensor]:
+    """Return name and result of the classical method of a task, at its best parameters."""
+    task = TASKS[task_id]
+    if task_id != "deblur":
+        return task.baseline_name, task.baseline(degraded, sigma)
+    candidates = [
+        (
+            f"{task.baseline_name}, radius {radius:g}, amount {amount:g}",
+            task.baseline(degraded, None, radius=radius, amount=amount),
+        )
+        for radius in UNSHARP_RADII
+        for amount in UNSHARP_AMOUNTS
+    ]
+    return max(candidates, key=lambda candidate: psnr(candidate[1], clean))
+
+
+def best_wiener(degraded: Tensor, kernel: Tensor, clean: Tensor) -> Tensor:
+    """Return what the Wiener filter makes of a known blur, at its best balance."""
+    candidates = [wiener_skimage(degraded, kernel, balance=balance) for balance in WIENER_BALANCES]
+    return max(candidates, key=lambda candidate: psnr(candidate, clean))
+
+
+def scores(restored: Tensor, clean: Tensor, task: Task) -> tuple[float, float]:
+    """Return PSNR (dB) and SSIM as the task's literature takes them, on 8-bit pictures.
+
+    Upscales are judged on Y with ``scale`` pixels of border cut off, the others on RGB.
+    """
+    compared = _compared(restored, clean, task)
+    return psnr(*compared), ssim(*compared)
+
+
+def score_psnr(restored: Tensor, clean: Tensor, task: Task) -> float:
+    """Return the PSNR of ``scores`` alone, which takes a fraction of the time."""
+    return psnr(*_compared(restored, clean, task))
+
+
+def _compared(restored: Tensor, clean: Tensor, task: Task) -> tuple[Tensor, Tensor]:
+    restored = degradations.quantise(restored)
+    if not task.on_luma:
+        return restored, clean
+    return crop_border(luma(restored), task.scale), crop_border(luma(clean), task.scale)
+
+
+def repeat_pixels(degraded: Tensor, scale: int) -> Tensor:
+    """Return a small image at the size of the clean one, each pixel repeated."""
+    return F.interpolate(degraded, scale_factor=scale, mode="nearest")

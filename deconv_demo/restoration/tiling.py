@@ -1,0 +1,201 @@
+"""Run a network over a large picture in tiles of one size, blended without a seam.
+
+A tile is given some pixels of context on each inner side, which are thrown away, then ``RAMP``
+pixels over which it fades into its neighbour. Memory beyond the two pictures is one row of
+tiles, whatever the size of the picture.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from deconv_demo.tasks import CONTEXT
+
+RAMP = 16
+# A row of tiles lies in memory as a whole; in the choice of a cut it counts like so much computing.
+COST_OF_A_ROW = 0.05
+
+
+def overlap(context: int = CONTEXT) -> int:
+    """Return how many pixels two neighbouring tiles have in common, at least."""
+    return 2 * context + RAMP
+
+
+@dataclass(frozen=True, kw_only=True)
+class Axis:
+    """How one side of a picture is cut.
+
+    Attributes:
+        length: Pixels of the picture along this side.
+        tile: Pixels of every tile.
+        starts: First pixel of each tile; the last tile may reach past the picture, over
+            pixels that repeat its border.
+    """
+
+    length: int
+    tile: int
+    starts: tuple[int, ...]
+
+    def weights(self, index: int, scale: int) -> np.ndarray:
+        """Return how much each output pixel of tile ``index`` counts, ``(tile * scale,)``.
+
+        The weights of all tiles add up to exactly 1 at every pixel of the picture.
+        """
+        position = np.arange(self.tile * scale, dtype=np.float64) / scale + self.starts[index]
+        position += 0.5 / scale
+        weights = np.ones_like(position)
+        if index > 0:
+            weights = self._fade(position, index - 1)
+        if index + 1 < len(self.starts):
+            weights = np.minimum(weights, 1 - self._fade(position, index))
+        return weights.astype(np.float32)
+
+    def _fade(self, position: np.ndarray, left: int) -> np.ndarray:
+        """Rise from 0 to 1 over ``RAMP`` pixels in the middle of two tiles' common part."""
+        middle = (self.starts[left] + self.tile + self.starts[left + 1]) / 2
+        return np.clip((position - middle) / RAMP + 0.5, 0, 1)
+
+
+def plan_tiles(
+    height: int, width: int, *, most_pixels: int, multiple: int, context: int = CONTEXT
+) -> tuple[Axis, Axis]:
+    """Cut a picture into tiles of one size that compute as little twice as they can.
+
+    Args:
+        height, width: Pixels of the picture, at least 1 each.
+        most_pixels: Largest tile allowed; more than three overlaps square.
+        multiple: Tiles start and end on multiples of it, so that a network that halves the
+            picture several times samples it at the same places as in one piece.
+        context: Pixels of a tile that are thrown away on each inner side: as far as the
+            network looks.
+
+    Returns:
+        Of the rows and of the columns.
+
+    Raises:
+        ValueError: ``most_pixels`` are too few for the overlap.
+
+    >>> rows, columns = plan_tiles(1000, 1000, most_pixels=600_000, multiple=8)
+    >>> (rows.tile, rows.starts), (columns.tile, columns.starts)
+    ((536, (0, 464)), (1000, (0,)))
+    """
+    shortest = 3 * overlap(context)
+    if most_pixels < shortest**2:
+        raise ValueError(
+            f"tiles of {most_pixels} pixels are too small for an overlap of {overlap(context)}"
+        )
+    tile_of = partial(_tile_length, multiple=multiple, context=context)
+    whole_width = tile_of(width, 1)
+    plans = []
+    for down in itertools.count(1):
+        tall = tile_of(height, down)
+        if plans and tall < shortest:
+            break
+        longest = most_pixels // tall
+        if longest < min(shortest, whole_width):
+            continue  # too tall
+        across = _fewest(width, longest, multiple=multiple, context=context)
+        wide = tile_of(width, across)
+        plans.append((down * tall * across * wide + COST_OF_A_ROW * tall * width, down, across))
+        if across == 1:
+            break  # more rows of tiles would only have more in common
+    _, down, across = min(plans)
+    cut = partial(_cut_axis, multiple=multiple, context=context)
+    return cut(height, count=down), cut(width, count=across)
+
+
+def _tile_length(length: int, count: int, *, multiple: int, context: int) -> int:
+    """The side of so many tiles of one size that cover a length and overlap."""
+    padded, common = _round_up(length, multiple), _round_up(overlap(context), multiple)
+    # Rounding the length up keeps every overlap long enough.
+    return _round_up(-(-(padded + (count - 1) * common) // count), multiple)
+
+
+def _fewest(length: int, longest: int, *, multiple: int, context: int) -> int:
+    """The fewest tiles that are no longer than ``longest``."""
+    padded, common = _round_up(length, multiple), _round_up(overlap(context), multiple)
+    longest -= longest % multiple
+    return 1 if padded <= longest else -(-(padded - common) // (longest - common))
+
+
+def _cut_axis(length: int, *, count: int, multiple: int, context: int) -> Axis:
+    """Cut one side into so many tiles, evenly spread."""
+    tile = _tile_length(length, count, multiple=multiple, context=context)
+    last = max(_round_up(length, multiple) - tile, 0)
+    starts = tuple(
+        round(index * last / max(count - 1, 1) / multiple) * multiple for index in range(count)
+    )
+    return Axis(length=length, tile=tile, starts=starts)
+
+
+def count_tiles(
+    height: int, width: int, *, most_pixels: int, multiple: int, context: int = CONTEXT
+) -> int:
+    """Return how many tiles ``run_in_tiles`` will make of a picture."""
+    rows, columns = plan_tiles(
+        height, width, most_pixels=most_pixels, multiple=multiple, context=context
+    )
+    return len(rows.starts) * len(columns.starts)
+
+
+def run_in_tiles(
+    pixels: np.ndarray,
+    network: Callable[[np.ndarray], np.ndarray],
+    *,
+    scale: int,
+    most_pixels: int,
+    multiple: int,
+    context: int = CONTEXT,
+    output: np.ndarray,
+) -> Iterator[int]:
+    """Fill ``output`` tile by tile; yields how many tiles are done after each.
+
+    Args:
+        pixels: ``(H, W, C)`` uint8; three channels, or six with a guide.
+        network: Takes a ``(h, w, C)`` uint8 tile, returns ``(h * scale, w * scale, 3)``
+            float32 on ``[0, 255]``, not rounded.
+        scale: Output side / input side.
+        most_pixels: Largest tile.
+        multiple: What the sides of a tile must be multiples of.
+        context: Pixels of a tile that are thrown away on each inner side.
+        output: ``(H * scale, W * scale, 3)`` uint8, written row of tiles by row of tiles;
+            complete after the last yield.
+    """
+    height, width = pixels.shape[:2]
+    rows, columns = plan_tiles(
+        height, width, most_pixels=most_pixels, multiple=multiple, context=context
+    )
+    band = np.zeros((rows.tile * scale, (columns.starts[-1] + columns.tile) * scale, 3), np.float32)
+    done = 0
+    for row, top in enumerate(rows.starts):
+        for column, left in enumerate(columns.starts):
+            tile = _cut(pixels, top, left, rows.tile, columns.tile)
+            weights = rows.weights(row, scale)[:, None] * columns.weights(column, scale)[None, :]
+            where = slice(left * scale, (left + columns.tile) * scale)
+            band[:, where] += network(tile) * weights[..., None]
+            done += 1
+            if column + 1 < len(columns.starts):
+                yield done
+        # Rows above the next row of tiles are final; the rest waits for its second half.
+        following = rows.starts[row + 1] if row + 1 < len(rows.starts) else top + rows.tile
+        finished = (following - top) * scale
+        target = output[top * scale : top * scale + finished]
+        target[...] = np.rint(band[: len(target), : target.shape[1]]).clip(0, 255)
+        kept = band[finished:].copy()
+        band[: len(kept)] = kept
+        band[len(kept) :] = 0
+        yield done
+
+
+def _cut(pixels: np.ndarray, top: int, left: int, height: int, width: int) -> np.ndarray:
+    """Cut a tile; past the picture its last row and column are repeated."""
+    tile = pixels[top : top + height, left : left + width]
+    below, right = height - tile.shape[0], width - tile.shape[1]
+    return np.pad(tile, ((0, below), (0, right), (0, 0)), mode="edge") if below or right else tile
+
+
+def _round_up(length: int, multiple: int) -> int:
+    return -(-length // multiple) * multiple

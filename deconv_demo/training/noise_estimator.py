@@ -1,0 +1,272 @@
+"""What the network that reads the strength of noise is trained on and judged by."""
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor, nn
+from torchvision.transforms.v2.functional import gaussian_blur
+
+from deconv_demo import degradations
+from deconv_demo.degradations import Degraded
+from deconv_demo.estimation import SMALLEST_SIDE, NoiseReader, estimate_sigma
+from deconv_demo.pictures import to_uint8
+from deconv_demo.tasks import Recipe
+from deconv_demo.training.data import centre_crop, pixels_to_image, to_grey
+from deconv_demo.training.estimators import Judged, Reading
+from deconv_demo.training.loop import bfloat16_autocast
+from deconv_demo.training.synthetic_images import random_drawing
+
+VALIDATION_CROP = 256
+# A little beyond what the page lets a visitor set, so that nothing ends there.
+LARGEST_LEVEL = 80
+# Weak noise is the most common and the hardest to tell from detail.
+CLEAN_SHARE, TOWARDS_WEAK = 0.15, 1.7
+# Crops that become a drawing, a third of them only in part, dim ones, and those of few levels.
+DRAWN_SHARE, DIM_SHARE, LEVELLED_SHARE, MOST_LEVELS = 0.2, 0.1, 0.04, 16
+# Crops that came from a JPEG before noise, and noisy ones that went through one. A denoiser told
+# the noise from before the file does about best with them, too.
+JPEG_BEFORE_SHARE, JPEG_AFTER_SHARE, JPEG_AFTER_QUALITIES = 0.15, 0.25, (40, 95)
+# Noise of brightness alone, and of grey crops those with the same noise in every channel: a page
+# in grey may as well come from a camera that sees colours.
+SHARED_NOISE_SHARE, SHARED_ON_GREY_SHARE = 0.06, 0.75
+# Crops in grey that are toned with their noise, as old prints are, and the weakest channel then.
+TONED_SHARE, WEAKEST_CHANNEL = 0.2, 0.4
+# Crops with noise that is not white, as out of a camera, and the largest grain, the standard
+# deviation of a blur in pixels. The denoiser, which knows white noise, does best with up to 1.25
+# times its strength.
+COARSE_SHARE, LARGEST_GRAIN = 0.2, 1.0
+# Noisy crops that get a clean part: a border, a caption, a light that is white in the file. There
+# nothing is to be read, although it is easy to be certain that it has no noise.
+CLEAN_PART_SHARE = 0.2
+# An error of so much, of 255, on a clean picture weighs as much as one of twice the noise.
+TOLERATED = 2.0
+
+
+def with_its_noise(clean: Tensor, generator: Generator) -> Degraded:
+    """Noise of a strength drawn for each image from 0 to 80 / 255, strength told.
+
+    Some images are replaced by drawings, some come from a JPEG, some get a clean part after the
+    noise, some go through a JPEG in the end.
+    """
+    choices = np.random.default_rng(int(torch.randint(2**31, (), generator=generator)))
+    shown = torch.cat([_shown(image, choices) for image in clean.split(1)])
+    shown = degradations.jpeg_some(shown, generator, share=JPEG_BEFORE_SHARE)
+    drawn, brightness, grey = torch.rand(3, len(clean), generator=generator)
+    drawn = ((drawn - CLEAN_SHARE) / (1 - CLEAN_SHARE)).clamp_min(0)
+    sigma = drawn**TOWARDS_WEAK * (LARGEST_LEVEL / 255)
+    shared = brightness < SHARED_NOISE_SHARE
+    shared |= degradations.is_grey(shown) & (grey < SHARED_ON_GREY_SHARE)
+    noise = torch.randn(clean.shape, generator=generator)
+    noise = torch.where(shared.view(-1, 1, 1, 1), noise[:, :1], noise)
+    noise = torch.cat([_perhaps_coarse(image, choices) for image in noise.split(1)])
+    tones = torch.stack([_tone(image, choices) for image in shown])
+    noisy = shown + sigma.view(-1, 1, 1, 1) * noise
+    noisy = degradations.quantise(noisy * tones.view(-1, 3, 1, 1))
+    sigma = sigma * tones.mean(dim=1)
+    noisy = torch.cat([_with_clean_part(image, choices) for image in noisy.split(1)])
+    compressed = degradations.jpeg_some(
+        noisy, generator, share=JPEG_AFTER_SHARE, qualities=JPEG_AFTER_QUALITIES
+    )
+    return compressed, sigma
+
+
+def _shown(image: Tensor, choices: np.random.Generator) -> Tensor:
+    """A photo ``(1, 3, H, W)`` as it is, dim, of few levels, or a drawing over all or part."""
+    kind = choices.random()
+    if kind < DRAWN_SHARE:
+        drawing = pixels_to_image(random_drawing(choices, image.shape[-1]))
+        first = choices.integers(image.shape[-1]) if kind < DRAWN_SHARE / 3 else 0
+        return torch.cat([image[..., :first], drawing[..., first:]], dim=-1)
+    if kind < DRAWN_SHARE + DIM_SHARE:
+        return degradations.quantise(image * choices.uniform(0.2, 1))
+    if kind < DRAWN_SHARE + DIM_SHARE + LEVELLED_SHARE:
+        steps = int(choices.integers(1, MOST_LEVELS))
+        return degradations.quantise((image * steps).round() / steps)
+    return image
+
+
+def _tone(image: Tensor, choices: np.random.Generator) -> Tensor:
+    """Factors for the channels of ``(3, H, W)``: of some in grey as of a toned print, else 1."""
+    if choices.random() >= TONED_SHARE or not degradations.is_grey(image[None]).item():
+        return torch.ones(3)
+    tone = torch.from_numpy(choices.uniform(WEAKEST_CHANNEL, 1, 3)).float()
+    return tone / tone.max()
+
+
+def _perhaps_coarse(noise: Tensor, choices: np.random.Generator) -> Tensor:
+    """Blur some, leaving its strength: cameras and enlargements make noise of coarser grain."""
+    if choices.random() >= COARSE_SHARE:
+        return noise
+    return _coarse(noise, choices.uniform(0.3, LARGEST_GRAIN))
+
+
+def _coarse(noise: Tensor, grain: float) -> Tensor:
+    coarse = gaussian_blur(noise, [7, 7], [grain])
+    return coarse / coarse.std()
+
+
+def _with_clean_part(image: Tensor, choices: np.random.Generator) -> Tensor:
+    """Put a flat colour, mostly black or white, or a drawing over up to two thirds of some."""
+    if choices.random() >= CLEAN_PART_SHARE:
+        return image
+    side = image.shape[-1]
+    first, last = np.sort(choices.uniform(0, side, (2, 2)), axis=0).astype(int)
+    rows, columns = np.indices((side, side))
+    kind = choices.choice(["frame", "band", "light"])
+    if kind == "frame":
+        width = choices.integers(1, side // 5)
+        nearest = np.minimum(np.minimum(rows, columns), side - 1 - np.maximum(rows, columns))
+        part = nearest < width
+    elif kind == "band":
+        along = rows if choices.random() < 0.5 else columns
+        height = choices.integers(1, 2 * side // 3)
+        part = along < height if choices.random() < 0.5 else along >= side - height
+    else:
+        middle, radii = (first + last) / 2, (last - first) / 2 + 1
+        part = (((rows - middle[0]) / radii[0]) ** 2 + ((columns - middle[1]) / radii[1]) ** 2) < 1
+    colour = choices.choice([0, 255, choices.integers(256)], p=[0.4, 0.4, 0.2])
+    content = np.full((side, side, 3), colour, np.uint8)
+    if choices.random() < DRAWN_SHARE:
+        content = random_drawing(choices, side)
+    return torch.where(torch.from_numpy(part), pixels_to_image(content), image)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """One known noise that readers are judged on.
+
+    Attributes:
+        name: As in tables.
+        level: Its standard deviation, of 255.
+        grey: Whether picture and noise are.
+        tone: What the channels of picture and noise are multiplied with, as in a toned print; the
+            level is the mean of the channels.
+        grain: Standard deviation of the blur that makes it coarse, in pixels; 0 for white noise.
+        border: Pixels of white around the picture.
+        quality: Of the JPEG file that it comes from, if it does.
+        drawn: Whether a drawing takes the place of the photograph.
+    """
+
+    name: str
+    level: float
+    grey: bool = False
+    tone: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    grain: float = 0.0
+    border: int = 0
+    quality: int | None = None
+    drawn: bool = False
+
+
+CONDITIONS = (
+    Condition(name="none", level=0),
+    *(Condition(name=str(level), level=level) for level in (5, 15, 25, 50, 75)),
+    Condition(name="25, in grey", level=25, grey=True),
+    Condition(name="25, in sepia", level=25, grey=True, tone=(1.0, 0.85, 0.65)),
+    Condition(name="15, coarse grain", level=15, grain=0.6),
+    Condition(name="15, coarse grain, in grey", level=15, grey=True, grain=0.6),
+    Condition(name="25, a white border", level=25, border=24),
+    Condition(name="15, then JPEG 75", level=15, quality=75),
+    Condition(name="none, a drawing", level=0, drawn=True),
+    Condition(name="15, a drawing", level=15, drawn=True),
+)
+
+
+def held_out_noise(pictures: list[np.ndarray]) -> Judged:
+    """Add the noise of each condition to the middle of each picture, the same every time."""
+    levels = torch.tensor([condition.level for condition in CONDITIONS]) / 255
+    judged = []
+    for index, pixels in enumerate(pictures):
+        clean = pixels_to_image(centre_crop(pixels, VALIDATION_CROP))
+        drawing = random_drawing(np.random.default_rng(index), VALIDATION_CROP)
+        drawing = pixels_to_image(drawing[: clean.shape[-2], : clean.shape[-1]])
+        noise = Generator().manual_seed(index)
+        damaged = [
+            _damaged(drawing if condition.drawn else clean, condition, noise)
+            for condition in CONDITIONS
+        ]
+        judged.append((torch.cat(damaged), levels))
+    return judged
+
+
+def _damaged(clean: Tensor, condition: Condition, generator: Generator) -> Tensor:
+    noise = torch.randn(clean.shape, generator=generator)
+    if condition.grey:
+        clean, noise = to_grey(clean), noise[:, :1]
+    if condition.grain:
+        noise = _coarse(noise, condition.grain)
+    tone = torch.tensor(condition.tone)
+    noisy = clean + condition.level / 255 / tone.mean() * noise
+    noisy = degradations.quantise(noisy * tone.view(3, 1, 1))
+    if condition.border:
+        inside = slice(condition.border, -condition.border)
+        noisy = F.pad(noisy[..., inside, inside], [condition.border] * 4, value=1.0)
+    return noisy if condition.quality is None else degradations.jpeg(noisy, condition.quality)
+
+
+def judge(reader: nn.Module, judged: Judged) -> dict[str, Any]:
+    """Return as ``error`` the mean ``relative_error``, and how far off each condition is read.
+
+    The latter of 255; beside the network stands the classical estimate: the median of the finest
+    wavelet coefficients (Donoho and Johnstone 1994), by scikit-image; 0 where all of a
+    channel are, of which it makes no number.
+    """
+    from skimage.restoration import estimate_sigma as from_wavelets
+
+    off: dict[str, list[list[float]]] = {"network": [], "wavelets": []}
+    errors = []
+    for damaged, sigma in judged:
+        pictures = [to_uint8(image) for image in damaged]
+        found = torch.tensor([estimate_sigma(reader, pixels) for pixels in pictures])
+        errors.append(relative_error(found, sigma).mean().item())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of drawings, which may have no detail at all
+            rival = [from_wavelets(p, channel_axis=-1, average_sigmas=True) / 255 for p in pictures]
+        for name, read in (("network", found), ("wavelets", torch.tensor(rival).nan_to_num())):
+            off[name].append(((read - sigma).abs() * 255).tolist())
+    means = {name: np.mean(values, axis=0).round(2).tolist() for name, values in off.items()}
+    rows = [
+        {"noise": condition.name} | {name: means[name][index] for name in means}
+        for index, condition in enumerate(CONDITIONS)
+    ]
+    return {"error": float(np.mean(errors)), "off_by": rows}
+
+
+def relative_error(found: Tensor, sigma: Tensor) -> Tensor:
+    """How far each strength is from the true one, as a share of that; gently near 0.
+
+    >>> relative_error(torch.tensor([12 / 255]), torch.tensor([8 / 255]))
+    tensor([0.4000])
+    """
+    return ((found - sigma) * 255).abs() / (sigma * 255 + TOLERATED)
+
+
+def _loss(reader: nn.Module, noisy: Tensor, sigma: Tensor) -> Tensor:
+    with bfloat16_autocast(noisy.device):
+        found = reader(noisy.contiguous(memory_format=torch.channels_last))
+    off = relative_error(found, sigma)
+    return F.smooth_l1_loss(off, torch.zeros_like(off), beta=0.05)
+
+
+NOISE_READING = Reading(
+    name="noise_reader",
+    build=NoiseReader,
+    degrade=with_its_noise,
+    recipe=Recipe(
+        patch=128,
+        batch=16,
+        learning_rate=2e-3,
+        ema_decay=0.998,
+        gradient_clip=1.0,
+        # Less what gets noise in colour, a third goes the way of pictures in grey.
+        grey_share=0.45,
+        reduced_share=0.6,
+    ),
+    smallest_side=SMALLEST_SIDE,
+    held_out=held_out_noise,
+    loss=_loss,
+    judge=judge,
+)

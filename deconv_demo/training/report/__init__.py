@@ -1,0 +1,1 @@
+"""Measure what was trained and write it down: evaluation, benchmark, model card."""

@@ -1,0 +1,171 @@
+"""Which network earns its time: relatives of the shipped ones, trained for equally long."""
+
+import dataclasses
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from deconv_demo.networks import blank_inputs, read_header
+from deconv_demo.restoration import find_weights, load_into
+from deconv_demo.tasks import TASKS, Task
+from deconv_demo.training import loop
+from deconv_demo.training.data import centre_crop, read_pictures
+from deconv_demo.training.metrics_file import add_to_report, describe_machine, read_report
+from deconv_demo.training.report.evaluation import network_size
+from deconv_demo.training.report.variants import CANDIDATES, Candidate, collapse
+from deconv_demo.training.validation import psnr_by_setting
+
+TIMED_SIDE, TIMED_ROUNDS = 256, 5
+
+
+def try_networks(
+    task_id: str,
+    *,
+    data: list[Path],
+    validation: list[Path],
+    minutes: float,
+    seed: int = 0,
+    candidates: Mapping[str, Candidate] | None = None,
+    steps: int | None = None,
+) -> list[dict[str, Any]]:
+    """Train every candidate from scratch for equal minutes, with the same seed and recipe.
+
+    They are timed with all threads and trained with one, by minutes of the processor, so that what
+    else runs meanwhile hardly matters: several threads would wait for each other, and that counts.
+
+    Args:
+        task_id: Key of ``TASKS``.
+        data, validation: Folders and tar files of photographs, to learn from and to judge by.
+        minutes: For each candidate.
+        seed: Of weights, crops and damage.
+        candidates: By name; None takes ``CANDIDATES``.
+        steps: Stop each after that many steps, if its minutes have not run out before.
+
+    Returns:
+        One dictionary for each candidate: ``name``, ``network`` (its arguments),
+        ``parameters``, ``macs_per_output_pixel``, ``seconds_per_output_megapixel`` in float32,
+        ``minutes``, ``steps``, ``psnr`` by setting, on the crops that a run is judged by, and on
+        what it was ``measured``.
+
+    Raises:
+        DataError: No photographs.
+    """
+    candidates = CANDIDATES[task_id] if candidates is None else candidates
+    tasks = {name: _task_of(task_id, candidate) for name, candidate in candidates.items()}
+    crops = [centre_crop(pixels, loop.VALIDATION_CROP) for pixels in read_pictures(validation)]
+    seconds, machine = _seconds(tasks), {**describe_machine(), "dtype": "float32"}
+    rows = []
+    for name, task in tasks.items():
+        print(f"{name}: {json.loads(task.describe()['network'])}", flush=True)
+        torch.manual_seed(seed)
+        start_from = candidates[name].start_from
+        with tempfile.TemporaryDirectory() as folder, _one_thread():
+            path = Path(folder) / "trial.safetensors"
+            outcome = loop.train(
+                task_id,
+                task=task,
+                data=data,
+                validation=validation,
+                minutes=minutes,
+                weights_path=path,
+                start_from=find_weights(start_from) if start_from else None,
+                seed=seed,
+                steps=steps,
+                clock=time.process_time,
+            )
+            if outcome.interrupted:
+                raise KeyboardInterrupt
+            run = json.loads(read_header(path)["runs"])[-1]
+            model = task.build().eval()
+            load_into(model, path)
+            model = collapse(model)
+        psnr = psnr_by_setting(model, task, crops, torch.device("cpu"))
+        rows.append(
+            {
+                "name": name,
+                "network": json.loads(task.describe()["network"]),
+                **network_size(model, task.scale),
+                "seconds_per_output_megapixel": round(seconds[name], 3),
+                "minutes": round(run["seconds"] / 60, 1),
+                "steps": run["steps"],
+                "measured": machine,
+                "psnr": {setting: round(value, 3) for setting, value in psnr.items()},
+            }
+        )
+        print(json.dumps(rows[-1]), flush=True)
+    return rows
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _task_of(task_id: str, candidate: Candidate) -> Task:
+    task = TASKS[task_id]
+    network_class = candidate.network_class or task.build.func
+    return dataclasses.replace(
+        task,
+        build=partial(network_class, **{**task.build.keywords, **candidate.network}),
+        degrade=candidate.degrade or task.degrade,
+        recipe=dataclasses.replace(task.recipe, **candidate.recipe),
+    )
+
+
+def record_trials(metrics_path: Path, task_id: str, rows: list[dict[str, Any]]) -> None:
+    """Keep what ``try_networks`` found among the measured numbers.
+
+    Rows of the same candidates are replaced, those of others kept if they had as many minutes.
+    """
+    found = read_report(metrics_path).get("trials", {}).get(task_id, [])
+    kept = [row for row in found if round(row["minutes"]) == round(rows[0]["minutes"])]
+    by_name = {row["name"]: row for row in [*kept, *rows]}
+    add_to_report(metrics_path, list(by_name.values()), "trials", task_id)
+
+
+def _inputs(model: nn.Module, side: int) -> list[torch.Tensor]:
+    """Random pictures: zeros would take other paths through the processor."""
+    return [
+        torch.rand_like(value).contiguous(
+            memory_format=torch.channels_last if value.dim() == 4 else torch.contiguous_format
+        )
+        for value in blank_inputs(model, side, side)
+    ]
+
+
+def _seconds(tasks: dict[str, Task]) -> dict[str, float]:
+    """Median seconds for an output megapixel, all networks in turn in every round.
+
+    Candidates that are one network when they are used, only trained in another way, are timed once.
+    """
+    built = {name: collapse(task.build()).eval() for name, task in tasks.items()}
+    used = {name: repr(model) for name, model in built.items()}
+    models = {
+        used[name]: model.to(memory_format=torch.channels_last) for name, model in built.items()
+    }
+    times: dict[str, list[float]] = {name: [] for name in models}
+    with torch.inference_mode():
+        for _ in range(TIMED_ROUNDS + 1):
+            for name, model in models.items():
+                inputs = _inputs(model, TIMED_SIDE)
+                started = time.perf_counter()
+                model(*inputs)
+                times[name].append(time.perf_counter() - started)
+    return {
+        name: statistics.median(times[used[name]][1:]) / (TIMED_SIDE * task.scale) ** 2 * 1e6
+        for name, task in tasks.items()
+    }

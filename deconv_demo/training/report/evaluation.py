@@ -1,0 +1,220 @@
+"""Judge networks on pictures they have not seen, beside the damage and a classical method."""
+
+import json
+import math
+import statistics
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from deconv_demo.networks import blank_inputs, read_header, sha256
+from deconv_demo.pictures import from_pixels, to_image, to_uint8
+from deconv_demo.restoration import (
+    best_classical,
+    best_wiener,
+    blur_of,
+    computed_in,
+    enhance_by_tile,
+    find_reader,
+    find_weights,
+    repeat_pixels,
+    scores,
+    trusting,
+)
+from deconv_demo.tasks import TASKS, Setting
+from deconv_demo.training.data import (
+    DataError,
+    find_twins,
+    pixels_to_image,
+    read_named_pictures,
+)
+from deconv_demo.training.metrics_file import (
+    add_to_report,
+    describe_machine,
+    prepare_report,
+    read_report,
+)
+from deconv_demo.training.report.benchmark import rounding_differences
+from deconv_demo.training.report.blockiness import block_step
+from deconv_demo.training.validation import clean_image, degrade
+
+# SSIM looks through windows of 11 x 11, at what is left when borders are cut off.
+SMALLEST_SIDE = 32
+
+
+def evaluate(
+    task_ids: list[str],
+    *,
+    data: list[Path],
+    output: Path,
+    limit: int | None = None,
+    low_resolution: list[Path] | None = None,
+    dtype: str | None = None,
+) -> dict[str, Any]:
+    """Measure tasks on clean pictures and write what came out as JSON.
+
+    Entries of other tasks that the file already has are kept.
+
+    Args:
+        task_ids: Keys of ``TASKS``.
+        data: Folders and tar files of clean pictures.
+        output: The JSON file.
+        limit: Judge on the first so many pictures only, at least 1.
+        low_resolution: Folders and tar files of the small twins that a standard set comes
+            with, for the task of their scale; None makes them, as MATLAB's ``imresize`` does.
+        dtype: What the networks compute in: "float32", "bfloat16" or "int8"; None takes the best
+            of this machine.
+
+    Returns:
+        What the file holds now: ``tasks`` by id, each with ``settings``, ``parameters``,
+        ``macs_per_output_pixel``, ``rounding_differences`` (by what is computed in, ``mean`` and
+        ``largest``, of 255),
+        ``block_steps`` (of settings with JPEG, of 255), ``sha256``, that of its
+        ``blur_reader`` or ``noise_reader``, where it has one, and where and on what it was
+        ``measured``.
+
+    Raises:
+        DataError: No pictures, or twins that do not belong to them or to a task.
+        ReportError: ``output`` is no file of measured numbers, or cannot be written.
+        WeightsError: Weights are missing or cut.
+    """
+    prepare_report(output)
+    named = read_named_pictures(data, smallest_side=SMALLEST_SIDE, limit=limit)
+    twins = {} if low_resolution is None else _twins(task_ids, named, low_resolution)
+    measured = {
+        **describe_machine(),
+        "pictures": len(named),
+        "megapixels": round(sum(p.shape[0] * p.shape[1] for p in named.values()) / 1e6, 2),
+    }
+    with trusting():
+        for task_id in dict.fromkeys(task_ids):
+            path = find_weights(task_id)
+            # A network's numbers are those of its reader, too.
+            name = TASKS[task_id].reader
+            reader = {} if name is None else {name: sha256(find_reader(name))}
+            entry = {
+                **reader,
+                "sha256": sha256(path),
+                "bytes": path.stat().st_size,
+                "runs": json.loads(read_header(path).get("runs", "[]")),
+                "measured": {**measured, "dtype": computed_in(task_id, dtype)},
+                **_measure(task_id, list(named.values()), twins.get(task_id), dtype),
+            }
+            add_to_report(output, entry, "tasks", task_id)
+    return read_report(output)
+
+
+def _twins(
+    task_ids: list[str], named: dict[str, np.ndarray], low_resolution: list[Path]
+) -> dict[str, list[np.ndarray]]:
+    """The twins of each task, all of them before the first is measured."""
+    for task_id in task_ids:
+        if TASKS[task_id].scale == 1:
+            upscales = " ".join(name for name, task in TASKS.items() if task.scale > 1)
+            raise DataError(
+                f"{task_id} does not enlarge, so low-resolution twins are nothing to it; choose "
+                f"--tasks among {upscales}"
+            )
+    small = read_named_pictures(low_resolution)
+    return {task_id: find_twins(named, small, TASKS[task_id].scale) for task_id in task_ids}
+
+
+def _measure(
+    task_id: str,
+    pictures: list[np.ndarray],
+    twins: list[np.ndarray] | None,
+    dtype: str | None,
+) -> dict[str, Any]:
+    """What the network of a task costs and how well it does, for the entry of the task."""
+    task = TASKS[task_id]
+    entry: dict[str, Any] = {
+        **network_size(task.build(), task.scale),
+        "baseline": task.baseline_name,
+        "rounding_differences": rounding_differences(task_id),
+        "settings": {},
+    }
+    # A set's own twins are its damage, the first setting; nobody's table has another.
+    for setting in task.settings[: None if twins is None else 1]:
+        entry["settings"][setting.name], steps = _judge(task_id, setting, pictures, twins, dtype)
+        if steps:
+            entry.setdefault("block_steps", {})[setting.name] = steps
+        print(task_id, setting.name, json.dumps(entry["settings"][setting.name]), flush=True)
+    return entry
+
+
+def _judge(
+    task_id: str,
+    setting: Setting,
+    pictures: list[np.ndarray],
+    twins: list[np.ndarray] | None,
+    dtype: str | None,
+) -> tuple[dict[str, Any], dict[str, float]]:
+    """Mean PSNR and SSIM of the degraded picture, the classical method and the network.
+
+    And, where the degraded picture is a JPEG, how far its blocks stand out in each.
+    """
+    task = TASKS[task_id]
+    number = None if dtype is None else getattr(torch, dtype)
+    coarse = computed_in(task_id, dtype) == "int8"
+    columns: dict[str, list[tuple[float, float]]] = {}
+    steps: dict[str, list[float]] = {}
+
+    def add(name: str, restored: Tensor, clean: Tensor) -> None:
+        columns.setdefault(name, []).append(scores(restored, clean, task))
+        if setting.compressed and name in ("classical", "network"):
+            steps.setdefault(name, []).append(block_step(restored, task.scale))
+
+    for index, pixels in enumerate(pictures):
+        clean = clean_image(pixels, task, setting)
+        if twins is None:
+            degraded, sigma = degrade(clean, setting, index)
+        else:
+            degraded, sigma = pixels_to_image(twins[index]), None
+        like = Image.new("L" if setting.grey else "RGB", (1, 1))
+        picture = from_pixels(to_uint8(degraded), like=like)
+        add("degraded", repeat_pixels(degraded, task.scale), clean)
+        if setting.compressed:
+            steps.setdefault("degraded", []).append(block_step(degraded))
+            steps.setdefault("truth", []).append(block_step(clean, task.scale))
+        add("classical", best_classical(task_id, degraded, sigma, clean)[1], clean)
+        if setting.kernel is not None:
+            read = blur_of(to_uint8(degraded))
+            add("Wiener, blur read", best_wiener(degraded, read, clean), clean)
+            add("Wiener, told the blur", best_wiener(degraded, setting.kernel, clean), clean)
+        told = {} if sigma is None else {"sigma": sigma.item()}
+        *_, result = enhance_by_tile(picture, task_id, dtype=number, **told)
+        add("network", to_image(result.after), clean)
+        if coarse:
+            *_, result = enhance_by_tile(picture, task_id, dtype=torch.float32, **told)
+            add("network in float32", to_image(result.after), clean)
+        if sigma is not None:
+            *_, blind = enhance_by_tile(picture, task_id, dtype=number)
+            add("network, strength estimated", to_image(blind.after), clean)
+    means = {name: _means(values) for name, values in columns.items()}
+    return means, {name: round(statistics.fmean(found), 3) for name, found in steps.items()}
+
+
+def _means(values: list[tuple[float, float]]) -> dict[str, float | None]:
+    """Mean PSNR and SSIM. The PSNR of a perfect picture has no mean: such ones are counted."""
+    finite = [value for value, _ in values if math.isfinite(value)]
+    means = {
+        "psnr": round(statistics.fmean(finite), 3) if finite else None,
+        "ssim": round(statistics.fmean(value for _, value in values), 4),
+    }
+    return means if len(finite) == len(values) else {**means, "exact": len(values) - len(finite)}
+
+
+def network_size(model: nn.Module, scale: int) -> dict[str, int]:
+    """Return ``parameters`` and ``macs_per_output_pixel`` of a network that scales so."""
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        model(*blank_inputs(model, 256, 256))
+    output_pixels = (256 * scale) ** 2
+    return {
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "macs_per_output_pixel": round(counter.get_total_flops() / 2 / output_pixels),
+    }

@@ -1,0 +1,168 @@
+"""What the networks do badly, shown: one damage a task that each was not made for."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Generator, Tensor
+
+from deconv_demo import degradations
+from deconv_demo.pictures import from_pixels, to_image, to_uint8
+from deconv_demo.restoration import best_classical, enhance, repeat_pixels, scores
+from deconv_demo.tasks import TASKS
+from deconv_demo.training.data import pixels_to_image
+from deconv_demo.training.metrics_file import add_to_report, prepare_report
+
+_RGB = Image.new("RGB", (1, 1))
+_ROWS, _COLUMNS = 160, 240
+_SIGMA = 25 / 255
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """One picture on which a network falls short.
+
+    Attributes:
+        name: Of its file.
+        task_id: Key of ``TASKS``.
+        picture: Attribute of ``skimage.data``.
+        corner: Row and column of the crop, 160 x 240 pixels.
+        damage: In words.
+        degrade: The same as a function.
+        what_goes_wrong: A sentence or two for the card.
+    """
+
+    name: str
+    task_id: str
+    picture: str
+    corner: tuple[int, int]
+    damage: str
+    degrade: Callable[[Tensor], Tensor]
+    what_goes_wrong: str
+
+
+FAILURES = (
+    Failure(
+        name="letters",
+        task_id="upscale_x4",
+        picture="page",
+        corner=(20, 90),
+        damage="print, four times smaller",
+        degrade=lambda clean: degradations.downscale(clean, 4),
+        what_goes_wrong=(
+            "Strokes come out crisp where letters are not: what six pixels held cannot be read "
+            "again, and the network has seen photographs, not print."
+        ),
+    ),
+    Failure(
+        name="blocks",
+        task_id="upscale_x2",
+        picture="astronaut",
+        corner=(20, 120),
+        damage="half the size, JPEG of quality 15",
+        degrade=lambda clean: degradations.jpeg(degradations.downscale(clean, 2), 15),
+        what_goes_wrong=(
+            "Far below the qualities it was trained on, the edges of the blocks count as edges of "
+            "things, and are kept."
+        ),
+    ),
+    Failure(
+        name="motion",
+        task_id="deblur",
+        picture="chelsea",
+        corner=(60, 120),
+        damage="15 pixels of motion, along on the left and down on the right",
+        degrade=lambda clean: _moved_two_ways(clean, 15),
+        what_goes_wrong=(
+            "One blur is read for the whole picture, and here are two: its halves disagree, none "
+            "is believed, and the network, left with the picture alone, brings back little."
+        ),
+    ),
+    Failure(
+        name="compressed-noise",
+        task_id="denoise",
+        picture="astronaut",
+        corner=(20, 120),
+        damage="noise of 25 / 255, then JPEG of quality 30",
+        degrade=lambda clean: degradations.jpeg(
+            degradations.add_gaussian_noise(clean, _SIGMA, _seeded()), 30
+        ),
+        what_goes_wrong=(
+            "Compression has turned grains into blotches. The estimate of the strength takes "
+            "them for detail, and so does the network."
+        ),
+    ),
+)
+
+
+def draw_failures(folder: Path, metrics_path: Path) -> list[dict[str, Any]]:
+    """Write a PNG of every failure, and its numbers into ``metrics.json``.
+
+    Each PNG shows three pictures side by side: damaged, restored, truth. Networks run as
+    the page runs them, blind; the classical method is the one of the evaluation.
+
+    Args:
+        folder: For the PNG files; made where it is missing.
+        metrics_path: The JSON file, whose other entries are kept.
+
+    Returns:
+        An entry each: ``name``, ``task_id``, ``damage``, ``what_goes_wrong``, ``classical`` (the
+        method), and ``damaged_psnr``, ``classical_psnr``, ``network_psnr`` in dB.
+
+    Raises:
+        WeightsError: Weights are missing or damaged.
+    """
+    prepare_report(metrics_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    entries = []
+    for failure in FAILURES:
+        task, clean = TASKS[failure.task_id], _crop(failure)
+        damaged = failure.degrade(clean)
+        picture = from_pixels(to_uint8(damaged), like=_RGB)
+        restored = to_image(enhance(picture, failure.task_id).after)
+        sigma = torch.tensor([_SIGMA]) if failure.task_id == "denoise" else None
+        classical_name, classical = best_classical(failure.task_id, damaged, sigma, clean)
+        enlarged = repeat_pixels(damaged, task.scale)
+        side_by_side = torch.cat([enlarged, restored, clean], dim=-1)
+        from_pixels(to_uint8(side_by_side), like=_RGB).save(
+            folder / f"{failure.name}.png", optimize=True
+        )
+        entries.append(
+            {
+                "name": failure.name,
+                "task_id": failure.task_id,
+                "damage": failure.damage,
+                "what_goes_wrong": failure.what_goes_wrong,
+                "classical": classical_name,
+                "damaged_psnr": round(scores(enlarged, clean, task)[0], 3),
+                "classical_psnr": round(scores(classical, clean, task)[0], 3),
+                "network_psnr": round(scores(restored, clean, task)[0], 3),
+            }
+        )
+    add_to_report(metrics_path, entries, "failures")
+    return entries
+
+
+def _crop(failure: Failure) -> Tensor:
+    import skimage.data
+
+    pixels = getattr(skimage.data, failure.picture)()
+    top, left = failure.corner
+    crop = pixels[top : top + _ROWS, left : left + _COLUMNS]
+    return pixels_to_image(np.repeat(crop[..., None], 3, axis=2) if crop.ndim == 2 else crop)
+
+
+def _moved_two_ways(clean: Tensor, length: float) -> Tensor:
+    along, down = (degradations.motion_kernel(length, angle) for angle in (0.0, math.pi / 2))
+    sides = degradations.half_planes(*clean.shape[-2:], torch.zeros(1), torch.zeros(1))
+    blurred = degradations.blur_apart(clean, along, down, sides)
+    return degradations.add_gaussian_noise(blurred, 2.55 / 255, _seeded())
+
+
+def _seeded() -> Generator:
+    return Generator().manual_seed(0)

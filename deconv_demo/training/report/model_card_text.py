@@ -1,0 +1,133 @@
+"""What the model card says in words, with the shares that training really uses."""
+
+from deconv_demo.degradations import (
+    APART_SHARE,
+    GREY_SHARE,
+    JPEG_SHARE,
+    LARGEST_FAINT_SIGMA,
+    NOISE_SHARE,
+    SHARED_NOISE_SHARE,
+)
+from deconv_demo.tasks import TASKS
+from deconv_demo.training.blur_estimator import BLUR_READING
+from deconv_demo.training.calibration import PICTURES
+from deconv_demo.training.noise_estimator import (
+    CLEAN_PART_SHARE,
+    CLEAN_SHARE,
+    COARSE_SHARE,
+    DIM_SHARE,
+    DRAWN_SHARE,
+    JPEG_AFTER_SHARE,
+    JPEG_BEFORE_SHARE,
+    LARGEST_LEVEL,
+    LEVELLED_SHARE,
+    NOISE_READING,
+    TONED_SHARE,
+)
+
+HEAD = """---
+license: mit
+library_name: pytorch
+tags: [image-restoration, denoising, deblurring, super-resolution, transposed-convolution]
+---
+
+# Weights of Deconv Lab
+
+Four small networks whose feature maps are enlarged by transposed convolutions alone, each with a
+kernel that is a multiple of its stride, so that every output pixel gets the same number of
+contributions; what the upscalers make is added to a bicubic enlargement. Two more, without any,
+read the blur of a picture for the deblurrer and the strength of its noise for the denoiser, and
+six tiny ones are for lessons. float16 safetensors; `deconv_demo/tasks.py` builds the network of
+each task, whose file carries network, recipe and training runs in its header.
+`ranges.safetensors` says how far the numbers inside them reach, for running them in 8 bits. All
+that is measured below was written by the commands of `python -m deconv_demo.training`, and this
+page by its `card`.
+"""
+
+CURVES = """## How training went
+
+![Validation PSNR of each network by minute of training](curves.svg)
+
+A dot is where a run ended. A run that starts higher or lower than the last one ended is judged on
+other damage: from then on the upscalers and the deblurrer are also judged on JPEG files, the
+denoiser on grey pictures. Earlier runs are counted up to their best weights, the last ones as a
+whole; runs that brought nothing better are not counted.
+"""
+
+
+def tail() -> str:
+    """Return the sections on measuring, data and limits."""
+    recipe, reader = TASKS["deblur"].recipe, NOISE_READING.recipe
+    return f"""
+## How it was measured
+
+PSNR in dB and SSIM (11 × 11 Gaussian window, as in Wang et al. 2004), the mean over as many
+pictures as each section says. They are the ones by which training chose between weights (by the
+middle 256 × 256 pixels of each), so that new pictures may come out a little worse. Published test
+sets were not at hand; `evaluate --data FOLDER` measures any of them in the same way.
+
+Everything runs through the function `enhance` as the page calls it, on 8-bit pictures: noise is
+clipped and rounded before a network sees it. RGB for denoise and deblur; for the upscales the Y
+channel of BT.601, `scale` pixels of border cut off. *degraded* is the damaged picture, for an
+upscale with its pixels repeated. *classical* is, for denoise, wavelet shrinkage (BayesShrink) told
+the noise; for deblur, on each picture the best of nine unsharp masks chosen with the truth in hand;
+for the upscales, bicubic. Deblur is blind; its inputs carry noise of 2.55 / 255. What a method can
+do that knows the blur is shown beside it: a Wiener filter with a Laplacian regulariser, at the best
+of four balances on each picture; and the same filter with the blur that `blur_reader` found.
+
+*network* is what `enhance` gives in the numbers named under each table (`evaluate --dtype`). Left
+to itself it takes bfloat16 where the processor has it, else float32, but for the convolutions of
+the residual blocks, which are in whole numbers of 8 bits where the processor is fast at those
+(VNNI); *network in float32* stands beside the latter. Each channel's range was measured on
+{PICTURES} of the photographs; a part of a picture that reaches far beyond (chessboards and noise of
+full contrast do) is done in float32.
+
+## Data
+
+Trained on 497 photographs whose licences allow it: public domain and CC0 (79 pictures), CC BY
+(56), CC BY-SA (227), Unsplash and Pexels licences (135); chosen between on 24 others. No picture
+of a test set for restoration is among them; some are from sets for compression (CLIC, CID22,
+CQ100). The photographs themselves are not part of this repository.
+
+Training sees random crops of the photographs in the eight flips and rotations, half of them (in
+the last runs of each network) made up to two times smaller first, by antialiased bicubic
+interpolation, damaged anew each time: noise of 0 to 55 / 255, clipped and rounded
+({_percent(GREY_SHARE)} of the crops are made grey and get one noise for all channels, as do
+{_percent(SHARED_NOISE_SHARE)} of the others); Gaussian blur of 0.4 to 3.0 pixels, straight and
+curved motion of 1 to 17 pixels, discs of radius 0.5 to 4, each with noise of 0 to 5 / 255;
+antialiased bicubic downscaling. Of what the deblurrer is given {_percent(JPEG_SHARE + NOISE_SHARE)}
+comes from a JPEG file of quality 60 to 95, its blocks anywhere; of what the upscalers are given
+{_percent(JPEG_SHARE)} does, and {_percent(NOISE_SHARE)} has noise of up to
+{LARGEST_FAINT_SIGMA * 255:.0f} / 255. The deblurrer's crops are cut from squares of
+{recipe.patch + recipe.context} pixels, off which the blur is read that their guide undoes; in its
+last runs {_percent(APART_SHARE)} of them had two blurs on two sides of a line, or one and none. The
+blur reader learns on the brightness of crops of {BLUR_READING.recipe.patch} pixels, a third of them
+blurred by long and mostly bent motion. The noise reader learns on noise of 0 to
+{LARGEST_LEVEL} / 255 ({_percent(CLEAN_SHARE)} have none) on crops of {reader.patch} pixels,
+{_percent(reader.grey_share)} of them in grey (30 % before its sixth run),
+{_percent(TONED_SHARE)} of those toned with their noise, as old prints are (since that run),
+{_percent(reader.reduced_share)} of them made smaller first: {_percent(COARSE_SHARE)} get noise of a
+coarser grain, {_percent(DRAWN_SHARE)} are print, shapes, patterns and large pixels made at random,
+some only in part (15 % and no large pixels before its fifth run),
+{_percent(LEVELLED_SHARE)} are reduced to few levels (since that run), {_percent(DIM_SHARE)} are
+made darker, {_percent(JPEG_BEFORE_SHARE)} come from a JPEG file before noise is added,
+{_percent(JPEG_AFTER_SHARE)} go through one afterwards, and
+{_percent(CLEAN_PART_SHARE)} get a frame, a band or a spot without noise, which must not mislead it.
+
+## What they were not trained for
+
+Strong JPEG compression, noise in blotches or stripes, scratches, several damages at once,
+drawings and text. One blur is read for the whole picture; where its halves are blurred in two
+ways none is believed, and the deblurrer gains little; where the difference lies within a half it
+is not noticed, and can do harm. Soft repeated texture, such as bricks, can be read as a wider blur
+than there is, and is then sharpened too far; a picture that is sharp already is better left alone.
+Lines of single pixels, hatching and dithering are read as the strongest noise and smeared. Of noise
+of 10 / 255 the upscalers make strokes: up to 2.3 dB below bicubic on three photographs of
+scikit-image, where denoising first is 1.7 to 3.7 dB above it. They sharpen what is there and
+do not invent faces or letters. Not for diagnosis, evidence or measurement: what looks like detail
+is a guess from other pictures.
+"""
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"

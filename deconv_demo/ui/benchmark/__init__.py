@@ -1,0 +1,1 @@
+"""How fast the page answers, measured in a real browser."""

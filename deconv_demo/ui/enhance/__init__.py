@@ -1,0 +1,1 @@
+"""The Enhance tab: a picture in, a task, before and after."""

@@ -1,0 +1,299 @@
+"""What the events of the Enhance tab do: values of components in, updates of components out."""
+
+import dataclasses
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from deconv_demo.restoration import BLUR_SIZES
+from deconv_demo.tasks import TASKS
+from deconv_demo.ui import markup
+from deconv_demo.ui.enhance import workflow
+from deconv_demo.ui.enhance.compare import TEXT_KEYS, compare_value
+from deconv_demo.ui.enhance.examples import EXAMPLES, finished_example, keep_finished, open_example
+from deconv_demo.ui.event_options import said
+from deconv_demo.ui.texts import error_sentence, text
+from deconv_demo.ui.workspace import Shelf, Workspace, url_of
+
+log = logging.getLogger(__name__)
+
+FIRST_EXAMPLE = next(iter(EXAMPLES))
+
+
+class EnhanceEvents:
+    """The handlers of the tab.
+
+    The updates of a run are, in this order: status, Run, Stop, then what ``shown`` gives
+    (comparison, facts, scores, download, workspace), then the strength slider.
+
+    Args:
+        shelf: Where pictures are written.
+    """
+
+    def __init__(self, shelf: Shelf) -> None:
+        self.shelf = shelf
+
+    def choose(self, path: str | None, language: str) -> tuple:
+        """Take the picture that a visitor dropped, pasted or took."""
+        try:
+            workspace, preview = workflow.choose(path, self.shelf)
+        except Exception as error:
+            return None, self._problem(error, language), *self.shown(Workspace(), language)
+        picture = gr.skip() if preview is None else str(preview)
+        return picture, self._standing(workspace, language), *self.shown(workspace, language)
+
+    def clear(self, language: str) -> tuple:
+        """Forget the picture."""
+        return markup.status(""), *self.shown(Workspace(), language)
+
+    def run(
+        self,
+        task_id: str,
+        estimate: bool,
+        sigma: float,
+        amount: float,
+        workspace: Workspace,
+        language: str,
+    ) -> Iterator[tuple]:
+        """Run the task on the picture."""
+        controls = _controls(task_id, estimate, sigma, amount)
+        steps = workflow.run_task(workspace, task_id, controls, language, self.shelf)
+        yield from self._follow(steps, language)
+
+    def run_known_answer(
+        self,
+        noise: float,
+        blur: str,
+        blur_size: float,
+        jpeg_quality: float,
+        task_id: str,
+        estimate: bool,
+        sigma: float,
+        amount: float,
+        workspace: Workspace,
+        language: str,
+    ) -> Iterator[tuple]:
+        """Damage the picture, repair it, and judge what came out."""
+        wish = workflow.wished_damage(
+            task_id, noise=noise, blur=blur, blur_size=blur_size, jpeg_quality=jpeg_quality
+        )
+        controls = _controls(task_id, estimate, sigma, amount)
+        steps = workflow.run_known_answer(workspace, task_id, controls, wish, language, self.shelf)
+        yield from self._follow(steps, language)
+
+    def pick_example(self, language: str, event: gr.EventData) -> Iterator[tuple]:
+        """Open the example whose button was pressed."""
+        yield from self.open_example(said(event, "key"), language)
+
+    def open_finished(self, language: str) -> tuple:
+        """Show the first example if it is finished; else say that it is waited for."""
+        kept = self._kept(FIRST_EXAMPLE, language)
+        return kept or (gr.skip(), gr.skip(), *self.waiting(language), *((gr.skip(),) * 6))
+
+    def _kept(self, example_id: str, language: str) -> tuple | None:
+        """Return the updates that show a finished example, None where it is not finished."""
+        done = finished_example(example_id)
+        if done is None:
+            return None
+        return str(done.source), EXAMPLES[example_id].task_id, *self._finished(done, language)
+
+    def open_first(self, workspace: Workspace, language: str) -> Iterator[tuple]:
+        """Open the first example, unless something is on the page already."""
+        if workspace.source is None:
+            yield from self.open_example(FIRST_EXAMPLE, language)
+        else:  # without any step Gradio would empty the page
+            yield (gr.skip(),) * 11
+
+    def open_example(self, example_id: str, language: str) -> Iterator[tuple]:
+        """Show an example with its finished result; an unknown id opens the first."""
+        if example_id not in EXAMPLES:
+            example_id = FIRST_EXAMPLE
+        task_id = EXAMPLES[example_id].task_id
+        try:
+            workspace = open_example(example_id)
+        except Exception as error:
+            yield gr.skip(), gr.skip(), *self._failed(error, language)
+            return
+        if kept := self._kept(example_id, language):
+            yield kept
+            return
+        controls = _controls(task_id, True, 0, 100)
+        # It can be run again although this run may be stopped.
+        ready, buttons = self._standing(workspace, language), self.buttons(working=True)
+        shown = self.shown(workspace, language)
+        yield str(workspace.source), task_id, ready, *buttons, *shown, gr.skip()
+        # Kept for all visitors: a class that opens the page at once waits for one run.
+        steps = workflow.run_task(workspace, task_id, controls, language, Shelf())
+        remembered = keep_finished(example_id, steps)
+        for update in self._follow(remembered, language):
+            yield str(workspace.source), task_id, *update
+
+    def waiting(self, language: str) -> tuple:
+        """Answer a click at once, before its turn has come."""
+        return markup.status(text(language, "status.waiting"), share=0), *self.buttons(working=True)
+
+    def stopped(self, language: str) -> tuple:
+        """Say that no further tile will be begun; ``idle`` follows when the last one has ended."""
+        return markup.status(text(language, "status.stopped")), gr.Button(interactive=False)
+
+    def idle(self) -> tuple:
+        """Let Run be pressed again."""
+        return self.buttons(working=False)
+
+    def retell(self, workspace: Workspace, language: str) -> tuple:
+        """Tell a result again if the language was changed while it was being computed."""
+        if workspace.told_in in (None, language):
+            return (gr.skip(),) * 4
+        return self.told(workspace, language)
+
+    def told(self, workspace: Workspace, language: str) -> tuple:
+        """Return values for status, comparison, facts and scores."""
+        if workspace.source is None:
+            # Nothing to tell, or not yet: the page may just be opening its first example.
+            return (gr.skip(),) * 4
+        return self._standing(workspace, language), *self.shown(workspace, language)[:3]
+
+    @staticmethod
+    def _standing(workspace: Workspace, language: str) -> str:
+        """Say what there is while nothing is going on."""
+        sentence = ""
+        if workspace.after is not None:
+            seconds = f"{workspace.facts['seconds']:.1f}"
+            sentence = text(language, "status.done", seconds=seconds)
+        elif workspace.source is not None:
+            width, height = workspace.size
+            sentence = text(
+                language, "status.ready", name=workspace.name, width=width, height=height
+            )
+        return markup.status(sentence)
+
+    def _follow(self, steps: Iterator[Any], language: str) -> Iterator[tuple]:
+        """Turn the steps of a run into updates of the page; an error becomes its sentence."""
+        unchanged = (gr.skip(),) * 5
+        try:
+            for step in steps:
+                if isinstance(step, Workspace):
+                    yield self._finished(step, language)
+                    return
+                sentence, share = step
+                line = markup.status(sentence, share=share or 0)
+                yield line, *self.buttons(working=True), *unchanged, gr.skip()
+        except Exception as error:
+            yield self._failed(error, language)
+
+    def _finished(self, workspace: Workspace, language: str) -> tuple:
+        workspace = dataclasses.replace(workspace, told_in=language)
+        sigma = workspace.facts.get("sigma")
+        strength = gr.skip() if sigma is None else round(sigma * 255)
+        return (
+            self._standing(workspace, language),
+            *self.buttons(working=False),
+            *self.shown(workspace, language),
+            strength,
+        )
+
+    def _failed(self, error: Exception, language: str) -> tuple:
+        unchanged = (gr.skip(),) * 6
+        return self._problem(error, language), *self.buttons(working=False), *unchanged
+
+    def change_amount(self, amount: float, workspace: Workspace, language: str) -> tuple:
+        """Blend the last result anew."""
+        if workspace.task_id != "deblur" or workspace.restored is None:
+            return (gr.skip(),) * 6
+        try:
+            workspace = workflow.change_amount(workspace, amount / 100, self.shelf)
+        except Exception as error:
+            return self._problem(error, language), *((gr.skip(),) * 5)
+        line = markup.status(text(language, "status.blended", amount=round(amount)))
+        return line, *self.shown(workspace, language)
+
+    def offer(self, suffix: str, workspace: Workspace, language: str) -> tuple:
+        """Offer the result for download in a format."""
+        if workspace.after is None:
+            return gr.skip(), gr.skip()
+        try:
+            path = workflow.encode(workspace, suffix, self.shelf)
+        except Exception as error:
+            return gr.skip(), self._problem(error, language)
+        return gr.DownloadButton(value=str(path), interactive=True), gr.skip()
+
+    def shown(self, workspace: Workspace, language: str) -> tuple:
+        """Return values for comparison, facts, scores, download and workspace.
+
+        A result is not yet offered for download: ``offer`` follows, in the chosen format.
+        """
+        return (
+            self.comparison(workspace, language),
+            markup.facts_line(language, workspace.task_id, workspace.facts),
+            markup.score_table(language, workspace.task_id, workspace.scores),
+            gr.DownloadButton(value=None, interactive=False),
+            workspace,
+        )
+
+    @staticmethod
+    def comparison(workspace: Workspace, language: str) -> dict | None:
+        """Return the value of the before/after slider."""
+        if workspace.after is None:
+            return None
+        task = TASKS[workspace.task_id]
+        before = "compare.before"
+        if task.scale > 1:
+            before = "compare.before.bicubic"
+        elif workspace.truth is not None:
+            before = "compare.before.damaged"
+        label = text(language, f"task.short.{workspace.task_id}")
+        keys = TEXT_KEYS - {"before", "after"}
+        return compare_value(
+            before_url=url_of(workspace.before),
+            after_url=url_of(workspace.shown_after or workspace.after),
+            width=workspace.size[0],
+            height=workspace.size[1],
+            texts={
+                "before": text(language, before, scale=task.scale),
+                "after": text(language, "compare.after", task=label),
+                **{key: text(language, f"compare.{key}") for key in keys},
+            },
+        )
+
+    @staticmethod
+    def show_controls(task_id: str) -> tuple:
+        """Show what belongs to a task, and hide the rest."""
+        is_deblur = task_id == "deblur"
+        # Upscaling is judged on a small picture alone; noise is offered, but starts at none.
+        noise = {"denoise": 25, "deblur": 2}.get(task_id, 0)
+        return (
+            gr.Group(visible=task_id == "denoise"),
+            gr.Group(visible=is_deblur),
+            gr.Group(visible=is_deblur),
+            noise,
+        )
+
+    @staticmethod
+    def show_blur_size(blur: str) -> Any:
+        """Give the slider of the blur's size the range of that blur."""
+        if blur not in BLUR_SIZES:
+            return gr.Slider(interactive=False)
+        smallest, largest, usual = BLUR_SIZES[blur]
+        return gr.Slider(minimum=smallest, maximum=largest, value=usual, interactive=True)
+
+    @staticmethod
+    def buttons(*, working: bool) -> tuple:
+        """Return updates of Run and Stop."""
+        return gr.Button(interactive=not working), gr.Button(interactive=working)
+
+    @staticmethod
+    def _problem(error: Exception, language: str) -> str:
+        if workflow.is_our_fault(error):
+            log.exception("unexpected error", exc_info=error)
+        return markup.status(error_sentence(language, error), error=True)
+
+
+def _controls(task_id: str, estimate: bool, sigma: float, amount: float) -> dict:
+    """Return the controls of a task from the widgets of the page, in the units of ``enhance``."""
+    if task_id == "denoise":
+        return {"sigma": None if estimate else sigma / 255}
+    if task_id == "deblur":
+        return {"amount": amount / 100}
+    return {}

@@ -1,0 +1,287 @@
+"""The Enhance tab: layout, and the wiring of its events."""
+
+import gradio as gr
+
+from deconv_demo.restoration import BLURS
+from deconv_demo.tasks import TASKS
+from deconv_demo.ui.enhance.compare import build_compare
+from deconv_demo.ui.enhance.example_strip import build_example_strip
+from deconv_demo.ui.enhance.examples import EXAMPLES
+from deconv_demo.ui.enhance.handlers import FIRST_EXAMPLE, EnhanceEvents
+from deconv_demo.ui.enhance.picture_input import build_picture_input
+from deconv_demo.ui.event_options import INSTANT, MODEL_QUEUE, QUIET
+from deconv_demo.ui.i18n import Translations
+from deconv_demo.ui.slider import Slider
+from deconv_demo.ui.static_files import read_static
+from deconv_demo.ui.texts import text
+from deconv_demo.ui.workspace import Shelf, Workspace
+
+_OPEN_FILE_DIALOG = "() => document.querySelector('#picture input[type=file]').click()"
+_SETTLE_EXAMPLES = "() => window.deconvLab.settleExamples()"
+_SHOW_RESULT = "() => window.deconvLab.showResult()"
+FORMATS = ("png", "jpg", "webp", "tiff", "avif")
+
+
+class EnhanceTab:
+    """The components of the tab and what their events do.
+
+    Args:
+        language: State with the language of the visitor.
+        workspace: State with what the visitor is working on; both tabs share it.
+        translations: Where the texts of components are registered.
+        shelf: Where pictures are written.
+
+    Call ``build`` inside ``gr.Blocks``, then ``wire`` once all tabs stand.
+    """
+
+    def __init__(
+        self, language: gr.State, workspace: gr.State, translations: Translations, shelf: Shelf
+    ) -> None:
+        self.language, self.workspace = language, workspace
+        self.translations, self.events = translations, EnhanceEvents(shelf)
+
+    @staticmethod
+    def style_sheets() -> str:
+        """Return the style sheets of the tab."""
+        return read_static(__file__, "compare.css")
+
+    def build(self) -> None:
+        """Lay the tab out."""
+        with gr.Row(elem_classes="enhance"):
+            with gr.Column(scale=0, min_width=340, elem_classes="controls"):
+                self._build_controls()
+            with gr.Column(scale=1, min_width=320, elem_classes="result"):
+                self._build_result()
+
+    def _build_controls(self) -> None:
+        named = self.translations.named
+        self.picture = named(
+            build_picture_input(
+                sources=["upload", "clipboard", "webcam"], elem_id="picture", height=170
+            ),
+            label="enhance.picture",
+            alt_text="enhance.picture.alt",
+        )
+        # The full box shows no way in: its file dialog opens from here, too.
+        self.own = named(gr.Button(size="md", elem_id="own"), value="enhance.own")
+        self.examples = build_example_strip()
+        first_task = EXAMPLES[FIRST_EXAMPLE].task_id
+        self.task = named(
+            gr.Radio(
+                choices=[(text("en", f"task.{task_id}"), task_id) for task_id in TASKS],
+                value=first_task,
+                elem_id="task",
+            ),
+            label="enhance.task",
+            choices=[(f"task.{task_id}", task_id) for task_id in TASKS],
+        )
+        sigma = next(c for c in TASKS["denoise"].controls if c.name == "sigma")
+        with gr.Group(visible=first_task == "denoise") as self.denoise_group:
+            self.estimate = named(gr.Checkbox(value=True), label="enhance.estimate")
+            self.sigma = named(
+                Slider(
+                    sigma.minimum * sigma.shown_per_unit,
+                    round(sigma.maximum * sigma.shown_per_unit),
+                    value=25,
+                    step=sigma.step * sigma.shown_per_unit,
+                    interactive=False,
+                    elem_id="sigma",
+                ),
+                label="enhance.sigma",
+                info="enhance.sigma.info",
+            )
+        with gr.Group(visible=first_task == "deblur") as self.deblur_group:
+            self.amount = named(
+                Slider(0, 100, value=100, step=5, elem_id="amount"),
+                label="enhance.amount",
+                info="enhance.amount.info",
+            )
+        # What is going on, or went wrong, is said where it was asked for, in sight on any screen.
+        with gr.Column(elem_classes="dock"):
+            self.status = gr.HTML(elem_id="status")
+            with gr.Row(elem_classes="run-row"):
+                self.run = named(
+                    gr.Button(variant="primary", size="lg", scale=2, elem_id="run"),
+                    value="enhance.run",
+                )
+                self.stop = named(
+                    gr.Button(
+                        variant="stop", size="lg", scale=1, elem_id="stop", interactive=False
+                    ),
+                    value="enhance.stop",
+                )
+        with named(gr.Accordion(open=False, elem_id="known-answer"), label="enhance.answer"):
+            self._build_known_answer()
+
+    def _build_known_answer(self) -> None:
+        named = self.translations.named
+        named(gr.Markdown(), value="enhance.answer.text")
+        self.noise = named(Slider(0, 55, value=25, step=1), label="enhance.answer.noise")
+        blurs = ["none", *BLURS]
+        with gr.Group(visible=False) as self.blur_group:
+            self.blur = named(
+                gr.Radio(choices=blurs, value="gaussian"),
+                label="enhance.answer.blur",
+                choices=[(f"enhance.answer.blur.{blur}", blur) for blur in blurs],
+            )
+            self.blur_size = named(Slider(0.4, 3, value=1.6, step=0.1), label="enhance.answer.size")
+        self.jpeg = named(Slider(10, 100, value=100, step=1), label="enhance.answer.jpeg")
+        self.answer_run = named(gr.Button(elem_id="answer-run"), value="enhance.answer.run")
+
+    def _build_result(self) -> None:
+        named = self.translations.named
+        self.compare = build_compare(elem_id="compare")
+        self.facts = gr.HTML(elem_id="facts")
+        self.scores = gr.HTML(elem_id="scores")
+        with gr.Row(elem_classes="take"):
+            self.format = named(
+                gr.Dropdown(
+                    choices=[(suffix.upper(), suffix) for suffix in FORMATS],
+                    value=FORMATS[0],
+                    elem_id="format",
+                    min_width=120,
+                    scale=0,
+                ),
+                label="enhance.format",
+            )
+            self.download = named(
+                gr.DownloadButton(elem_id="download", interactive=False, min_width=180),
+                label="enhance.download",
+            )
+            self.look_inside = named(
+                gr.Button(elem_id="look-inside", min_width=180), value="enhance.inside"
+            )
+
+    def wire(self, opened: gr.events.Dependency) -> None:
+        """Connect the events. All components of the page must stand.
+
+        Args:
+            opened: The event after which the page opens with a finished example.
+        """
+        shown, working = self._shown_components, self._working
+        controls = [self.task, self.estimate, self.sigma, self.amount]
+        state = [self.workspace, self.language]
+
+        self.task.change(
+            self.events.show_controls,
+            self.task,
+            [self.denoise_group, self.deblur_group, self.blur_group, self.noise],
+            **INSTANT,
+        )
+        self.blur.change(self.events.show_blur_size, self.blur, self.blur_size, **INSTANT)
+        self.estimate.change(
+            lambda estimate: gr.Slider(interactive=not estimate),
+            self.estimate,
+            self.sigma,
+            **INSTANT,
+        )
+        buttons = [self.status, self.run, self.stop]
+        run_event = self.run.click(self.events.waiting, self.language, buttons, **INSTANT).then(
+            self.events.run,
+            [*controls, *state],
+            working,
+            **MODEL_QUEUE,
+        )
+        answer_event = self.answer_run.click(
+            self.events.waiting, self.language, buttons, **INSTANT
+        ).then(
+            self.events.run_known_answer,
+            [self.noise, self.blur, self.blur_size, self.jpeg, *controls, *state],
+            working,
+            **MODEL_QUEUE,
+        )
+        example_event = self.examples.pick(
+            self.events.pick_example,
+            self.language,
+            [self.picture, self.task, *working],
+            **MODEL_QUEUE,
+        )
+        example_event.then(None, None, None, js=_SETTLE_EXAMPLES, queue=False)
+        # Its result is what these make of it; left as they were, Run would give another.
+        self.examples.pick(lambda: (True, 100), None, [self.estimate, self.amount], **INSTANT)
+        # What is finished is shown without a turn, so that nobody finds an empty page.
+        opening_event = opened.then(
+            self.events.open_finished,
+            self.language,
+            [self.picture, self.task, *working],
+            **INSTANT,
+        ).then(
+            self.events.open_first,
+            state,
+            [self.picture, self.task, *working],
+            **MODEL_QUEUE,
+        )
+        for event in (run_event, answer_event):
+            event.then(None, None, None, js=_SHOW_RESULT, queue=False)
+        running = [run_event, answer_event, example_event, opening_event]
+        for event in running:
+            # These follow a cancel, too, once the tile in work has ended: a Run pressed before
+            # that would be lost, so Run waits for this.
+            event.then(self.events.idle, None, [self.run, self.stop], **INSTANT)
+            event.then(self.events.retell, state, self.told, **INSTANT)
+            self._offer_after(event)
+        # Not ``input``: that one also follows a removal, still with the picture removed.
+        self.picture.upload(
+            self.events.choose,
+            [self.picture, self.language],
+            [self.picture, self.status, *shown],
+            cancels=running,
+            **QUIET,
+        )
+        self.picture.clear(
+            self.events.clear,
+            self.language,
+            [self.status, *shown],
+            cancels=running,
+            **INSTANT,
+        )
+        self.own.click(None, None, None, js=_OPEN_FILE_DIALOG, queue=False)
+        self.stop.click(
+            self.events.stopped,
+            self.language,
+            [self.status, self.stop],
+            cancels=running,
+            **INSTANT,
+        )
+        # Not at the end of a drag alone: the arrow keys move the slider too.
+        self._offer_after(
+            self.amount.input(
+                self.events.change_amount,
+                [self.amount, *state],
+                [self.status, *shown],
+                trigger_mode="always_last",
+                **QUIET,
+            )
+        )
+        self._offer_after(
+            self.format.input(
+                lambda: gr.DownloadButton(interactive=False), None, self.download, **INSTANT
+            )
+        )
+
+    def _offer_after(self, event: gr.events.Dependency) -> None:
+        """Offer the result for download, in the format that is chosen by then."""
+        event.then(
+            self.events.offer,
+            [self.format, self.workspace, self.language],
+            [self.download, self.status],
+            **QUIET,
+        )
+
+    @property
+    def _shown_components(self) -> list:
+        return [self.compare, self.facts, self.scores, self.download, self.workspace]
+
+    @property
+    def _working(self) -> list:
+        """What a run updates, in the order of its updates."""
+        return [self.status, self.run, self.stop, *self._shown_components, self.sigma]
+
+    @property
+    def told(self) -> list[gr.HTML]:
+        """Components whose content is told anew in another language by ``retold``."""
+        return [self.status, self.compare, self.facts, self.scores]
+
+    def retold(self, workspace: Workspace, language: str) -> list:
+        """Return the content of ``told`` in another language."""
+        return list(self.events.told(workspace, language))

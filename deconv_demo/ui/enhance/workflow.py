@@ -1,0 +1,238 @@
+"""What the buttons of the Enhance tab do, in plain Python: workspaces in, workspaces out."""
+
+import dataclasses
+import logging
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+from PIL import Image
+
+from deconv_demo.pictures import PictureError, open_picture, to_image
+from deconv_demo.restoration import (
+    BLURS,
+    Damage,
+    Enhancement,
+    Score,
+    TileProgress,
+    blend,
+    damage,
+    enhance_by_tile,
+    judge,
+    prepare_reference,
+    scores,
+)
+from deconv_demo.tasks import TASKS
+from deconv_demo.ui.texts import text
+from deconv_demo.ui.workspace import Shelf, Workspace, safe_stem, shown_part
+
+log = logging.getLogger(__name__)
+
+# What a step of the work reports: a sentence and the share that is done (None: not known).
+Step = tuple[str, float | None]
+
+
+def choose(path: str | None, shelf: Shelf) -> tuple[Workspace, Path | None]:
+    """Take a file that a visitor chose.
+
+    Returns:
+        The new workspace, and a PNG of the picture where the browser could not show the file
+        itself (TIFF and HEIC, and modes that browsers paint differently), else None.
+
+    Raises:
+        PictureError: The file is no picture that can be used.
+    """
+    if path is None:
+        return Workspace(), None
+    picture = open_picture(path)
+    source = Path(path)
+    workspace = Workspace(source=source, name=safe_stem(source.name), size=picture.size)
+    if _browsers_show(source):
+        return workspace, None
+    return workspace, shelf.put(shown_part(picture), f"{workspace.name}.png")
+
+
+def run_task(
+    workspace: Workspace,
+    task_id: str,
+    controls: dict[str, float | None],
+    language: str,
+    shelf: Shelf,
+) -> Iterator[Step | Workspace]:
+    """Run a task on the picture of a workspace; steps first, the new workspace last."""
+    source = _still(workspace.source)
+    yield text(language, "status.preparing"), None
+    picture = open_picture(source)
+    # A truth is of use only at the size that the task gives.
+    truth = _truth_for(workspace, picture, task_id)
+    if truth is None:
+        workspace = dataclasses.replace(workspace, scores=())
+    judge_it = partial(judge, truth, picture, sigma=workspace.sigma)
+    yield from _run(workspace, picture, truth, judge_it, task_id, controls, language, shelf)
+
+
+def run_known_answer(
+    workspace: Workspace,
+    task_id: str,
+    controls: dict[str, float | None],
+    wish: Damage,
+    language: str,
+    shelf: Shelf,
+) -> Iterator[Step | Workspace]:
+    """Take the picture as the truth, damage it, run the task, and judge what comes out."""
+    source = _still(workspace.source)
+    yield text(language, "status.damaging"), None
+    # Of an example the truth is the clean picture, not the damaged one that is shown.
+    clean = open_picture(_still(workspace.reference) if workspace.is_example else source)
+    scale = TASKS[task_id].scale
+    truth = prepare_reference(clean, scale)
+    damaged = damage(truth, dataclasses.replace(wish, scale=scale))
+    judge_it = partial(judge, truth, damaged, sigma=wish.sigma)
+    for step in _run(workspace, damaged, truth, judge_it, task_id, controls, language, shelf):
+        if isinstance(step, Workspace) and wish.blur is not None:
+            added = BLURS[wish.blur](wish.blur_size).tolist()
+            step = dataclasses.replace(step, facts={**step.facts, "blur_added": added})
+        yield step
+
+
+def wished_damage(
+    task_id: str, *, noise: float, blur: str, blur_size: float, jpeg_quality: float
+) -> Damage:
+    """Turn the controls of the page into a ``Damage``; only deblurring blurs."""
+    return Damage(
+        sigma=noise / 255,
+        blur=blur if task_id == "deblur" and blur in BLURS else None,
+        blur_size=blur_size,
+        jpeg_quality=None if jpeg_quality >= 100 else round(jpeg_quality),
+    )
+
+
+def change_amount(workspace: Workspace, amount: float, shelf: Shelf) -> Workspace:
+    """Blend the last result with what the network was given, without running it again."""
+    before = open_picture(_still(workspace.given))
+    restored = open_picture(_still(workspace.restored))
+    after = blend(before, restored, amount)
+    shown = shown_part(after)
+    return dataclasses.replace(
+        workspace,
+        after=shelf.put(after, workspace.after.name),
+        shown_after=None if shown is after else shelf.put(shown, workspace.shown_after.name),
+        facts={**workspace.facts, "amount": amount},
+        scores=_scores_of_blend(workspace, after),
+    )
+
+
+def encode(workspace: Workspace, suffix: str, shelf: Shelf) -> Path:
+    """Return the result as a file of another format, with its metadata."""
+    after = _still(workspace.after)
+    if after.suffix == f".{suffix}":
+        return after
+    picture = open_picture(after)
+    return shelf.put(picture, f"{workspace.after.stem}.{suffix}")
+
+
+def is_our_fault(error: Exception) -> bool:
+    """Whether an error belongs in the log, because no visitor could have avoided it."""
+    return not isinstance(error, PictureError)
+
+
+def _scores_of_blend(workspace: Workspace, after: Image.Image) -> tuple[Score, ...]:
+    """Judge a blended result anew; damaged picture and classical method keep their scores."""
+    if not workspace.scores:
+        return ()
+    clean = to_image(open_picture(_still(workspace.truth)))
+    value, similarity = scores(to_image(after), clean, TASKS[workspace.task_id])
+    network = dataclasses.replace(workspace.scores[-1], psnr_db=value, ssim=similarity)
+    return (*workspace.scores[:-1], network)
+
+
+def _browsers_show(source: Path) -> bool:
+    """Whether a picture can be shown as the file it is: by what is in it and by its name."""
+    if source.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".avif"):
+        return False
+    try:
+        with Image.open(source) as picture:
+            return picture.format in ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "AVIF")
+    except OSError:  # a photo of a telephone that is called .JPG and is none
+        return False
+
+
+def _still(path: Path | None) -> Path:
+    """Return a file of a workspace.
+
+    Raises:
+        PictureError: There never was one, or it has been deleted for its age.
+    """
+    if path is None:
+        raise PictureError("no_picture")
+    if not path.exists():
+        raise PictureError("expired")
+    return path
+
+
+def _truth_for(workspace: Workspace, picture: Image.Image, task_id: str) -> Image.Image | None:
+    # After a known answer the picture itself, undamaged, may be run: then there is no truth.
+    if not workspace.is_example:
+        return None
+    truth = open_picture(_still(workspace.reference))
+    scale = TASKS[task_id].scale
+    fits = truth.size == (picture.width * scale, picture.height * scale)
+    return truth if fits else None
+
+
+def _run(
+    workspace: Workspace,
+    picture: Image.Image,
+    truth: Image.Image | None,
+    judge_it: Callable[..., list[Score]],
+    task_id: str,
+    controls: dict[str, float | None],
+    language: str,
+    shelf: Shelf,
+) -> Iterator[Step | Workspace]:
+    for progress in enhance_by_tile(picture, task_id, **controls):
+        if isinstance(progress, TileProgress):
+            yield _tile_step(progress, task_id, language)
+            continue
+        result: Enhancement = progress
+    yield text(language, "status.writing"), 1.0
+    judged = ()
+    if truth is not None:
+        yield text(language, "status.judging"), 1.0
+        judged = tuple(judge_it(result=result))
+    facts = {
+        **result.facts,
+        "seconds": result.seconds,
+        "estimated": "sigma" in result.facts and controls.get("sigma") is None,
+    }
+    before, after = shown_part(result.before), shown_part(result.after)
+    name = f"{workspace.name}-{task_id}"
+    after_path = shelf.put(result.after, f"{name}.png")
+    shown_after = None
+    if after.size != result.after.size:
+        facts["shown"] = after.size
+        shown_after = shelf.put(after, f"{name}-middle.png")
+    blended = result.after is not result.restored
+    yield dataclasses.replace(
+        workspace,
+        task_id=task_id,
+        given=shelf.put(picture, f"{workspace.name}-given.png"),
+        before=shelf.put(before, f"{name}-before.png"),
+        after=after_path,
+        shown_after=shown_after,
+        restored=shelf.put(result.restored, f"{name}-full.png") if blended else after_path,
+        size=after.size,
+        facts={**facts, "size": result.after.size},
+        scores=judged,
+        truth=None if truth is None else shelf.put(truth, f"{workspace.name}-truth.png"),
+    )
+
+
+def _tile_step(progress: TileProgress, task_id: str, language: str) -> Step:
+    if not progress.done and TASKS[task_id].guided:
+        return text(language, "status.blur"), 0.0
+    sentence = text(language, "status.tile", done=progress.done, total=progress.total)
+    if progress.seconds_left is not None and progress.done < progress.total:
+        left = text(language, "status.left", seconds=max(1, round(progress.seconds_left)))
+        sentence = f"{sentence} · {left}"
+    return sentence, progress.done / progress.total

@@ -1,0 +1,1 @@
+"""The Look inside tab: the network that was just used, layer by layer."""

@@ -1,0 +1,65 @@
+"""Surgery: switch off channels, blocks and skip connections, and see what the picture loses."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from deconv_demo.ui.event_options import EVERY, QUIET
+from deconv_demo.ui.inside import ablation_data
+from deconv_demo.ui.inside.panel import PanelSection, shown, wire_staleness
+from deconv_demo.ui.workspace import Workspace
+
+
+class SurgerySection(PanelSection):
+    """What can be switched off, and what comes out without it."""
+
+    section = "surgery"
+    scripts = ("channel_importance.js", "ablation.js")
+    properties = {"result": None, "ranking": None}
+
+    def wire(self) -> None:
+        """Connect the events."""
+        wire_staleness(self.panel, self.context, self.section, layer=True)
+        ranking = self.panel.rank(self._rank, self.view, self.panel, **EVERY)
+        # What the visitor does now takes the place of a ranking, which would be in the way.
+        instead = {**EVERY, "cancels": [ranking]}
+        self.panel.look(self._look, self.view, self.panel, **instead)
+        self.panel.operate(self._operate, self.view, self.panel, **instead)
+        self.panel.stop(None, None, None, cancels=[ranking], queue=False, **QUIET)
+
+    def _look(
+        self, workspace: Workspace, corner, layer, request: gr.Request, event: gr.EventData
+    ) -> Any:
+        def table() -> Any:
+            subject = ablation_data.subject_of(str(request.session_hash), workspace, corner)
+            if event.have == ablation_data.state_of(subject, layer):
+                return gr.skip()
+            return gr.HTML(value=ablation_data.table_value(subject, layer))
+
+        return shown(workspace, table)
+
+    def _operate(
+        self, workspace: Workspace, corner, _layer, request: gr.Request, event: gr.EventData
+    ) -> Any:
+        def result() -> Any:
+            subject = ablation_data.subject_of(str(request.session_hash), workspace, corner)
+            edits = ablation_data.edits_from(event.edits, subject)
+            return gr.HTML(result={**ablation_data.operate(subject, edits), "turn": event.turn})
+
+        return shown(workspace, result)
+
+    def _rank(self, workspace: Workspace, corner, layer, request: gr.Request) -> Iterator[Any]:
+        def states() -> Iterator:
+            subject = ablation_data.subject_of(str(request.session_hash), workspace, corner)
+            yield from ablation_data.rank(subject, layer)
+
+        ranking = states()
+        while True:
+            update = shown(workspace, lambda: next(ranking, None))
+            if isinstance(update, gr.HTML):  # why there is none, or no more
+                yield update
+                return
+            if update is None:
+                return
+            yield gr.HTML(ranking=update)

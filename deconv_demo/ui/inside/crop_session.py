@@ -1,0 +1,221 @@
+"""What the Look inside tab looks at: a part of a picture, a network, and what it made of it."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from deconv_demo.inspection import LayerFacts, MapNode, NetworkMap, map_network
+from deconv_demo.networks import blank_inputs
+from deconv_demo.pictures import open_picture, to_image, visible_pixels
+from deconv_demo.restoration import blur_of, guide_part, load_model
+from deconv_demo.ui.inside.activations import Activations, ActivationStore, record_activations
+from deconv_demo.ui.workspace import Workspace
+
+LARGEST_CROP = 256
+# Of all visitors; what of it belongs to whom is told apart by the name of a session.
+STORE = ActivationStore()
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerView:
+    """One layer on one picture.
+
+    Attributes:
+        facts: Of the layer.
+        node: Of the network's map, the one that is or holds the layer.
+        maps: ``(C, h, w)`` float32.
+        crop: Left, top, right and bottom of the part of the picture that was run.
+    """
+
+    facts: LayerFacts
+    node: MapNode
+    maps: Tensor
+    crop: tuple[int, int, int, int]
+
+
+def has_result(workspace: Workspace) -> bool:
+    """Whether there is a picture that a network was given, its file not yet cleaned away."""
+    return workspace.given is not None and Path(workspace.given).exists()
+
+
+def crop_of(workspace: Workspace, corner: tuple[int, int] | None = None) -> Image.Image:
+    """Return the part of the given picture that is looked at, at most 256 a side.
+
+    Args:
+        workspace: With a result.
+        corner: Left and top of the part; moved into the picture where it would reach beyond.
+            None takes the middle.
+
+    Returns:
+        The same picture to whoever asks: do not draw on it.
+    """
+    return _crop(str(workspace.given), box_of(workspace, corner))
+
+
+# A file is never written twice, and every edit would decode the whole of it again.
+@lru_cache(maxsize=32)
+def _crop(path: str, box: tuple[int, int, int, int]) -> Image.Image:
+    return open_picture(path).crop(box)
+
+
+def crop_box(
+    size: tuple[int, int], corner: tuple[int, int] | None = None
+) -> tuple[int, int, int, int]:
+    """Return left, top, right and bottom of the crop of a picture of ``size``.
+
+    >>> crop_box((400, 100)), crop_box((400, 100), (390, -5))
+    ((72, 0, 328, 100), (144, 0, 400, 100))
+    """
+    sides = [min(side, LARGEST_CROP) for side in size]
+    if corner is None:
+        corner = tuple((whole - cut) // 2 for whole, cut in zip(size, sides, strict=True))
+    left, top = (
+        min(max(int(start), 0), whole - cut)
+        for start, whole, cut in zip(corner, size, sides, strict=True)
+    )
+    return left, top, left + sides[0], top + sides[1]
+
+
+def box_of(
+    workspace: Workspace, corner: tuple[int, int] | None = None
+) -> tuple[int, int, int, int]:
+    """Return left, top, right and bottom of the crop of the given picture."""
+    return crop_box(given_size(str(workspace.given)), corner)
+
+
+def padded_size(workspace: Workspace, corner: tuple[int, int] | None = None) -> tuple[int, int]:
+    """Return width and height of the crop as the network runs it.
+
+    Its sides are multiples of what the network halves them by; the last row and column are
+    repeated up to there, and what comes of them is cut off again.
+    """
+    left, top, right, bottom = box_of(workspace, corner)
+    multiple = load_model(workspace.task_id).size_multiple
+    return tuple(-(-side // multiple) * multiple for side in (right - left, bottom - top))
+
+
+@lru_cache(maxsize=256)
+def given_size(path: str) -> tuple[int, int]:
+    """Return width and height of a picture that was given, from its header alone."""
+    with Image.open(path) as picture:
+        return picture.size
+
+
+def run_inputs(workspace: Workspace, corner: tuple[int, int] | None = None) -> list[Tensor]:
+    """Return what the network takes for the crop: the image, and what it is told besides.
+
+    Returns:
+        ``(1, 3, h, w)`` in channels-last order; for a network with a noise-level map also sigma,
+        ``(1,)``, for a guided one the guide, as large as the image. All float32, though a run of
+        the whole picture may use fewer bits: what is looked at should not be rounded.
+    """
+    model, path = load_model(workspace.task_id), str(workspace.given)
+    box = box_of(workspace, corner)
+    image = _image(_seen(path, box))
+    if model.noise_level_map:
+        return [image, torch.tensor([workspace.facts["sigma"]])]
+    return [image, _image(_guide(path, box))] if model.guided else [image]
+
+
+def _image(pixels: np.ndarray) -> Tensor:
+    return to_image(Image.fromarray(pixels)).contiguous(memory_format=torch.channels_last)
+
+
+@lru_cache(maxsize=32)
+def _seen(path: str, box: tuple[int, int, int, int]) -> np.ndarray:
+    left, top, right, bottom = box
+    return np.ascontiguousarray(_whole(path)[top:bottom, left:right])
+
+
+@lru_cache(maxsize=32)
+def _guide(path: str, box: tuple[int, int, int, int]) -> np.ndarray:
+    return guide_part(_whole(path), box, _blur(path))
+
+
+@lru_cache(maxsize=64)
+def _blur(path: str) -> Tensor:
+    return blur_of(_whole(path))
+
+
+# As a run sees it. One is enough for who moves about in it, and a large one takes 150 MB.
+@lru_cache(maxsize=1)
+def _whole(path: str) -> np.ndarray:
+    return visible_pixels(open_picture(path))
+
+
+def layers_of(workspace: Workspace) -> list[LayerFacts]:
+    """Return the layers of the network last used, in the order of the data."""
+    nodes = map_of(workspace).nodes
+    return [facts for node in nodes for facts in (*node.inner, node.facts)]
+
+
+def map_of(workspace: Workspace) -> NetworkMap:
+    """Return nodes and edges of the network last used."""
+    left, top, right, bottom = box_of(workspace)
+    return _map(workspace.task_id, right - left, bottom - top)
+
+
+@lru_cache(maxsize=32)
+def _map(task_id: str, width: int, height: int) -> NetworkMap:
+    model = load_model(task_id)
+    return map_network(model, *blank_inputs(model, height, width))
+
+
+def kept_activations(
+    visitor: str, workspace: Workspace, corner: tuple[int, int] | None = None
+) -> Activations | None:
+    """Return what was recorded of the crop, None where it has to be run (again)."""
+    return STORE.get(visitor, _key(workspace, corner))
+
+
+def is_kept(visitor: str, workspace: Workspace, corner: tuple[int, int] | None = None) -> bool:
+    """Whether all that is shown of the crop can be shown without running the network."""
+    return has_result(workspace) and kept_activations(visitor, workspace, corner) is not None
+
+
+def activations_of(
+    visitor: str, workspace: Workspace, corner: tuple[int, int] | None = None
+) -> Activations:
+    """Return what the network makes of the crop, run only if it is not kept.
+
+    Args:
+        visitor: Name of the session that asks.
+        workspace: With a result.
+        corner: Of the crop, see ``crop_of``.
+    """
+    kept = kept_activations(visitor, workspace, corner)
+    if kept is None:
+        model = load_model(workspace.task_id)
+        kept = record_activations(model, map_of(workspace), run_inputs(workspace, corner))
+        STORE.put(visitor, _key(workspace, corner), kept)
+    return kept
+
+
+def _key(workspace: Workspace, corner: tuple[int, int] | None) -> tuple:
+    # A file that was given is never written twice, and its path says whose it is.
+    box, sigma = box_of(workspace, corner), workspace.facts.get("sigma")
+    return workspace.task_id, str(workspace.given), box, sigma
+
+
+def view_layer(
+    workspace: Workspace,
+    layer_name: str,
+    activations: Activations,
+    corner: tuple[int, int] | None = None,
+) -> LayerView:
+    """Return one layer of what was recorded.
+
+    Raises:
+        ValueError: The network has no such layer.
+    """
+    facts = next((f for f in layers_of(workspace) if f.name == layer_name), None)
+    if facts is None:
+        raise ValueError(f"{workspace.task_id} has no layer {layer_name!r}")
+    node = map_of(workspace).node_of(layer_name)
+    maps = activations.maps(load_model(workspace.task_id), node, layer_name)
+    return LayerView(facts=facts, node=node, maps=maps, crop=box_of(workspace, corner))

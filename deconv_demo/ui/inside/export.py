@@ -1,0 +1,141 @@
+"""What a visitor takes along from a layer: a caption for its maps, numbers, and lines of code."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from deconv_demo.restoration import load_model
+from deconv_demo.ui.inside.activations import Activations
+from deconv_demo.ui.inside.crop_session import LayerView
+from deconv_demo.ui.inside.maps_data import GridOptions
+from deconv_demo.ui.texts import text
+from deconv_demo.ui.workspace import Shelf, Workspace, url_of
+
+_CODE = """\
+import torch
+from PIL import Image
+
+from deconv_demo.inspection import atlas_picture, order_by_energy, record_feature_maps
+from deconv_demo.pictures import open_picture, to_image, visible_pixels
+from deconv_demo.restoration import {guiding}load_model
+
+pixels = visible_pixels(open_picture({given!r}))
+left, top, right, bottom = crop = {crop}
+image = to_image(Image.fromarray(pixels[top:bottom, left:right]))
+{told}model = load_model({task_id!r})
+with torch.inference_mode(), record_feature_maps(model, [{layer!r}]) as recorded:
+    model({inputs})
+maps = recorded[{layer!r}][0]  # ({channels}, {height}, {width})
+atlas, limits = atlas_picture(maps, {order}, columns=8, tile=96, common_scale={common})
+atlas.save({saved!r})
+"""
+
+_GUIDE_CODE = """\
+guide = to_image(Image.fromarray(guide_part(pixels, crop)))  # its blur undone
+"""
+
+
+def take_value(
+    workspace: Workspace, view: LayerView, options: GridOptions, language: str
+) -> dict[str, Any]:
+    """Return what the page needs to hand out a layer: captions, names and the code."""
+    left, top, right, bottom = view.crop
+    task = text(language, f"task.short.{workspace.task_id}")
+    settings = [
+        text(language, f"inside.scale.{options.scale}"),
+        text(language, f"inside.order.{options.order}"),
+    ]
+    if "sigma" in workspace.facts:
+        sigma = f"{workspace.facts['sigma'] * 255:.1f}"
+        settings.insert(0, text(language, "facts.sigma", sigma=sigma))
+    keys = ("summary", "atlas", "one", "all", "given", "copy", "copied", "note", "code_text")
+    return {
+        "title": f"Deconv Lab · {task} · {view.facts.name}",
+        "lines": [
+            text(
+                language,
+                "inside.take.picture",
+                name=workspace.given.name,
+                width=right - left,
+                height=bottom - top,
+                left=left,
+                top=top,
+            ),
+            text(
+                language,
+                "inside.count",
+                channels=view.facts.channels,
+                width=view.facts.width,
+                height=view.facts.height,
+            )
+            + " · "
+            + " · ".join(settings),
+        ],
+        "atlas_name": f"{_stem(workspace, view)}.png",
+        "given_address": url_of(workspace.given),
+        "given_name": workspace.given.name,
+        "code": code_lines(workspace, view, options),
+        **{key: text(language, f"inside.take.{key}") for key in keys},
+    }
+
+
+def code_lines(workspace: Workspace, view: LayerView, options: GridOptions) -> str:
+    """Return lines of Python that draw the same maps from the picture that was given.
+
+    They run from the root of the repository, with the picture beside them.
+    """
+    model, inputs, told = load_model(workspace.task_id), "image", ""
+    if model.noise_level_map:
+        inputs += ", sigma"
+        told = f"sigma = torch.tensor([{float(workspace.facts['sigma'])!r}])\n"
+    elif model.guided:
+        inputs += ", guide"
+        told = _GUIDE_CODE
+    return _CODE.format(
+        given=workspace.given.name,
+        crop=view.crop,
+        guiding="guide_part, " if model.guided else "",
+        task_id=workspace.task_id,
+        layer=view.facts.name,
+        inputs=inputs,
+        told=told,
+        channels=view.facts.channels,
+        height=view.facts.height,
+        width=view.facts.width,
+        order="order_by_energy(maps)" if options.order == "energy" else "range(len(maps))",
+        common=options.scale == "common",
+        saved=f"{_stem(workspace, view)}.png",
+    )
+
+
+def write_activations(
+    workspace: Workspace,
+    view: LayerView,
+    activations: Activations | None,
+    shelf: Shelf,
+) -> Path:
+    """Write maps as a NumPy archive with an array ``(C, h, w)`` for each layer, under its name.
+
+    Args:
+        workspace: Whose name the file gets.
+        view: The chosen layer.
+        activations: What of all nodes is written, in float16; None writes the chosen layer
+            alone, in float32.
+        shelf: Where it is written.
+    """
+    if activations is None:
+        arrays = {view.facts.name: view.maps.numpy()}
+        path = shelf.place(f"{_stem(workspace, view)}.npz")
+    else:
+        arrays = {
+            name: maps[0].to(torch.float16).numpy() for name, maps in activations.outputs.items()
+        }
+        path = shelf.place(f"{workspace.name}-{workspace.task_id}-activations.npz")
+    np.savez(path, **arrays)
+    return path
+
+
+def _stem(workspace: Workspace, view: LayerView) -> str:
+    return f"{workspace.name}-{workspace.task_id}-{view.facts.name}"

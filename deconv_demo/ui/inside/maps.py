@@ -1,0 +1,154 @@
+"""The feature maps of the chosen layer: all of them, one of them large, and to take along."""
+
+import logging
+import secrets
+from typing import Any
+
+import gradio as gr
+
+from deconv_demo.restoration import load_model
+from deconv_demo.ui.event_options import ASKED, MODEL_QUEUE
+from deconv_demo.ui.i18n import Translations
+from deconv_demo.ui.inside import crop_session
+from deconv_demo.ui.inside.context import InsideContext
+from deconv_demo.ui.inside.crop_session import LayerView
+from deconv_demo.ui.inside.export import take_value, write_activations
+from deconv_demo.ui.inside.maps_data import ORDERS, SCALES, GridOptions, enlarged_value, grid_value
+from deconv_demo.ui.static_files import read_static
+from deconv_demo.ui.workspace import Workspace, url_of
+
+log = logging.getLogger(__name__)
+
+_SCRIPTS = ("request_throttle.js", "maps.js", "export.js")
+
+
+def ask_again() -> dict[str, Any]:
+    """Return the update of the crop that makes it ask for another run ("again")."""
+    # By way of the browser: an event that waits in the queue of the networks cannot be begun by
+    # one that does not.
+    return gr.HTML(missed=secrets.token_hex(4))
+
+
+def answered_now() -> str:
+    """Return what tells the script that its question has been answered, one way or another."""
+    return secrets.token_hex(4)  # only a property that changes is looked at
+
+
+class MapsSection:
+    """The grid of maps.
+
+    Args:
+        context: What is chosen for all sections.
+        translations: Where the texts of components are registered.
+        crop: The component that has the picture run again when what is asked for is no longer
+            kept; it takes ``ask_again()``.
+    """
+
+    name = "inside.tab.maps"
+
+    def __init__(self, context: InsideContext, translations: Translations, crop: gr.HTML) -> None:
+        self.context, self.translations, self.crop = context, translations, crop
+
+    def build(self) -> None:
+        """Lay the section out."""
+        with gr.Row(elem_classes="inside-options"):
+            self.scale = self._switch("scale", SCALES)
+            self.order = self._switch("order", ORDERS)
+        self.atlas = gr.HTML(
+            value=None,
+            enlarged=None,
+            answered=None,
+            file=None,
+            html_template='<div class="inside"></div>',
+            js_on_load=read_static(__file__, *_SCRIPTS),
+            elem_id="atlas",
+        )
+
+    def _switch(self, name: str, choices: tuple[str, ...]) -> gr.Radio:
+        return self.translations.named(
+            gr.Radio(
+                choices=list(choices),
+                value=choices[0],
+                scale=0,
+                min_width=280,
+                elem_id=f"maps-{name}",
+                elem_classes="switch",
+                container=False,
+            ),
+            label=f"inside.{name}",
+            choices=[(f"inside.{name}.{choice}", choice) for choice in choices],
+        )
+
+    @property
+    def options(self) -> list[gr.Radio]:
+        """What ``shown`` takes as scale and order."""
+        return [self.scale, self.order]
+
+    def shown(
+        self, workspace: Workspace, view: LayerView, scale: str, order: str, language: str
+    ) -> dict[str, Any]:
+        """Return the content of the grid."""
+        options = GridOptions(scale=scale, order=order)
+        grid = grid_value(view, options, language)
+        return {**grid, "take": take_value(workspace, view, options, language)}
+
+    def wire(self) -> None:
+        """Connect what happens inside the grid."""
+        chosen = [self.context.workspace, self.context.layer, self.context.corner]
+        # No network is run for what is kept, so this need not wait for those who run one.
+        self.atlas.pick(
+            self._enlarge,
+            [*chosen, *self.options, self.context.language],
+            [self.atlas, self.crop],
+            **ASKED,
+        )
+        self.atlas.take(self._take, chosen, self.atlas, **MODEL_QUEUE)
+
+    def _enlarge(
+        self,
+        request: gr.Request,
+        event: gr.EventData,
+        workspace: Workspace,
+        layer: str,
+        corner: tuple[int, int] | None,
+        scale: str,
+        order: str,
+        language: str,
+    ) -> tuple:
+        try:
+            visitor = str(request.session_hash)
+            activations = crop_session.kept_activations(visitor, workspace, corner)
+            if activations is None:
+                return gr.HTML(answered=answered_now()), ask_again()
+            enlarged = enlarged_value(
+                crop_session.view_layer(workspace, layer, activations, corner),
+                load_model(workspace.task_id),
+                int(event.channel),
+                GridOptions(scale=scale, order=order),
+                language,
+            )
+            # The page tells by the ticket which of its questions this answers.
+            enlarged["ticket"] = int(event.ticket)
+            return gr.HTML(enlarged=enlarged, answered=answered_now()), gr.skip()
+        except Exception:
+            log.exception("cannot enlarge a map of %r", layer)
+            return gr.HTML(answered=answered_now()), gr.skip()
+
+    def _take(
+        self,
+        request: gr.Request,
+        event: gr.EventData,
+        workspace: Workspace,
+        layer: str,
+        corner: tuple[int, int] | None,
+    ) -> Any:
+        try:
+            visitor = str(request.session_hash)
+            activations = crop_session.activations_of(visitor, workspace, corner)
+            view = crop_session.view_layer(workspace, layer, activations, corner)
+            everything = activations if event.which == "all" else None
+            path = write_activations(workspace, view, everything, self.context.shelf)
+            return gr.HTML(file={"address": url_of(path), "name": path.name})
+        except Exception:
+            log.exception("cannot write activations of %r", layer)
+            return gr.skip()

@@ -1,0 +1,14 @@
+"""The sections of the Look inside tab that stand beside the feature maps, by id of their tab."""
+
+from deconv_demo.ui.inside.ablation import SurgerySection
+from deconv_demo.ui.inside.receptive_field import PixelSection
+from deconv_demo.ui.inside.upsampling import LensSection
+
+# A section is a class that takes ``(context, translations)``. It has ``name`` (key of the label
+# of its tab), ``build()``, ``wire()``, ``told`` (components whose content is told anew in
+# another language) and ``retold(workspace, language)`` (that content, in the same order).
+SECTIONS: dict[str, type] = {
+    "surgery": SurgerySection,
+    "pixel": PixelSection,
+    "lens": LensSection,
+}

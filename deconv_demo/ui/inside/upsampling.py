@@ -1,0 +1,73 @@
+"""Transposed convolutions under the lens: kernels, stamp, overlap and checkerboard meter."""
+
+from typing import Any
+
+import gradio as gr
+
+from deconv_demo.restoration import load_model
+from deconv_demo.ui.event_options import EVERY
+from deconv_demo.ui.inside import crop_session, upsampling_data
+from deconv_demo.ui.inside.panel import PanelSection, shown, wire_staleness
+from deconv_demo.ui.workspace import Workspace
+
+
+class LensSection(PanelSection):
+    """One transposed convolution: its kernels, maps, stamp, overlap and meter."""
+
+    section = "lens"
+    scripts = ("upsampling.js",)
+    properties = {"meter": None}
+
+    def wire(self) -> None:
+        """Connect the events."""
+        wire_staleness(self.panel, self.context, self.section, layer=True)
+        self.panel.look(self._look, self.view, self.panel, **EVERY)
+        self.panel.measure(self._measure, self.view, self.panel, **EVERY)
+
+    def _look(
+        self, workspace: Workspace, corner, layer, request: gr.Request, event: gr.EventData
+    ) -> Any:
+        def lens() -> Any:
+            names = upsampling_data.transposed_layers(load_model(workspace.task_id))
+            # A transposed convolution that was chosen on the map since is looked at here too.
+            chosen = layer if layer in names and layer != event.followed else event.layer
+            name = chosen if chosen in names else names[-1]
+            same = name == event.layer
+            wanted = {
+                "source": _number(event.input_channel) if same else None,
+                "target": _number(event.output_channel) if same else None,
+            }
+            state = f"{upsampling_data.state_of(workspace, corner)} {name} {wanted}"
+            if state == event.have:
+                return gr.skip()
+            activations = crop_session.activations_of(str(request.session_hash), workspace, corner)
+            value = upsampling_data.lens_value(workspace, corner, activations, name, **wanted)
+            measured = f"{upsampling_data.state_of(workspace, corner)} {name}"
+            return gr.HTML(
+                value={
+                    **value,
+                    "state": state,
+                    "measured": measured,
+                    "followed": layer,
+                    "turn": event.turn,
+                }
+            )
+
+        return shown(workspace, lens)
+
+    def _measure(
+        self, workspace: Workspace, corner, _layer, request: gr.Request, event: gr.EventData
+    ) -> Any:
+        def meter() -> Any:
+            names = upsampling_data.transposed_layers(load_model(workspace.task_id))
+            name = event.layer if event.layer in names else names[-1]
+            activations = crop_session.activations_of(str(request.session_hash), workspace, corner)
+            value = upsampling_data.meter_value(workspace, corner, activations, name)
+            measured = f"{upsampling_data.state_of(workspace, corner)} {name}"
+            return gr.HTML(meter={**value, "measured": measured})
+
+        return shown(workspace, meter)
+
+
+def _number(sent: Any) -> int | None:
+    return None if sent is None else int(sent)

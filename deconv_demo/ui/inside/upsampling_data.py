@@ -1,0 +1,262 @@
+"""What the lens section shows: one transposed convolution, its stamp, its overlap, its grid."""
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from deconv_demo.convolution import checkerboard_db, log_spectrum
+from deconv_demo.inspection import (
+    Edits,
+    atlas_picture,
+    colourise,
+    layer_input,
+    limit_of,
+    list_layers,
+    order_by_energy,
+    run_edited,
+)
+from deconv_demo.networks import bicubic_upscale, blank_inputs
+from deconv_demo.pictures import to_uint8
+from deconv_demo.restoration import load_model
+from deconv_demo.ui.data_url import data_url
+from deconv_demo.ui.inside import crop_session
+from deconv_demo.ui.inside.activations import Activations
+from deconv_demo.ui.workspace import Workspace
+
+KERNEL_TILE, COLUMNS = 32, 16
+# Input pixels a side of the overlap map, and output pixels a side of the detail that is shown.
+OVERLAP_SIDE, DETAIL = 5, 56
+TWIN_KERNEL, TWIN_STRIDE = 3, 2
+SPECTRUM_DB = 60
+
+
+def transposed_layers(model: nn.Module) -> list[str]:
+    """Return the names of the transposed convolutions in the order of the data.
+
+    >>> transposed_layers(load_model("upscale_x4"))
+    ['up.0', 'tail']
+    """
+    facts = list_layers(model, *blank_inputs(model, 32, 32))
+    return [layer.name for layer in facts if layer.kind == "transposed_conv"]
+
+
+def bad_twin(layer: nn.ConvTranspose2d) -> nn.ConvTranspose2d:
+    """Return the layer with a kernel that its stride does not divide: 3 x 3, stride 2.
+
+    The trained kernels are resampled, and scaled so that flat maps keep their mean.
+
+    >>> twin = bad_twin(nn.ConvTranspose2d(8, 4, kernel_size=2, stride=2))
+    >>> twin(torch.zeros(1, 8, 5, 5)).shape
+    torch.Size([1, 4, 10, 10])
+    """
+    with torch.inference_mode(False), torch.no_grad():
+        twin = nn.ConvTranspose2d(
+            layer.in_channels,
+            layer.out_channels,
+            kernel_size=TWIN_KERNEL,
+            stride=TWIN_STRIDE,
+            padding=1,
+            output_padding=1,
+            bias=layer.bias is not None,
+        )
+        size = (TWIN_KERNEL, TWIN_KERNEL)
+        kernels = F.interpolate(
+            layer.weight.detach().clone(), size, mode="bilinear", align_corners=True
+        )
+        twin.weight.copy_(kernels * math.prod(layer.kernel_size) / TWIN_KERNEL**2)
+        if layer.bias is not None:
+            twin.bias.copy_(layer.bias)
+    return twin.requires_grad_(False)
+
+
+def overlap_counts(layer: nn.ConvTranspose2d, side: int = OVERLAP_SIDE) -> Tensor:
+    """Return how many input pixels write to each output pixel, for a square of ``side``.
+
+    >>> overlap_counts(nn.ConvTranspose2d(1, 1, 3, 2, 1, output_padding=1), 2).int().tolist()
+    [[1, 2, 1, 1], [2, 4, 2, 2], [1, 2, 1, 1], [1, 2, 1, 1]]
+    """
+    settings = {
+        name: getattr(layer, name) for name in ("stride", "padding", "output_padding", "dilation")
+    }
+    ones = torch.ones(1, 1, *layer.kernel_size)
+    return F.conv_transpose2d(torch.ones(1, 1, side, side), ones, **settings)[0, 0]
+
+
+def overlap_ratio(layer: nn.ConvTranspose2d) -> float:
+    """Return the most contributions over the fewest, away from the border; 1 is even.
+
+    >>> even = nn.ConvTranspose2d(1, 1, kernel_size=4, stride=2, padding=1)
+    >>> overlap_ratio(even), overlap_ratio(bad_twin(even))
+    (1.0, 4.0)
+    """
+    reach = max(layer.kernel_size)
+    counts = overlap_counts(layer, 4 * reach)[2 * reach : -2 * reach, 2 * reach : -2 * reach]
+    return float(counts.max() / counts.min())
+
+
+def state_of(workspace: Workspace, corner: tuple[int, int] | None) -> str:
+    """Return what tells one picture in one network from another."""
+    box = crop_session.box_of(workspace, corner)
+    return f"{hash((workspace.task_id, str(workspace.given), box, workspace.facts.get('sigma'))):x}"
+
+
+def lens_value(
+    workspace: Workspace,
+    corner: tuple[int, int] | None,
+    activations: Activations,
+    layer_name: str,
+    *,
+    source: int | None = None,
+    target: int | None = None,
+) -> dict[str, Any]:
+    """Return kernels, maps, stamp and overlap of one transposed convolution.
+
+    Args:
+        workspace, corner, activations: The picture and what was made of it.
+        layer_name: A transposed convolution.
+        source: Input channel; None takes the strongest.
+        target: Output channel; None takes the strongest.
+
+    Raises:
+        ValueError: There is no such channel.
+    """
+    model = load_model(workspace.task_id)
+    inputs = crop_session.run_inputs(workspace, corner)
+    layer = model.get_submodule(layer_name)
+    before = layer_input(model, inputs, layer_name, activations.outputs)[0]
+    after = activations.outputs[layer_name][0]
+    source = order_by_energy(before)[0] if source is None else source
+    target = order_by_energy(after)[0] if target is None else target
+    if not (0 <= source < len(before) and 0 <= target < len(after)):
+        raise ValueError(f"{layer_name} has no channels {source} and {target}")
+    kernels = layer.weight.detach()[source].clone()
+    sheet, _ = atlas_picture(
+        kernels, range(len(kernels)), columns=COLUMNS, tile=KERNEL_TILE, common_scale=True, gap=0
+    )
+    kernel, limit = kernels[target], float(kernels.abs().max()) or 1.0
+    twin = bad_twin(layer)
+    return {
+        "layer": layer_name,
+        "layers": transposed_layers(model),
+        "source": source,
+        "sources": len(before),
+        "target": target,
+        "targets": len(after),
+        "kernel_size": list(layer.kernel_size),
+        "stride": layer.stride[0],
+        "padding": layer.padding[0],
+        "kernels": {
+            "picture": data_url(sheet),
+            "columns": COLUMNS,
+            "rows": -(-len(kernels) // COLUMNS),
+        },
+        "stamp": [
+            [{"value": float(value), "colour": _colour(value, limit)} for value in row]
+            for row in kernel
+        ],
+        "before": _map(before[source]),
+        "after": _map(after[target]),
+        "overlap": [_overlap(layer), _overlap(twin)],
+    }
+
+
+def meter_value(
+    workspace: Workspace,
+    corner: tuple[int, int] | None,
+    activations: Activations,
+    layer_name: str,
+) -> dict[str, Any]:
+    """Return the readings of the checkerboard meter before and behind a layer and its bad twin."""
+    model = load_model(workspace.task_id)
+    inputs = crop_session.run_inputs(workspace, corner)
+    layer = model.get_submodule(layer_name)
+    known, stride = activations.outputs, layer.stride[0]
+    twin, made = bad_twin(layer), []
+
+    def instead(given: Tensor) -> Tensor:
+        made.extend([given, twin(given)])
+        return made[-1]
+
+    spoiled = run_edited(model, inputs, Edits(layers={layer_name: instead}), known).clamp(0, 1)
+    restored = activations.restored.clamp(0, 1)
+    scale = restored.shape[-1] // inputs[0].shape[-1]
+    given = inputs[0] if scale == 1 else bicubic_upscale(inputs[0], scale).clamp(0, 1)
+    # A grid of this layer is enlarged with the maps by the layers behind it.
+    period = stride * max(1, round(restored.shape[-1] / known[layer_name].shape[-1]))
+    readings = {
+        "before": (made[0], stride),
+        "after": (known[layer_name], stride),
+        "after_twin": (made[1], stride),
+        "given": (given, period),
+        "restored": (restored, period),
+        "restored_twin": (spoiled, period),
+    }
+    return {
+        "layer": layer_name,
+        "stride": stride,
+        "period": period,
+        "scale": scale,
+        "readings": {
+            name: _finite(checkerboard_db(values, every))
+            for name, (values, every) in readings.items()
+        },
+        "details": _details(restored, spoiled),
+        "spectra": _spectra([restored, spoiled], period),
+    }
+
+
+def _overlap(layer: nn.ConvTranspose2d) -> dict[str, Any]:
+    return {
+        "kernel_size": layer.kernel_size[0],
+        "stride": layer.stride[0],
+        "counts": overlap_counts(layer).int().tolist(),
+        "ratio": overlap_ratio(layer),
+    }
+
+
+def _map(values: Tensor) -> dict[str, Any]:
+    signed = bool((values < 0).any())
+    pixels = colourise(values, signed=signed, limit=limit_of(values) or 1.0)
+    size = [values.shape[1], values.shape[0]]
+    return {"picture": data_url(pixels), "size": size, "signed": signed}
+
+
+def _details(restored: Tensor, spoiled: Tensor) -> list[str]:
+    """The part of both pictures in which they differ most."""
+    height, width = (min(DETAIL, side) for side in restored.shape[-2:])
+    step = max(1, DETAIL // 4)
+    error = (restored - spoiled).square().mean(dim=1, keepdim=True)
+    places = F.avg_pool2d(error, (height, width), stride=step)[0, 0]
+    top, left = (step * place for place in divmod(int(places.argmax()), places.shape[1]))
+    return [
+        data_url(to_uint8(image[..., top : top + height, left : left + width]))
+        for image in (restored, spoiled)
+    ]
+
+
+def _spectra(pictures: list[Tensor], period: int) -> list[str] | None:
+    """Log spectra on one scale, zero frequency in the middle; None where they are too small."""
+    periods = min(16, *(side // period for side in pictures[0].shape[-2:]))
+    if periods < 8:
+        return None
+    side = periods * period
+    spectra = [torch.fft.fftshift(log_spectrum(image, side)).numpy() for image in pictures]
+    # The brightest bins beside zero frequency, which was taken out.
+    high = max(np.sort(spectrum, axis=None)[-side // 4] for spectrum in spectra)
+    low = high - SPECTRUM_DB / 10 * math.log(10)
+    return [
+        data_url(colourise((spectrum - low) / (high - low), signed=False, limit=1.0))
+        for spectrum in spectra
+    ]
+
+
+def _colour(value: Tensor, limit: float) -> list[int]:
+    return colourise(np.array([[float(value)]]), signed=True, limit=limit)[0, 0].tolist()
+
+
+def _finite(number: float) -> float | None:
+    return number if math.isfinite(number) else None

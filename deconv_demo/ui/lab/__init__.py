@@ -1,0 +1,1 @@
+"""The Transposed convolution tab: the operator worked with numbers."""

@@ -1,0 +1,89 @@
+"""Many channels: the sum over them, and what such a layer costs and sees."""
+
+import gradio as gr
+
+from deconv_demo.ui.event_options import INSTANT
+from deconv_demo.ui.lab.channels_data import Layer
+from deconv_demo.ui.lab.channels_html import costs_html, doubling_html, sums_html
+from deconv_demo.ui.lab.section import ServedSection
+from deconv_demo.ui.markup import safe
+from deconv_demo.ui.slider import Slider
+from deconv_demo.ui.texts import text
+
+# Lowest, highest and first value of each control.
+_RANGES = {
+    "in_channels": (1, 3, 2),
+    "out_channels": (1, 3, 2),
+    "kernel_size": (1, 4, 3),
+    "stride": (1, 3, 2),
+    "padding": (0, 2, 1),
+    "output_padding": (0, 2, 1),
+}
+_SIDES = (8, 64, 32)
+
+
+class ChannelsSection(ServedSection):
+    """A layer of several channels, added up, counted and measured."""
+
+    name = "lab.channels"
+
+    def build(self) -> None:
+        """Lay the section out."""
+        named = self.translations.named
+        self.build_seen()
+        named(gr.Markdown(elem_classes="lab-text"), value="lab.channels.sum.text")
+        self.controls = []
+        for names in (list(_RANGES)[:3], list(_RANGES)[3:]):
+            with gr.Row():
+                self.controls += map(self._build_control, names)
+        self.seed = gr.State(0)
+        self.again = named(
+            gr.Button(size="sm", elem_id="channels-again", scale=0, min_width=200),
+            value="lab.channels.again",
+        )
+        self.sums = gr.HTML(elem_id="channels-sums")
+        named(gr.Markdown(elem_classes="lab-text"), value="lab.channels.costs.text")
+        low, high, first = _SIDES
+        self.side = named(
+            Slider(low, high, value=first, step=1, elem_id="channels-side"),
+            label="lab.channels.side",
+        )
+        self.costs = gr.HTML(elem_id="channels-costs")
+        named(gr.Markdown(elem_classes="lab-text"), value="lab.channels.doubling.text")
+        self.doubling = gr.HTML(elem_id="channels-doubling")
+
+    def _build_control(self, name: str) -> Slider:
+        low, high, first = _RANGES[name]
+        place = f"channels-{name.replace('_', '-')}"
+        slider = Slider(low, high, value=first, step=1, min_width=240, elem_id=place)
+        return self.translations.named(slider, label=f"lab.channels.{name}")
+
+    def wire(self) -> None:
+        """Connect the events."""
+        given = [*self.controls, self.side, self.seed, self.language]
+        shown = [self.sums, self.costs, self.doubling]
+        for control in (*self.controls, self.side):
+            control.input(_show, given, shown, trigger_mode="always_last", **INSTANT)
+        self.again.click(lambda seed: seed + 1, self.seed, self.seed, **INSTANT).then(
+            _show, given, shown, **INSTANT
+        )
+        self.seen.seen(_show, given, shown, **INSTANT)
+
+
+def _show(*given: int | str) -> tuple[str, str, str]:
+    *numbers, side, seed, language = given
+    settings = dict(zip(_RANGES, map(int, numbers), strict=True))
+    doubling = doubling_html(int(side), language)
+    try:
+        layer = Layer(**settings)
+    except ValueError:
+        why = text(language, _refusal(settings), **settings)
+        return f'<p class="lab-number" role="status">{safe(why)}</p>', "", doubling
+    return sums_html(layer, seed, language), costs_html(layer, int(side), language), doubling
+
+
+def _refusal(settings: dict[str, int]) -> str:
+    """Key of the sentence that says why PyTorch refuses these settings."""
+    if settings["output_padding"] >= settings["stride"]:
+        return "lab.channels.refused.output_padding"
+    return "lab.channels.refused.empty"

@@ -1,0 +1,152 @@
+"""Beyond two dimensions: a transposed convolution of a sound, of a block, and of a clip."""
+
+import logging
+
+import gradio as gr
+
+from deconv_demo.ui import markup
+from deconv_demo.ui.event_options import INSTANT
+from deconv_demo.ui.lab.dimensions_data import LARGEST_KERNEL, SHAPES, SOUND_NETWORKS, STRIDES
+from deconv_demo.ui.lab.dimensions_html import block_html, clip_html, sound_html
+from deconv_demo.ui.lab.picture import picture_key
+from deconv_demo.ui.lab.section import ServedSection
+from deconv_demo.ui.slider import Slider
+from deconv_demo.ui.texts import error_sentence
+from deconv_demo.ui.workspace import Workspace
+
+log = logging.getLogger(__name__)
+
+_QUEUED = {"show_progress": "hidden", "api_visibility": "private"}
+_FIRST_SOUND = (12, 8, "box")
+_FIRST_BLOCK = (2, 3, 2)
+
+
+class DimensionsSection(ServedSection):
+    """The same operator along one axis and along three."""
+
+    name = "lab.dimensions"
+
+    def build(self) -> None:
+        """Lay the section out."""
+        named = self.translations.named
+        self.build_seen()
+        named(gr.Markdown(elem_classes="lab-text"), value="lab.dimensions.sound.text")
+        kernel_size, stride, shape = _FIRST_SOUND
+        with gr.Row():
+            self.preset = named(
+                gr.Dropdown(
+                    choices=list(SOUND_NETWORKS),
+                    value=None,
+                    min_width=160,
+                    elem_id="dimensions-preset",
+                ),
+                label="lab.overlap.preset",
+            )
+            self.kernel = named(
+                Slider(
+                    1,
+                    LARGEST_KERNEL,
+                    value=kernel_size,
+                    step=1,
+                    min_width=200,
+                    elem_id="dimensions-kernel",
+                ),
+                label="lab.overlap.kernel",
+            )
+            self.stride = named(
+                gr.Radio(
+                    choices=list(STRIDES), value=stride, min_width=180, elem_id="dimensions-stride"
+                ),
+                label="lab.overlap.stride",
+            )
+            self.shape = named(
+                gr.Radio(value=shape, min_width=200, elem_id="dimensions-weights"),
+                label="lab.dimensions.weights",
+                choices=[(f"lab.dimensions.weights.{name}", name) for name in SHAPES],
+            )
+        self.sound = gr.HTML(elem_id="dimensions-sound")
+
+        named(gr.Markdown(elem_classes="lab-text"), value="lab.dimensions.block.text")
+        input_size, kernel_size, stride = _FIRST_BLOCK
+        with gr.Row():
+            self.block_input = named(
+                Slider(1, 4, value=input_size, step=1, min_width=180, elem_id="block-input"),
+                label="lab.dimensions.input",
+            )
+            self.block_kernel = named(
+                Slider(1, 4, value=kernel_size, step=1, min_width=180, elem_id="block-kernel"),
+                label="lab.overlap.kernel",
+            )
+            self.block_stride = named(
+                Slider(1, 3, value=stride, step=1, min_width=180, elem_id="block-stride"),
+                label="lab.overlap.stride",
+            )
+        self.block = gr.HTML(elem_id="dimensions-block")
+        named(gr.Markdown(elem_classes="lab-text"), value="lab.dimensions.clip.text")
+        self.clip = gr.HTML(elem_id="dimensions-clip")
+
+    def wire(self) -> None:
+        """Connect the events."""
+        hearing = [self.kernel, self.stride, self.shape]
+        building = [self.block_input, self.block_kernel, self.block_stride]
+        kept = (gr.skip(), gr.skip())  # for a name that only a program sends
+        self.preset.input(
+            lambda name: SOUND_NETWORKS.get(name, kept),
+            self.preset,
+            [self.kernel, self.stride],
+            **INSTANT,
+        )
+        for control in hearing:
+            # Also after a preset has moved it.
+            control.change(
+                self._hear,
+                [*hearing, self.language],
+                [self.preset, self.sound],
+                trigger_mode="always_last",
+                **INSTANT,
+            )
+        for control in building:
+            control.input(
+                self._build_block,
+                [*building, self.language],
+                self.block,
+                trigger_mode="always_last",
+                **INSTANT,
+            )
+        self.seen.seen(
+            self._arrive,
+            [self.shown, self.workspace, self.language, *hearing, *building],
+            [self.sound, self.block, self.clip, self.shown],
+            **_QUEUED,
+        )
+
+    def _hear(self, kernel_size: int, stride: int, shape: str, language: str) -> tuple:
+        settings = (int(kernel_size), int(stride))
+        # A preset keeps its name as long as the controls stand as it set them.
+        preset = gr.update() if settings in SOUND_NETWORKS.values() else gr.update(value=None)
+        return preset, sound_html(*settings, shape, language)
+
+    def _build_block(self, input_size: int, kernel_size: int, stride: int, language: str) -> str:
+        return block_html(int(input_size), int(kernel_size), int(stride), language)
+
+    def _arrive(
+        self,
+        shown: str,
+        workspace: Workspace,
+        language: str,
+        kernel_size: int,
+        stride: int,
+        shape: str,
+        *block: int,
+    ) -> tuple:
+        key = picture_key(workspace)
+        mark = f"{language}:{key}"
+        if shown == mark:
+            return (gr.skip(),) * 4
+        try:
+            clip = clip_html(key, language)
+        except Exception as error:
+            log.exception("cannot make a clip")
+            clip = markup.status(error_sentence(language, error), error=True)
+        heard = sound_html(int(kernel_size), int(stride), shape, language)
+        return heard, self._build_block(*block, language), clip, mark

@@ -1,0 +1,250 @@
+"""What the page shows of deconvolution: one blur, undone in eight ways, and how well."""
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Generator, Tensor
+
+from deconv_demo.classical import (
+    CircularConvolution,
+    Convolution,
+    conjugate_gradient,
+    cycle_spun_wavelet,
+    discrepancy_stop,
+    first,
+    gaussian_filter,
+    landweber,
+    landweber_after,
+    logarithmic_grid,
+    noise_norm,
+    psnr,
+    random_points,
+    richardson_lucy,
+    sparse_landweber,
+    tikhonov,
+    wiener_circular,
+)
+from deconv_demo.degradations import add_gaussian_noise
+from deconv_demo.pictures import from_pixels, to_image, to_uint8
+from deconv_demo.restoration import BLURS, enhance
+from deconv_demo.ui.lab.picture import lab_image
+
+ITERATIONS = 80
+# The share of the noise that a wavelet coefficient must exceed at every step; more smooths away
+# texture, less lets noise in. Without any noise, rounding to 8 bits takes its place.
+THRESHOLD_SHARE, LEAST_NOISE = 0.3, 0.3 / 255
+REGULARISERS = logarithmic_grid(1e-4, 1.0, 13)
+STOPS = logarithmic_grid(1, 1000, 13)
+DRAWS = 25
+# What equal pictures are given, whose PSNR is infinite: a chart must end somewhere.
+HIGHEST_DB = 99.0
+# As far as the network looks; the smallest picture of the lab is as large.
+SURROUNDINGS = 48
+GAUSSIAN_RADII = (0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
+
+ARRAYS = {
+    "counting": [[1, 2, 3], [4, 5, 6], [7, 8, 9]],
+    "edge": [[1, 0, -1], [1, 0, -1], [1, 0, -1]],
+    "bilinear": [[0.25, 0.5, 0.25], [0.5, 1, 0.5], [0.25, 0.5, 0.25]],
+    "mean": [[1 / 9] * 3] * 3,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class NineNumbers:
+    """A 3 x 3 array, its convolution, and two ways back; each ``(3, 3)`` float64."""
+
+    array: Tensor
+    kernel: Tensor
+    convolved: Tensor
+    transposed: Tensor
+    solved: Tensor | None  # None where the matrix has no inverse
+    condition: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Course:
+    """One iteration from its first step to its last.
+
+    Attributes:
+        pixels: ``(n, 3, H, W)`` uint8: every iterate as it is shown.
+        psnr_db: Of each.
+        stop: Index where the discrepancy principle ends it, None where it never does.
+    """
+
+    pixels: Tensor
+    psnr_db: list[float]
+    stop: int | None
+
+    @property
+    def peak(self) -> int:
+        """Index of the iterate closest to the truth."""
+        return max(range(len(self.psnr_db)), key=self.psnr_db.__getitem__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """A picture, its blur, and everything that does not depend on a choice of the visitor."""
+
+    clean: Tensor
+    observed: Tensor
+    blur: CircularConvolution
+    courses: dict[str, Course]
+    learned: Tensor
+
+    def score(self, image: Tensor) -> float:
+        """Return PSNR against the truth of what is shown, clipped to ``[0, 1]``."""
+        return _score(image, self.clean)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """Scores of a grid over (regulariser, iterations), and of as many random draws."""
+
+    grid: np.ndarray
+    draws: list[tuple[float, float]]
+    draw_scores: list[float]
+
+
+def nine_numbers(kernel_id: str) -> NineNumbers:
+    """Convolve 1 to 9 with a 3 x 3 kernel, zeros beyond the border, and go both ways back."""
+    array = torch.tensor(ARRAYS["counting"], dtype=torch.float64)
+    kernel = torch.tensor(ARRAYS[kernel_id], dtype=torch.float64)
+    operator = Convolution(kernel)
+    convolved = operator.forward(array[None])
+    matrix = operator.matrix(3, 3)
+    condition = torch.linalg.cond(matrix).item()
+    singular = condition > 1e12
+    solved = None if singular else torch.linalg.solve(matrix, convolved.flatten()).view(3, 3)
+    return NineNumbers(
+        array=array,
+        kernel=kernel,
+        convolved=convolved[0],
+        transposed=operator.adjoint(convolved)[0],
+        solved=solved,
+        condition=math.inf if singular else condition,
+    )
+
+
+# Each holds some 25 MB of iterates.
+@lru_cache(maxsize=6)
+def trial(key: str, blur_id: str, size: float, noise: float) -> Trial:
+    """Blur a picture, add noise, and run every method that has nothing to choose.
+
+    Args:
+        key: Of the picture, see ``lab_picture.picture_key``.
+        blur_id: Key of ``known_answer.BLURS``.
+        size: Of the blur, in pixels.
+        noise: Standard deviation, of 255.
+    """
+    clean = lab_image(key)
+    blur = CircularConvolution(BLURS[blur_id](size), *clean.shape[-2:])
+    sigma = noise / 255
+    generator = Generator().manual_seed(0)
+    observed = add_gaussian_noise(blur.forward(clean)[None], sigma, generator)[0]
+    step = 1 / blur.squared_norm
+    iterations = {
+        "landweber": landweber(blur, observed, step=step),
+        "richardson_lucy": richardson_lucy(blur, observed),
+        "conjugate_gradient": conjugate_gradient(blur, observed),
+        "wavelets": sparse_landweber(
+            blur,
+            observed,
+            step=step,
+            threshold=THRESHOLD_SHARE * max(sigma, LEAST_NOISE),
+            generator=generator,
+        ),
+    }
+    courses = {
+        # Conjugate gradients end before their first step where the picture is black.
+        name: _course(
+            first(iterates, ITERATIONS) or [torch.zeros_like(observed)],
+            clean,
+            observed,
+            blur,
+            sigma,
+        )
+        for name, iterates in iterations.items()
+    }
+    learned = _by_the_network(observed)
+    return Trial(clean=clean, observed=observed, blur=blur, courses=courses, learned=learned)
+
+
+def _by_the_network(observed: Tensor) -> Tensor:
+    """Let the network repair a picture whose blur went around its borders.
+
+    The others are told that it goes on where it begins on the other side. Cut off there, it is no
+    photograph: the network would take half of what is blurred at the border for something else.
+    """
+    around = F.pad(observed[None], (SURROUNDINGS,) * 4, mode="circular")
+    picture = from_pixels(to_uint8(around), like=Image.new("RGB", (1, 1)))
+    restored = to_image(enhance(picture, "deblur").after)[0]
+    inside = slice(SURROUNDINGS, -SURROUNDINGS)
+    return restored[:, inside, inside]
+
+
+def _course(
+    iterates: list[Tensor],
+    clean: Tensor,
+    observed: Tensor,
+    blur: CircularConvolution,
+    sigma: float,
+) -> Course:
+    residuals = [(blur.forward(x) - observed).norm().item() for x in iterates]
+    stop = discrepancy_stop(residuals, noise_norm(observed, sigma))
+    shown = [x.clamp(0, 1) for x in iterates]
+    return Course(
+        pixels=torch.stack([x.mul(255).round().to(torch.uint8) for x in shown]),
+        psnr_db=[_score(x, clean) for x in shown],
+        stop=None if stop is None else stop - 1,
+    )
+
+
+def _score(image: Tensor, clean: Tensor) -> float:
+    return min(psnr(image.clamp(0, 1), clean), HIGHEST_DB)
+
+
+def closed_forms(run: Trial, regulariser: float) -> dict[str, Tensor]:
+    """Return what Tikhonov's and Wiener's filters make of the blurred picture."""
+    return {
+        "tikhonov": tikhonov(run.blur, run.observed, regulariser),
+        "wiener": wiener_circular(run.blur, run.observed, regulariser),
+    }
+
+
+@lru_cache(maxsize=6)
+def search(key: str, blur_id: str, size: float, noise: float) -> Search:
+    """Try Landweber with Tikhonov's term over a grid, and at random points beside it."""
+    run = trial(key, blur_id, size, noise)
+    step = 1 / (run.blur.squared_norm + REGULARISERS[-1])
+
+    def score(regulariser: float, iterations: float) -> float:
+        options = {"step": step, "iterations": round(iterations), "regulariser": regulariser}
+        return run.score(landweber_after(run.blur, run.observed, **options))
+
+    grid = np.array([[score(value, count) for value in REGULARISERS] for count in STOPS])
+    ranges = ((REGULARISERS[0], REGULARISERS[-1]), (STOPS[0], STOPS[-1]))
+    draws = random_points(DRAWS, *ranges, Generator().manual_seed(0))
+    return Search(grid=grid, draws=draws, draw_scores=[score(*draw) for draw in draws])
+
+
+@lru_cache(maxsize=6)
+def noise_alone(key: str, noise: float) -> dict[str, tuple[Tensor, float]]:
+    """Add noise of ``noise`` of 255 and no blur; return what two filters leave, and PSNR of each.
+
+    The Gaussian filter gets the radius that suits the picture best, with the truth in hand.
+    """
+    clean, sigma = lab_image(key)[None], noise / 255
+    noisy = add_gaussian_noise(clean, sigma, Generator().manual_seed(0))
+    smoothed = [gaussian_filter(noisy, radius) for radius in GAUSSIAN_RADII]
+    images_by_name = {
+        "noisy": noisy,
+        "gaussian": max(smoothed, key=lambda image: psnr(image, clean)),
+        "cycle_spun": cycle_spun_wavelet(noisy, max(sigma, LEAST_NOISE)),
+    }
+    return {name: (image[0], _score(image, clean)) for name, image in images_by_name.items()}

@@ -1,0 +1,74 @@
+"""The Transposed convolution tab: its sections, each a tab of its own."""
+
+from typing import Any
+
+import gradio as gr
+
+from deconv_demo.ui.i18n import Translations
+from deconv_demo.ui.lab.channels import ChannelsSection
+from deconv_demo.ui.lab.dimensions import DimensionsSection
+from deconv_demo.ui.lab.inverse import InverseSection
+from deconv_demo.ui.lab.names import NamesSection
+from deconv_demo.ui.lab.overlap import OverlapSection
+from deconv_demo.ui.lab.stepper import StepperSection
+from deconv_demo.ui.static_files import read_static
+from deconv_demo.ui.workspace import Workspace
+
+# A section is one line here: the id of its tab, and its class.
+SECTIONS = {
+    "stepper": StepperSection,
+    "names": NamesSection,
+    "channels": ChannelsSection,
+    "inverse": InverseSection,
+    "overlap": OverlapSection,
+    "dimensions": DimensionsSection,
+}
+
+
+class LabTab:
+    """The components of the tab and what their events do.
+
+    Args:
+        language: State with the language of the visitor.
+        workspace: State with what the visitor is working on.
+        translations: Where the texts of components are registered.
+
+    Call ``build`` inside ``gr.Blocks``, then ``wire``.
+    """
+
+    def __init__(self, language: gr.State, workspace: gr.State, translations: Translations) -> None:
+        self.translations = translations
+        self.sections = {
+            name: section(language, workspace, translations) for name, section in SECTIONS.items()
+        }
+
+    @staticmethod
+    def style_sheets() -> str:
+        """Return the style sheets of the tab."""
+        return read_static(__file__, "stepper.css", "names.css", "methods.css")
+
+    def build(self) -> None:
+        """Lay the tab out."""
+        named = self.translations.named
+        with gr.Tabs(elem_id="lab-tabs", overflow_behavior="wrap"):
+            for name, section in self.sections.items():
+                with named(gr.Tab(id=name), label=section.name):
+                    section.build()
+
+    def wire(self) -> None:
+        """Connect the events."""
+        for section in self.sections.values():
+            section.wire()
+
+    @property
+    def told(self) -> list[Any]:
+        """Components whose content is told anew in another language by ``retold``."""
+        return [component for section in self.sections.values() for component in section.told]
+
+    def retold(self, workspace: Workspace, language: str) -> list[Any]:
+        """Return the content of ``told`` in another language."""
+        return [
+            content
+            for section in self.sections.values()
+            for content in section.retold(workspace, language)
+        ]

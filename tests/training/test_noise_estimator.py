@@ -1,0 +1,203 @@
+"""What the noise reader is trained on and judged by."""
+
+import numpy as np
+import pytest
+import skimage.restoration
+import torch
+from torch import Generator, nn
+
+from deconv_demo.degradations import is_grey
+from deconv_demo.training import noise_estimator as training
+from deconv_demo.training.data import to_grey
+
+SHARES = [name for name in vars(training) if name.endswith("_SHARE")]
+SEPIA = next(condition.tone for condition in training.CONDITIONS if "sepia" in condition.name)
+
+
+@pytest.fixture
+def nothing_but(monkeypatch):
+    """Set the shares of everything that is done to crops to 0, but those that are given."""
+
+    def set_shares(**shares: float) -> None:
+        assert set(shares) <= set(SHARES)
+        for name in SHARES:
+            monkeypatch.setattr(training, name, shares.get(name, 0))
+
+    return set_shares
+
+
+def many(photos, count: int):
+    return photos["coffee"].repeat(count, 1, 1, 1)
+
+
+def damaged(clean, seed=0):
+    return training.with_its_noise(clean, Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("coarse", [0, 1])
+def test_crops_come_with_their_noise(coarse, photos, nothing_but):
+    """The noise that is told is the noise that was added, fine or coarse."""
+    nothing_but(COARSE_SHARE=coarse)
+    clean = 0.4 + 0.2 * many(photos, 40)  # away from black and white, where noise is cut off
+    noisy, sigma = damaged(clean)
+    added = noisy - clean
+    weak = sigma < 40 / 255
+    found = added.flatten(1).std(dim=1)
+    assert found[weak].numpy() == pytest.approx(sigma[weak].numpy(), rel=0.05, abs=0.4 / 255)
+    assert training.LARGEST_LEVEL / 255 / 2 < sigma.max() <= training.LARGEST_LEVEL / 255
+    strong = added[(sigma > 10 / 255) & weak]
+    neighbours = (strong[..., 1:] * strong[..., :-1]).mean() / strong.square().mean()
+    assert neighbours > 0.2 if coarse else abs(neighbours) < 0.05
+    again, same = damaged(clean)
+    assert torch.equal(again, noisy)
+    assert torch.equal(same, sigma)
+
+
+def test_some_crops_have_no_noise(photos, nothing_but):
+    nothing_but(CLEAN_SHARE=0.5)
+    noisy, sigma = damaged(many(photos, 60))
+    none = sigma == 0
+    assert 0.3 < none.float().mean() < 0.7
+    assert torch.equal(noisy[none], many(photos, 60)[none])
+
+
+@pytest.mark.parametrize("share", [0, 1])
+def test_crops_in_grey_get_noise_in_grey_or_in_colour(share, photos, nothing_but):
+    nothing_but(SHARED_ON_GREY_SHARE=share)
+    clean = many(photos, 6)[:, :1].repeat(1, 3, 1, 1)
+    assert is_grey(damaged(clean)[0]).tolist() == [bool(share)] * 6
+
+
+@pytest.mark.parametrize("grey", [False, True])
+def test_crops_in_grey_may_be_toned_with_their_noise(grey, photos, nothing_but):
+    """Then every channel has its share of one noise, and the mean of those is told."""
+    nothing_but(TONED_SHARE=1, SHARED_ON_GREY_SHARE=1)
+    clean = 0.5 + 0.1 * many(photos, 12)
+    clean = to_grey(clean) if grey else clean
+    noisy, sigma = damaged(clean)
+    nothing_but(SHARED_ON_GREY_SHARE=1)
+    plain, untoned = damaged(clean)
+    if not grey:
+        assert torch.equal(noisy, plain)
+        assert torch.equal(sigma, untoned)
+        return
+    for toned, grey_one, level, told in zip(noisy, plain, untoned, sigma, strict=True):
+        tone = toned.flatten(1).mean(dim=1) / grey_one.mean()
+        assert tone.max().item() == pytest.approx(1, abs=0.02)
+        assert 0.35 < tone.min() < 1
+        assert told.item() == pytest.approx((level * tone.mean()).item(), rel=0.03)
+        if level < 30 / 255:  # of stronger noise, white cuts some off before toning or after
+            assert ((toned - grey_one * tone.view(3, 1, 1)).abs() < 0.02).float().mean() > 0.99
+    assert (untoned < 30 / 255).any()
+
+
+def test_some_crops_are_drawings_in_part_or_as_a_whole(photos, nothing_but):
+    nothing_but(DRAWN_SHARE=1, CLEAN_SHARE=0.9999)
+    clean = many(photos, 30)
+    shown, sigma = damaged(clean)
+    assert (sigma == 0).all()
+    kept = (shown == clean).all(dim=1).float().mean(dim=(1, 2))
+    assert 0.1 < (kept > 0.05).float().mean() < 0.6
+    assert (kept < 1).all()
+
+
+def test_some_crops_have_few_levels(photos, nothing_but):
+    nothing_but(LEVELLED_SHARE=0.5, CLEAN_SHARE=0.9999)
+    shown, _ = damaged(many(photos, 60))
+    levels = [len(torch.unique(image)) for image in shown]
+    few = [count for count in levels if count <= training.MOST_LEVELS]
+    assert 15 <= len(few) <= 45
+    assert len(set(few)) > 5
+    assert min(count for count in levels if count > training.MOST_LEVELS) > 100
+
+
+def test_a_clean_part_covers_noise_and_leaves_what_is_told(photos, nothing_but):
+    nothing_but(CLEAN_PART_SHARE=1)
+    clean = torch.full((60, 3, 96, 96), 0.5)
+    noisy, sigma = damaged(clean)
+    nothing_but()
+    without, same = damaged(clean)
+    assert torch.equal(sigma, same)
+    covered = (noisy != without).any(dim=1).float().mean(dim=(1, 2))
+    assert covered.max() < 0.9
+    assert 0.1 < covered.median() < 0.5
+    flat = [
+        image[:, (image != other).any(dim=0)] for image, other in zip(noisy, without, strict=True)
+    ]
+    one_colour = [bool((part == part[:, :1]).all()) for part in flat if part.numel()]
+    assert np.mean(one_colour) == 1  # no drawings here
+    white = [bool((part == 1).all()) for part in flat if part.numel()]
+    assert 0.2 < np.mean(white) < 0.6
+
+
+class Knowing(nn.Module):
+    """Reads one level everywhere."""
+
+    def __init__(self, level: float) -> None:
+        super().__init__()
+        self.level = level
+
+    def places(self, image, *, one_tone):
+        places = torch.full((len(image), 1, 2, 2), self.level / 255)
+        return places, torch.zeros_like(places)
+
+
+def test_errors_are_told_for_each_condition_beside_those_of_wavelets(photo_pixels):
+    judged = training.held_out_noise([photo_pixels["cat"], photo_pixels["coffee"]])
+    found = training.judge(Knowing(25), judged)
+    levels = [condition.level for condition in training.CONDITIONS]
+    for row, condition, level in zip(found["off_by"], training.CONDITIONS, levels, strict=True):
+        assert row["noise"] == condition.name
+        assert row["network"] == pytest.approx(abs(level - 25), abs=0.01)
+    expected = np.mean([abs(level - 25) / (level + training.TOLERATED) for level in levels])
+    assert found["error"] == pytest.approx(expected, rel=1e-4)
+    at = levels.index(25)
+    rivals = []
+    for noisy, _ in judged:
+        pixels = noisy[at].permute(1, 2, 0).mul(255).round().numpy()
+        rivals.append(
+            skimage.restoration.estimate_sigma(pixels, channel_axis=-1, average_sigmas=True)
+        )
+    expected = np.mean(np.abs(np.array(rivals) - 25))
+    assert found["off_by"][at]["wavelets"] == pytest.approx(expected, abs=0.05)
+
+
+def test_a_drawing_without_detail_has_no_noise_by_either_estimate(photo_pixels):
+    flat = torch.full((len(training.CONDITIONS), 3, 64, 64), 0.5)
+    found = training.judge(Knowing(0), [(flat, torch.zeros(len(flat)))])
+    assert {row["wavelets"] for row in found["off_by"]} == {0}
+
+
+def test_conditions_are_what_their_names_say(photo_pixels):
+    (noisy, sigma) = training.held_out_noise([photo_pixels["cat"]])[0]
+    by_name = {c.name: image for c, image in zip(training.CONDITIONS, noisy, strict=True)}
+    clean = torch.from_numpy(photo_pixels["cat"]).permute(2, 0, 1) / 255
+    assert torch.equal(by_name["none"], clean)
+    assert (by_name["25, a white border"][:, :24] == 1).all()
+    assert (by_name["25, a white border"][:, 24:-24, 24:-24] < 1).float().mean() > 0.9
+    drawing = (by_name["none, a drawing"] * 255).round()
+    colours = torch.unique(drawing.flatten(1), dim=1).shape[1]
+    assert 1 < colours < clean[0].numel() / 20
+    assert not torch.equal(by_name["none, a drawing"], clean)
+    # Of a drawing in pure colours, half of the noise is cut off.
+    on_drawing = (by_name["15, a drawing"] - by_name["none, a drawing"]).std() * 255
+    assert 7 < on_drawing < 16
+    grey = "15, coarse grain, in grey"
+    assert is_grey(by_name[grey][None]).all()
+    correlated = {"15": 0, "15, coarse grain": 0.4, "15, then JPEG 75": 0.1, grey: 0.4}
+    for name, expected in correlated.items():
+        noise = by_name[name] - (to_grey(clean[None])[0] if name == grey else clean)
+        assert noise.std().item() * 255 == pytest.approx(15, rel=0.3)  # a JPEG takes some away
+        next_to = (noise[..., 1:] * noise[..., :-1]).mean() / noise.square().mean()
+        assert next_to.item() == pytest.approx(expected, abs=0.2)
+    sepia = by_name["25, in sepia"] / torch.tensor(SEPIA).view(3, 1, 1)
+    unclipped = (by_name["25, in sepia"] > 0).all(dim=0) & (sepia < 0.99).all(dim=0)
+    assert (sepia[0] - sepia[2])[unclipped].abs().max() < 1.5 / 255 / min(SEPIA)
+    noise = by_name["25, in sepia"] - to_grey(clean[None])[0] * torch.tensor(SEPIA).view(3, 1, 1)
+    assert noise.std(dim=(1, 2)).mean().item() * 255 == pytest.approx(25, rel=0.1)
+    assert sigma.mul(255).tolist() == pytest.approx([c.level for c in training.CONDITIONS])
+
+
+def test_no_numbers_are_never_good(photo_pixels):
+    judged = training.held_out_noise([photo_pixels["cat"]])
+    assert np.isnan(training.judge(Knowing(float("nan")), judged)["error"])
