@@ -23,14 +23,14 @@ class Control:
     shown_per_unit: float = 1
 
 
-def values_of(
-    controls: Iterable[Control], given: Mapping[str, float | None], *, task_id: str
+def resolve_controls(
+    controls: Iterable[Control], overrides: Mapping[str, float | None], *, task_id: str
 ) -> dict[str, float | None]:
-    """Return every control of a task with its value, given or default.
+    """Return every control of a task with its value, overrides or default.
 
     Args:
         controls: Of the task.
-        given: Values by the names of controls; None asks for an estimate.
+        overrides: Values by the names of controls; None asks for an estimate.
         task_id: The task, for the texts of errors.
 
     Raises:
@@ -38,15 +38,15 @@ def values_of(
         ValueError: A value outside the range of its control.
 
     >>> strength = Control(name="sigma", minimum=0, maximum=0.3, step=0.1, default=None)
-    >>> values_of([strength], {"sigma": 0.2}, task_id="denoise")
+    >>> resolve_controls([strength], {"sigma": 0.2}, task_id="denoise")
     {'sigma': 0.2}
     """
     known = {control.name: control for control in controls}
-    unknown = given.keys() - known.keys()
+    unknown = overrides.keys() - known.keys()
     if unknown:
         has = f"it has {', '.join(known)}" if known else "it has none"
         raise TypeError(f"{task_id} has no control {', '.join(sorted(unknown))}; {has}")
-    values = {name: given.get(name, control.default) for name, control in known.items()}
+    values = {name: overrides.get(name, control.default) for name, control in known.items()}
     for name, value in values.items():
         control = known[name]
         if value is None and control.default is None:

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from deconv_demo.controls import values_of
+from deconv_demo.controls import resolve_controls
 from deconv_demo.estimation import estimate_sigma
 from deconv_demo.malloc import give_back_when_idle
 from deconv_demo.pictures import PictureError, from_pixels, is_grey, normalise, visible_pixels
@@ -127,7 +127,7 @@ def enhance_by_tile(
     if task_id not in TASKS:
         raise KeyError(f"unknown task {task_id!r}; the tasks are {', '.join(TASKS)}")
     task = TASKS[task_id]
-    values = values_of(task.controls, controls, task_id=task_id)
+    values = resolve_controls(task.controls, controls, task_id=task_id)
     source = normalise(picture)
     _check_output_size(source, task)
     started = time.monotonic()

@@ -12,7 +12,7 @@ from deconv_demo.tasks import TASKS
 from deconv_demo.ui.enhance.picture_input import build_picture_input, handing_over
 from deconv_demo.ui.enhance.workflow import is_our_fault
 from deconv_demo.ui.texts import error_sentence
-from deconv_demo.ui.workspace import Shelf, safe_stem
+from deconv_demo.ui.workspace import FileStore, safe_stem
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ def _number(name: str, value: Any, least: float, most: float) -> float:
     return number
 
 
-def build_service(shelf: Shelf) -> None:
+def build_service(store: FileStore) -> None:
     """Place the endpoint. Its components are never drawn."""
 
     def enhance(picture: str | None, task_id: str, sigma: float, amount: float):
@@ -75,8 +75,8 @@ def build_service(shelf: Shelf) -> None:
                 else:
                     yield gr.skip(), gr.skip(), gr.skip()
             name = f"{safe_stem(picture)}-{task_id}"
-            before = shelf.put(result.before, f"{name}-before.png")
-            after = shelf.put(result.after, f"{name}.png")
+            before = store.save_image(result.before, f"{name}-before.png")
+            after = store.save_image(result.after, f"{name}.png")
         except Exception as error:
             if is_our_fault(error):
                 log.exception("unexpected error")

@@ -18,7 +18,7 @@ class Translations:
 
     >>> translations = Translations()
     >>> with gr.Blocks():
-    ...     button = translations.named(gr.Button(), value="enhance.run")
+    ...     button = translations.register(gr.Button(), value="enhance.run")
     >>> button.value
     'Run'
     """
@@ -26,7 +26,7 @@ class Translations:
     def __init__(self) -> None:
         self._entries: list[tuple[Block, Mapping[str, Key]]] = []
 
-    def named(self, component: AnyBlock, **keys: Key) -> AnyBlock:
+    def register(self, component: AnyBlock, **keys: Key) -> AnyBlock:
         """Give a component its English texts now, and remember it for other languages.
 
         Args:

@@ -16,13 +16,14 @@ from deconv_demo.ui.api import build_service  # noqa: E402
 from deconv_demo.ui.cache_cleanup import keep_clean  # noqa: E402
 from deconv_demo.ui.enhance.example_strip import strip_value  # noqa: E402
 from deconv_demo.ui.enhance.tab import EnhanceTab  # noqa: E402
+from deconv_demo.ui.event_options import UNQUEUED  # noqa: E402
 from deconv_demo.ui.i18n import Translations  # noqa: E402
 from deconv_demo.ui.inside.tab import InsideTab  # noqa: E402
 from deconv_demo.ui.lab.tab import LabTab  # noqa: E402
 from deconv_demo.ui.request_limits import Guard  # noqa: E402
 from deconv_demo.ui.static_files import read_static  # noqa: E402
 from deconv_demo.ui.texts import LANGUAGES, preferred_language  # noqa: E402
-from deconv_demo.ui.workspace import Shelf, Workspace  # noqa: E402
+from deconv_demo.ui.workspace import FileStore, Workspace  # noqa: E402
 
 # Files that visitors made are deleted when they are this old; looked at every so often.
 CACHE_SECONDS, CLEANING_SECONDS = 3600, 300
@@ -39,24 +40,24 @@ def build_page() -> gr.Blocks:
     with gr.Blocks(title="Deconv Lab", analytics_enabled=False) as page:
         made_files: set[str] = set()
         page.temp_file_sets.append(made_files)
-        shelf = Shelf(made_files.add)
+        store = FileStore(made_files.add)
         language = gr.State("en")
         workspace = gr.State(Workspace())
         remembered = gr.BrowserState("", storage_key="deconv-lab-language", secret="deconv-lab")
 
         switch, appearance = _build_head(translations)
-        enhance_tab = EnhanceTab(language, workspace, translations, shelf)
-        inside_tab = InsideTab(language, workspace, translations, shelf)
+        enhance_tab = EnhanceTab(language, workspace, translations, store)
+        inside_tab = InsideTab(language, workspace, translations, store)
         lab_tab = LabTab(language, workspace, translations)
         with gr.Tabs(elem_id="tabs", overflow_behavior="wrap"):
-            with translations.named(gr.Tab(id="enhance"), label="tab.enhance"):
+            with translations.register(gr.Tab(id="enhance"), label="tab.enhance"):
                 enhance_tab.build()
-            inside = translations.named(gr.Tab(id="inside"), label="tab.inside")
+            inside = translations.register(gr.Tab(id="inside"), label="tab.inside")
             with inside:
                 inside_tab.build()
-            with translations.named(gr.Tab(id="lab"), label="tab.lab"):
+            with translations.register(gr.Tab(id="lab"), label="tab.lab"):
                 lab_tab.build()
-        build_service(shelf)
+        build_service(store)
 
         inside_tab.wire(inside)
         page.unload(inside_tab.leave)
@@ -65,56 +66,52 @@ def build_page() -> gr.Blocks:
         # in it, at every event of the page from then on, and in the tabs stands everything.
         enhance_tab.look_inside.click(None, None, None, js=_call("openInside"), queue=False)
 
-        def speak(
+        def change_language(
             request: gr.Request, chosen: str, current: Workspace, *inside_view: Any
         ) -> list[Any]:
             if chosen not in LANGUAGES:  # only a program sends such
-                return [gr.skip()] * len(speaking)
+                return [gr.skip()] * len(language_outputs)
             return [
                 chosen,
                 chosen,
                 *translations.updates(chosen),
-                *enhance_tab.retold(current, chosen),
-                *inside_tab.retold(str(request.session_hash), current, chosen, *inside_view),
-                *lab_tab.retold(current, chosen),
+                *enhance_tab.localize(current, chosen),
+                *inside_tab.localize(str(request.session_hash), current, chosen, *inside_view),
+                *lab_tab.localize(current, chosen),
                 strip_value(chosen),
             ]
 
-        def greet(saved: str, request: gr.Request) -> tuple[str, str]:
+        def detect_language(saved: str, request: gr.Request) -> tuple[str, str]:
             header = request.headers.get("accept-language", "")
             known = isinstance(saved, str) and saved in LANGUAGES  # a client may send anything
-            spoken = saved if known else preferred_language(header)
-            return spoken, spoken
+            language = saved if known else preferred_language(header)
+            return language, language
 
-        speaking = [
+        language_outputs = [
             language,
             remembered,
             *translations.components,
-            *enhance_tab.told,
-            *inside_tab.told,
-            *lab_tab.told,
+            *enhance_tab.localized_outputs,
+            *inside_tab.localized_outputs,
+            *lab_tab.localized_outputs,
             enhance_tab.examples,
         ]
         switch.change(
-            speak,
+            change_language,
             [switch, workspace, *inside_tab.view],
-            speaking,
-            show_progress="hidden",
-            queue=False,
-            api_visibility="private",
+            language_outputs,
+            **UNQUEUED,
         )
-        greeted = page.load(
-            greet,
+        language_detected = page.load(
+            detect_language,
             remembered,
             [switch, language],
-            show_progress="hidden",
-            queue=False,
-            api_visibility="private",
+            **UNQUEUED,
         )
         # For those who are read to, and for the right shapes of Chinese characters.
-        for spoken in (switch.change, greeted.then):
-            spoken(None, switch, None, js=_call("applyLanguage"), queue=False)
-        enhance_tab.wire(greeted)
+        for after in (switch.change, language_detected.then):
+            after(None, switch, None, js=_call("applyLanguage"), queue=False)
+        enhance_tab.wire(language_detected)
         appearance.change(None, appearance, None, js=_call("applyAppearance"), queue=False)
         page.load(None, None, appearance, js=_call("rememberedAppearance"), queue=False)
     keep_clean(page, age=CACHE_SECONDS, every=CLEANING_SECONDS)
@@ -149,8 +146,8 @@ def launch_options() -> dict[str, Any]:
 def _build_head(translations: Translations) -> tuple[gr.Radio, gr.Radio]:
     with gr.Row(elem_classes="head"):
         gr.HTML("<h1>Deconv Lab</h1>", elem_classes="name")
-        translations.named(gr.Markdown(elem_classes="tagline"), value="page.tagline")
-        switch = translations.named(
+        translations.register(gr.Markdown(elem_classes="tagline"), value="page.tagline")
+        switch = translations.register(
             gr.Radio(
                 choices=[(name, code) for code, name in LANGUAGES.items()],
                 value="en",
@@ -162,7 +159,7 @@ def _build_head(translations: Translations) -> tuple[gr.Radio, gr.Radio]:
             ),
             label="page.language",
         )
-        appearance = translations.named(
+        appearance = translations.register(
             gr.Radio(
                 value="light",
                 scale=0,

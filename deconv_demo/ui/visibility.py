@@ -5,12 +5,12 @@ import gradio as gr
 from deconv_demo.ui.static_files import read_static
 
 
-def build_seen(**options: str) -> gr.HTML:
-    """Place it; its event ``seen`` fires when it comes near the window.
+def build_visibility_trigger(**options: str) -> gr.HTML:
+    """Place it; its event ``in_view`` fires when it comes near the window.
 
-    Its value is the language of the page: where it is among the components that are told
-    anew, ``seen`` fires after a change of language too. The ``change`` of a ``gr.State`` would
-    not: Gradio does not send it after an event outside the queue.
+    Its value is the language of the page: where it is among the components that change
+    with it, ``in_view`` fires after a change of language too. The ``change`` of a ``gr.State``
+    would not: Gradio does not send it after an event outside the queue.
     """
     return gr.HTML(
         "en",

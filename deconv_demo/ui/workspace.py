@@ -37,15 +37,15 @@ class Workspace:
         reference: The clean picture that an example was made from; None for visitors' own.
         sigma: Noise that was added to an example, on ``[0, 1]``.
         truth: What that picture should have become, where the answer is known.
-        given: The picture that the network was last given, as PNG.
+        network_input: The picture that the network last received, as PNG.
         task_id: Key of ``TASKS``: what was last run.
         before, after: What is compared, as PNG; ``after`` is what is downloaded.
-        shown_after: The part of ``after`` that is shown, where it is too large for a browser.
+        preview_after: The part of ``after`` that is shown, where it is too large for a browser.
         restored: ``after`` at full strength, where it can be blended.
         size: Width and height of ``before`` and ``after``.
         facts: Of the last run.
         scores: Of the last run, where the answer is known.
-        told_in: Language in which the result was told.
+        language: Language in which the result was described.
     """
 
     source: Path | None = None
@@ -53,16 +53,16 @@ class Workspace:
     reference: Path | None = None
     sigma: float = 0.0
     truth: Path | None = None
-    given: Path | None = None
+    network_input: Path | None = None
     task_id: str | None = None
     before: Path | None = None
     after: Path | None = None
-    shown_after: Path | None = None
+    preview_after: Path | None = None
     restored: Path | None = None
     size: tuple[int, int] = (0, 0)
     facts: dict[str, Any] = field(default_factory=dict)
     scores: tuple[Score, ...] = ()
-    told_in: str | None = None
+    language: str | None = None
 
     @property
     def is_example(self) -> bool:
@@ -70,7 +70,7 @@ class Workspace:
         return self.reference is not None
 
 
-class Shelf:
+class FileStore:
     """Writes pictures into Gradio's cache, where they are deleted when they are old.
 
     Args:
@@ -81,13 +81,13 @@ class Shelf:
     def __init__(self, register: Callable[[str], None] | None = None) -> None:
         self._register = register
 
-    def put(self, picture: Image.Image, name: str) -> Path:
+    def save_image(self, picture: Image.Image, name: str) -> Path:
         """Write a picture without loss (or as the suffix of ``name`` says) and return its path."""
-        path = self.place(name)
+        path = self.new_path(name)
         save_picture(picture, path)
         return path
 
-    def place(self, name: str) -> Path:
+    def new_path(self, name: str) -> Path:
         """Return where a file of another kind may be written, in a folder of its own."""
         root = kept_folder() if self._register is None else _folder()
         folder = root / secrets.token_hex(16)
@@ -129,7 +129,7 @@ def safe_stem(file_name: str) -> str:
     return name.encode()[:LONGEST_STEM_BYTES].decode(errors="ignore").strip("-") or "picture"
 
 
-def shown_part(picture: Image.Image) -> Image.Image:
+def preview_crop(picture: Image.Image) -> Image.Image:
     """Return the picture, or the middle of one that is too large for a browser."""
     width, height = picture.size
     if width * height <= LARGEST_SHOWN_PIXELS:

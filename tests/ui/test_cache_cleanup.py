@@ -8,27 +8,27 @@ from PIL import Image
 
 from deconv_demo.ui.cache_cleanup import keep_clean, sweep, sweep_former
 from deconv_demo.ui.enhance.example_strip import strip_value
-from deconv_demo.ui.workspace import Shelf
+from deconv_demo.ui.workspace import FileStore
 
 
 @pytest.fixture
-def shelf(upload_folder):
-    """A shelf of a set of names, and the set."""
+def store(upload_folder):
+    """A store of a set of names, and the set."""
     names: set[str] = set()
-    return Shelf(names.add), names
+    return FileStore(names.add), names
 
 
-def put(shelf, *, age=0.0):
-    path = shelf.put(Image.new("RGB", (4, 4)), "one.png")
+def put(store, *, age=0.0):
+    path = store.save_image(Image.new("RGB", (4, 4)), "one.png")
     moment = time.time() - age
     os.utime(path, (moment, moment))
     return path
 
 
-def test_old_files_go_with_their_folders_and_young_ones_stay(shelf):
-    shelf, names = shelf
-    old, young = put(shelf, age=100), put(shelf, age=10)
-    kept = put(Shelf(), age=100)
+def test_old_files_go_with_their_folders_and_young_ones_stay(store):
+    store, names = store
+    old, young = put(store, age=100), put(store, age=10)
+    kept = put(FileStore(), age=100)
     names.add(str(kept))
     sweep([names], older_than=50)
     assert not old.parent.exists()
@@ -52,7 +52,7 @@ def test_what_a_program_left_that_was_killed(upload_folder, monkeypatch):
     sent, young = place(f"{'0a' * 32}/photo.jpg"), place(f"{'0b' * 32}/photo.jpg", age=10)
     others = [place("notes/photo.jpg"), place("photo.jpg"), place(f"{'0c' * 32}x/photo.jpg")]
     given_up, arriving = place("tmpab12_x9y"), place("tmpab12_x9z", age=10)
-    mine = Shelf().put(Image.new("RGB", (4, 4)), "example.png")
+    mine = FileStore().save_image(Image.new("RGB", (4, 4)), "example.png")
     os.utime(mine, (moment, moment))
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(upload_folder))
     sweep_former(older_than=50)
@@ -68,14 +68,14 @@ def test_what_a_program_left_that_was_killed(upload_folder, monkeypatch):
     assert sent.exists()
 
 
-def test_what_cannot_be_deleted_stops_nothing(shelf, upload_folder, tmp_path):
-    shelf, names = shelf
+def test_what_cannot_be_deleted_stops_nothing(store, upload_folder, tmp_path):
+    store, names = store
     outside = tmp_path / "outside.png"
     outside.write_bytes(b"not ours")
     folder = upload_folder / "folder"
     folder.mkdir()
     names |= {str(folder), str(outside), "", "\0", str(upload_folder / "never" / "there.png")}
-    old = [put(shelf, age=100) for _ in range(20)]
+    old = [put(store, age=100) for _ in range(20)]
     sweep([names], older_than=-1)
     assert not any(path.exists() for path in old)
     assert outside.exists()
@@ -83,9 +83,9 @@ def test_what_cannot_be_deleted_stops_nothing(shelf, upload_folder, tmp_path):
     assert names == set()
 
 
-def test_a_place_that_is_not_written_to_yet_is_waited_for(shelf):
-    shelf, names = shelf
-    path = shelf.place("later.png")
+def test_a_place_that_is_not_written_to_yet_is_waited_for(store):
+    store, names = store
+    path = store.new_path("later.png")
     sweep([names], older_than=50)
     assert names == {str(path)}
     Image.new("RGB", (4, 4)).save(path)
@@ -93,9 +93,9 @@ def test_a_place_that_is_not_written_to_yet_is_waited_for(shelf):
     assert not path.exists()
 
 
-def test_others_may_add_while_it_looks(shelf):
-    shelf, names = shelf
-    old = [put(shelf, age=100) for _ in range(30)]
+def test_others_may_add_while_it_looks(store):
+    store, names = store
+    old = [put(store, age=100) for _ in range(30)]
 
     class Busy(set):
         """Grows by a name whenever a file of it is looked at."""
@@ -110,13 +110,13 @@ def test_others_may_add_while_it_looks(shelf):
     assert len(names) == 30
 
 
-def test_a_page_is_looked_after_while_it_lives(shelf):
+def test_a_page_is_looked_after_while_it_lives(store):
     class Page:
-        temp_file_sets = [shelf[1]]
+        temp_file_sets = [store[1]]
 
     page = Page()
     keep_clean(page, age=50, every=0.05)
-    old, young = put(shelf[0], age=100), put(shelf[0])
+    old, young = put(store[0], age=100), put(store[0])
     limit = time.monotonic() + 10
     while old.exists() and time.monotonic() < limit:
         time.sleep(0.05)

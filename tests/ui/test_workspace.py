@@ -16,7 +16,7 @@ from deconv_demo.ui.cache_cleanup import sweep
 from deconv_demo.ui.enhance import examples
 from deconv_demo.ui.enhance.examples import EXAMPLES, open_example, thumbnail
 from deconv_demo.ui.page import build_page
-from deconv_demo.ui.workspace import Shelf, Workspace, safe_stem, shown_part, url_of
+from deconv_demo.ui.workspace import FileStore, Workspace, preview_crop, safe_stem, url_of
 
 
 @pytest.mark.parametrize(
@@ -58,9 +58,9 @@ def test_no_name_leaves_its_folder(name):
 
 def test_files_lie_in_the_cache_each_in_a_folder_of_its_own(upload_folder):
     registered = []
-    shelf = Shelf(registered.append)
+    store = FileStore(registered.append)
     picture = Image.fromarray(np.arange(48, dtype=np.uint8).reshape(4, 4, 3))
-    paths = [shelf.put(picture, "same.png") for _ in range(3)]
+    paths = [store.save_image(picture, "same.png") for _ in range(3)]
     assert len(set(paths)) == 3
     for path in paths:
         assert upload_folder.resolve() in path.resolve().parents
@@ -68,7 +68,7 @@ def test_files_lie_in_the_cache_each_in_a_folder_of_its_own(upload_folder):
         with Image.open(path) as stored:
             assert np.array_equal(stored, picture)
     assert registered == [str(path) for path in paths]
-    assert Shelf().put(picture, "kept.png").exists()
+    assert FileStore().save_image(picture, "kept.png").exists()
 
 
 def test_the_address_brings_back_the_path():
@@ -83,11 +83,11 @@ def test_the_address_brings_back_the_path():
 def test_only_the_middle_of_a_huge_picture_is_shown(monkeypatch):
     monkeypatch.setattr(module, "LARGEST_SHOWN_PIXELS", 200)
     small = Image.new("RGB", (20, 10))
-    assert shown_part(small) is small
+    assert preview_crop(small) is small
     pixels = np.arange(40 * 20 * 3, dtype=np.uint16).astype(np.uint8).reshape(20, 40, 3)
     large = Image.fromarray(pixels)
     large.info["dpi"] = (300, 300)
-    part = shown_part(large)
+    part = preview_crop(large)
     assert part.size == (20, 10)
     assert np.array_equal(part, pixels[5:15, 10:30])
     assert part.info == {"dpi": (300, 300)}
@@ -121,7 +121,7 @@ def test_examples_outlive_the_cleaning_of_the_cache(monkeypatch):
     picture = next(b for b in page.blocks.values() if b.elem_id == "picture")
     opened = open_example("camera")
     picture.move_resource_to_block_cache(str(opened.source))
-    other = Shelf(picture.temp_files.add).put(Image.new("RGB", (4, 4)), "own.png")
+    other = FileStore(picture.temp_files.add).save_image(Image.new("RGB", (4, 4)), "own.png")
     sweep(page.temp_file_sets, older_than=-1)
     assert not other.exists()
     assert opened.source.is_file()

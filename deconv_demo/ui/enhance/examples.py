@@ -15,7 +15,7 @@ from PIL import Image
 
 from deconv_demo.restoration import Damage, damage, prepare_reference
 from deconv_demo.tasks import TASKS
-from deconv_demo.ui.workspace import Shelf, Workspace
+from deconv_demo.ui.workspace import FileStore, Workspace
 
 THUMBNAIL_SIDE = 112
 
@@ -75,19 +75,19 @@ def open_example(example_id: str) -> Workspace:
     with _lock:
         if not _is_there(_made.get(example_id)):
             example = EXAMPLES[example_id]
-            shelf = Shelf()
+            store = FileStore()
             reference = _clean(example)
             damaged = damage(reference, example.damage)
             _made[example_id] = Workspace(
-                source=shelf.put(damaged, f"{example_id}.png"),
+                source=store.save_image(damaged, f"{example_id}.png"),
                 name=example_id,
-                reference=shelf.put(reference, f"{example_id}-truth.png"),
+                reference=store.save_image(reference, f"{example_id}-truth.png"),
                 sigma=example.damage.sigma,
             )
         return _made[example_id]
 
 
-def finished_example(example_id: str) -> Workspace | None:
+def cached_result(example_id: str) -> Workspace | None:
     """Return the workspace of an example that has been run, None before the first run."""
     finished = _finished.get(example_id)
     return finished if _is_there(finished) else None
@@ -101,7 +101,7 @@ def _is_there(workspace: Workspace | None) -> bool:
     return all(path.exists() for path in paths)
 
 
-def keep_finished(example_id: str, steps: Iterable[Any]) -> Iterator[Any]:
+def cache_result(example_id: str, steps: Iterable[Any]) -> Iterator[Any]:
     """Pass the steps of a run on, and keep the workspace it ends with for all visitors."""
     for step in steps:
         if isinstance(step, Workspace):

@@ -12,10 +12,10 @@ from deconv_demo.tasks import TASKS
 from deconv_demo.ui import markup
 from deconv_demo.ui.enhance import workflow
 from deconv_demo.ui.enhance.compare import TEXT_KEYS, compare_value
-from deconv_demo.ui.enhance.examples import EXAMPLES, finished_example, keep_finished, open_example
-from deconv_demo.ui.event_options import said
+from deconv_demo.ui.enhance.examples import EXAMPLES, cache_result, cached_result, open_example
+from deconv_demo.ui.event_options import event_field
 from deconv_demo.ui.texts import error_sentence, text
-from deconv_demo.ui.workspace import Shelf, Workspace, url_of
+from deconv_demo.ui.workspace import FileStore, Workspace, url_of
 
 log = logging.getLogger(__name__)
 
@@ -25,28 +25,32 @@ FIRST_EXAMPLE = next(iter(EXAMPLES))
 class EnhanceEvents:
     """The handlers of the tab.
 
-    The updates of a run are, in this order: status, Run, Stop, then what ``shown`` gives
+    The updates of a run are, in this order: status, Run, Stop, then what ``result_updates`` gives
     (comparison, facts, scores, download, workspace), then the strength slider.
 
     Args:
-        shelf: Where pictures are written.
+        store: Where pictures are written.
     """
 
-    def __init__(self, shelf: Shelf) -> None:
-        self.shelf = shelf
+    def __init__(self, store: FileStore) -> None:
+        self.store = store
 
     def choose(self, path: str | None, language: str) -> tuple:
         """Take the picture that a visitor dropped, pasted or took."""
         try:
-            workspace, preview = workflow.choose(path, self.shelf)
+            workspace, preview = workflow.choose(path, self.store)
         except Exception as error:
-            return None, self._problem(error, language), *self.shown(Workspace(), language)
+            return None, self._problem(error, language), *self.result_updates(Workspace(), language)
         picture = gr.skip() if preview is None else str(preview)
-        return picture, self._standing(workspace, language), *self.shown(workspace, language)
+        return (
+            picture,
+            self._status_line(workspace, language),
+            *self.result_updates(workspace, language),
+        )
 
     def clear(self, language: str) -> tuple:
         """Forget the picture."""
-        return markup.status(""), *self.shown(Workspace(), language)
+        return markup.status(""), *self.result_updates(Workspace(), language)
 
     def run(
         self,
@@ -59,7 +63,7 @@ class EnhanceEvents:
     ) -> Iterator[tuple]:
         """Run the task on the picture."""
         controls = _controls(task_id, estimate, sigma, amount)
-        steps = workflow.run_task(workspace, task_id, controls, language, self.shelf)
+        steps = workflow.run_task(workspace, task_id, controls, language, self.store)
         yield from self._follow(steps, language)
 
     def run_known_answer(
@@ -80,12 +84,12 @@ class EnhanceEvents:
             task_id, noise=noise, blur=blur, blur_size=blur_size, jpeg_quality=jpeg_quality
         )
         controls = _controls(task_id, estimate, sigma, amount)
-        steps = workflow.run_known_answer(workspace, task_id, controls, wish, language, self.shelf)
+        steps = workflow.run_known_answer(workspace, task_id, controls, wish, language, self.store)
         yield from self._follow(steps, language)
 
     def pick_example(self, language: str, event: gr.EventData) -> Iterator[tuple]:
         """Open the example whose button was pressed."""
-        yield from self.open_example(said(event, "key"), language)
+        yield from self.open_example(event_field(event, "key"), language)
 
     def open_finished(self, language: str) -> tuple:
         """Show the first example if it is finished; else say that it is waited for."""
@@ -94,7 +98,7 @@ class EnhanceEvents:
 
     def _kept(self, example_id: str, language: str) -> tuple | None:
         """Return the updates that show a finished example, None where it is not finished."""
-        done = finished_example(example_id)
+        done = cached_result(example_id)
         if done is None:
             return None
         return str(done.source), EXAMPLES[example_id].task_id, *self._finished(done, language)
@@ -121,12 +125,12 @@ class EnhanceEvents:
             return
         controls = _controls(task_id, True, 0, 100)
         # It can be run again although this run may be stopped.
-        ready, buttons = self._standing(workspace, language), self.buttons(working=True)
-        shown = self.shown(workspace, language)
-        yield str(workspace.source), task_id, ready, *buttons, *shown, gr.skip()
+        ready, buttons = self._status_line(workspace, language), self.buttons(working=True)
+        result_updates = self.result_updates(workspace, language)
+        yield str(workspace.source), task_id, ready, *buttons, *result_updates, gr.skip()
         # Kept for all visitors: a class that opens the page at once waits for one run.
-        steps = workflow.run_task(workspace, task_id, controls, language, Shelf())
-        remembered = keep_finished(example_id, steps)
+        steps = workflow.run_task(workspace, task_id, controls, language, FileStore())
+        remembered = cache_result(example_id, steps)
         for update in self._follow(remembered, language):
             yield str(workspace.source), task_id, *update
 
@@ -142,21 +146,21 @@ class EnhanceEvents:
         """Let Run be pressed again."""
         return self.buttons(working=False)
 
-    def retell(self, workspace: Workspace, language: str) -> tuple:
+    def refresh_language(self, workspace: Workspace, language: str) -> tuple:
         """Tell a result again if the language was changed while it was being computed."""
-        if workspace.told_in in (None, language):
+        if workspace.language in (None, language):
             return (gr.skip(),) * 4
-        return self.told(workspace, language)
+        return self.localize(workspace, language)
 
-    def told(self, workspace: Workspace, language: str) -> tuple:
+    def localize(self, workspace: Workspace, language: str) -> tuple:
         """Return values for status, comparison, facts and scores."""
         if workspace.source is None:
             # Nothing to tell, or not yet: the page may just be opening its first example.
             return (gr.skip(),) * 4
-        return self._standing(workspace, language), *self.shown(workspace, language)[:3]
+        return self._status_line(workspace, language), *self.result_updates(workspace, language)[:3]
 
     @staticmethod
-    def _standing(workspace: Workspace, language: str) -> str:
+    def _status_line(workspace: Workspace, language: str) -> str:
         """Say what there is while nothing is going on."""
         sentence = ""
         if workspace.after is not None:
@@ -184,13 +188,13 @@ class EnhanceEvents:
             yield self._failed(error, language)
 
     def _finished(self, workspace: Workspace, language: str) -> tuple:
-        workspace = dataclasses.replace(workspace, told_in=language)
+        workspace = dataclasses.replace(workspace, language=language)
         sigma = workspace.facts.get("sigma")
         strength = gr.skip() if sigma is None else round(sigma * 255)
         return (
-            self._standing(workspace, language),
+            self._status_line(workspace, language),
             *self.buttons(working=False),
-            *self.shown(workspace, language),
+            *self.result_updates(workspace, language),
             strength,
         )
 
@@ -203,23 +207,23 @@ class EnhanceEvents:
         if workspace.task_id != "deblur" or workspace.restored is None:
             return (gr.skip(),) * 6
         try:
-            workspace = workflow.change_amount(workspace, amount / 100, self.shelf)
+            workspace = workflow.change_amount(workspace, amount / 100, self.store)
         except Exception as error:
             return self._problem(error, language), *((gr.skip(),) * 5)
         line = markup.status(text(language, "status.blended", amount=round(amount)))
-        return line, *self.shown(workspace, language)
+        return line, *self.result_updates(workspace, language)
 
     def offer(self, suffix: str, workspace: Workspace, language: str) -> tuple:
         """Offer the result for download in a format."""
         if workspace.after is None:
             return gr.skip(), gr.skip()
         try:
-            path = workflow.encode(workspace, suffix, self.shelf)
+            path = workflow.encode(workspace, suffix, self.store)
         except Exception as error:
             return gr.skip(), self._problem(error, language)
         return gr.DownloadButton(value=str(path), interactive=True), gr.skip()
 
-    def shown(self, workspace: Workspace, language: str) -> tuple:
+    def result_updates(self, workspace: Workspace, language: str) -> tuple:
         """Return values for comparison, facts, scores, download and workspace.
 
         A result is not yet offered for download: ``offer`` follows, in the chosen format.
@@ -247,7 +251,7 @@ class EnhanceEvents:
         keys = TEXT_KEYS - {"before", "after"}
         return compare_value(
             before_url=url_of(workspace.before),
-            after_url=url_of(workspace.shown_after or workspace.after),
+            after_url=url_of(workspace.preview_after or workspace.after),
             width=workspace.size[0],
             height=workspace.size[1],
             texts={

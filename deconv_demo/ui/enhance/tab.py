@@ -9,12 +9,12 @@ from deconv_demo.ui.enhance.example_strip import build_example_strip
 from deconv_demo.ui.enhance.examples import EXAMPLES
 from deconv_demo.ui.enhance.handlers import FIRST_EXAMPLE, EnhanceEvents
 from deconv_demo.ui.enhance.picture_input import build_picture_input
-from deconv_demo.ui.event_options import INSTANT, MODEL_QUEUE, QUIET
+from deconv_demo.ui.event_options import MODEL_QUEUE, PRIVATE, UNQUEUED
 from deconv_demo.ui.i18n import Translations
 from deconv_demo.ui.slider import Slider
 from deconv_demo.ui.static_files import read_static
 from deconv_demo.ui.texts import text
-from deconv_demo.ui.workspace import Shelf, Workspace
+from deconv_demo.ui.workspace import FileStore, Workspace
 
 _OPEN_FILE_DIALOG = "() => document.querySelector('#picture input[type=file]').click()"
 _SETTLE_EXAMPLES = "() => window.deconvLab.settleExamples()"
@@ -29,16 +29,16 @@ class EnhanceTab:
         language: State with the language of the visitor.
         workspace: State with what the visitor is working on; both tabs share it.
         translations: Where the texts of components are registered.
-        shelf: Where pictures are written.
+        store: Where pictures are written.
 
     Call ``build`` inside ``gr.Blocks``, then ``wire`` once all tabs stand.
     """
 
     def __init__(
-        self, language: gr.State, workspace: gr.State, translations: Translations, shelf: Shelf
+        self, language: gr.State, workspace: gr.State, translations: Translations, store: FileStore
     ) -> None:
         self.language, self.workspace = language, workspace
-        self.translations, self.events = translations, EnhanceEvents(shelf)
+        self.translations, self.events = translations, EnhanceEvents(store)
 
     @staticmethod
     def style_sheets() -> str:
@@ -54,8 +54,8 @@ class EnhanceTab:
                 self._build_result()
 
     def _build_controls(self) -> None:
-        named = self.translations.named
-        self.picture = named(
+        tr = self.translations.register
+        self.picture = tr(
             build_picture_input(
                 sources=["upload", "clipboard", "webcam"], elem_id="picture", height=170
             ),
@@ -63,10 +63,10 @@ class EnhanceTab:
             alt_text="enhance.picture.alt",
         )
         # The full box shows no way in: its file dialog opens from here, too.
-        self.own = named(gr.Button(size="md", elem_id="own"), value="enhance.own")
+        self.own = tr(gr.Button(size="md", elem_id="own"), value="enhance.own")
         self.examples = build_example_strip()
         first_task = EXAMPLES[FIRST_EXAMPLE].task_id
-        self.task = named(
+        self.task = tr(
             gr.Radio(
                 choices=[(text("en", f"task.{task_id}"), task_id) for task_id in TASKS],
                 value=first_task,
@@ -77,8 +77,8 @@ class EnhanceTab:
         )
         sigma = next(c for c in TASKS["denoise"].controls if c.name == "sigma")
         with gr.Group(visible=first_task == "denoise") as self.denoise_group:
-            self.estimate = named(gr.Checkbox(value=True), label="enhance.estimate")
-            self.sigma = named(
+            self.estimate = tr(gr.Checkbox(value=True), label="enhance.estimate")
+            self.sigma = tr(
                 Slider(
                     sigma.minimum * sigma.shown_per_unit,
                     round(sigma.maximum * sigma.shown_per_unit),
@@ -91,7 +91,7 @@ class EnhanceTab:
                 info="enhance.sigma.info",
             )
         with gr.Group(visible=first_task == "deblur") as self.deblur_group:
-            self.amount = named(
+            self.amount = tr(
                 Slider(0, 100, value=100, step=5, elem_id="amount"),
                 label="enhance.amount",
                 info="enhance.amount.info",
@@ -100,41 +100,41 @@ class EnhanceTab:
         with gr.Column(elem_classes="dock"):
             self.status = gr.HTML(elem_id="status")
             with gr.Row(elem_classes="run-row"):
-                self.run = named(
+                self.run = tr(
                     gr.Button(variant="primary", size="lg", scale=2, elem_id="run"),
                     value="enhance.run",
                 )
-                self.stop = named(
+                self.stop = tr(
                     gr.Button(
                         variant="stop", size="lg", scale=1, elem_id="stop", interactive=False
                     ),
                     value="enhance.stop",
                 )
-        with named(gr.Accordion(open=False, elem_id="known-answer"), label="enhance.answer"):
+        with tr(gr.Accordion(open=False, elem_id="known-answer"), label="enhance.answer"):
             self._build_known_answer()
 
     def _build_known_answer(self) -> None:
-        named = self.translations.named
-        named(gr.Markdown(), value="enhance.answer.text")
-        self.noise = named(Slider(0, 55, value=25, step=1), label="enhance.answer.noise")
+        tr = self.translations.register
+        tr(gr.Markdown(), value="enhance.answer.text")
+        self.noise = tr(Slider(0, 55, value=25, step=1), label="enhance.answer.noise")
         blurs = ["none", *BLURS]
         with gr.Group(visible=False) as self.blur_group:
-            self.blur = named(
+            self.blur = tr(
                 gr.Radio(choices=blurs, value="gaussian"),
                 label="enhance.answer.blur",
                 choices=[(f"enhance.answer.blur.{blur}", blur) for blur in blurs],
             )
-            self.blur_size = named(Slider(0.4, 3, value=1.6, step=0.1), label="enhance.answer.size")
-        self.jpeg = named(Slider(10, 100, value=100, step=1), label="enhance.answer.jpeg")
-        self.answer_run = named(gr.Button(elem_id="answer-run"), value="enhance.answer.run")
+            self.blur_size = tr(Slider(0.4, 3, value=1.6, step=0.1), label="enhance.answer.size")
+        self.jpeg = tr(Slider(10, 100, value=100, step=1), label="enhance.answer.jpeg")
+        self.answer_run = tr(gr.Button(elem_id="answer-run"), value="enhance.answer.run")
 
     def _build_result(self) -> None:
-        named = self.translations.named
+        tr = self.translations.register
         self.compare = build_compare(elem_id="compare")
         self.facts = gr.HTML(elem_id="facts")
         self.scores = gr.HTML(elem_id="scores")
         with gr.Row(elem_classes="take"):
-            self.format = named(
+            self.format = tr(
                 gr.Dropdown(
                     choices=[(suffix.upper(), suffix) for suffix in FORMATS],
                     value=FORMATS[0],
@@ -144,11 +144,11 @@ class EnhanceTab:
                 ),
                 label="enhance.format",
             )
-            self.download = named(
+            self.download = tr(
                 gr.DownloadButton(elem_id="download", interactive=False, min_width=180),
                 label="enhance.download",
             )
-            self.look_inside = named(
+            self.look_inside = tr(
                 gr.Button(elem_id="look-inside", min_width=180), value="enhance.inside"
             )
 
@@ -158,7 +158,7 @@ class EnhanceTab:
         Args:
             opened: The event after which the page opens with a finished example.
         """
-        shown, working = self._shown_components, self._working
+        shown, working = self._result_outputs, self._run_outputs
         controls = [self.task, self.estimate, self.sigma, self.amount]
         state = [self.workspace, self.language]
 
@@ -166,24 +166,24 @@ class EnhanceTab:
             self.events.show_controls,
             self.task,
             [self.denoise_group, self.deblur_group, self.blur_group, self.noise],
-            **INSTANT,
+            **UNQUEUED,
         )
-        self.blur.change(self.events.show_blur_size, self.blur, self.blur_size, **INSTANT)
+        self.blur.change(self.events.show_blur_size, self.blur, self.blur_size, **UNQUEUED)
         self.estimate.change(
             lambda estimate: gr.Slider(interactive=not estimate),
             self.estimate,
             self.sigma,
-            **INSTANT,
+            **UNQUEUED,
         )
         buttons = [self.status, self.run, self.stop]
-        run_event = self.run.click(self.events.waiting, self.language, buttons, **INSTANT).then(
+        run_event = self.run.click(self.events.waiting, self.language, buttons, **UNQUEUED).then(
             self.events.run,
             [*controls, *state],
             working,
             **MODEL_QUEUE,
         )
         answer_event = self.answer_run.click(
-            self.events.waiting, self.language, buttons, **INSTANT
+            self.events.waiting, self.language, buttons, **UNQUEUED
         ).then(
             self.events.run_known_answer,
             [self.noise, self.blur, self.blur_size, self.jpeg, *controls, *state],
@@ -198,13 +198,13 @@ class EnhanceTab:
         )
         example_event.then(None, None, None, js=_SETTLE_EXAMPLES, queue=False)
         # Its result is what these make of it; left as they were, Run would give another.
-        self.examples.pick(lambda: (True, 100), None, [self.estimate, self.amount], **INSTANT)
+        self.examples.pick(lambda: (True, 100), None, [self.estimate, self.amount], **UNQUEUED)
         # What is finished is shown without a turn, so that nobody finds an empty page.
         opening_event = opened.then(
             self.events.open_finished,
             self.language,
             [self.picture, self.task, *working],
-            **INSTANT,
+            **UNQUEUED,
         ).then(
             self.events.open_first,
             state,
@@ -217,8 +217,8 @@ class EnhanceTab:
         for event in running:
             # These follow a cancel, too, once the tile in work has ended: a Run pressed before
             # that would be lost, so Run waits for this.
-            event.then(self.events.idle, None, [self.run, self.stop], **INSTANT)
-            event.then(self.events.retell, state, self.told, **INSTANT)
+            event.then(self.events.idle, None, [self.run, self.stop], **UNQUEUED)
+            event.then(self.events.refresh_language, state, self.localized_outputs, **UNQUEUED)
             self._offer_after(event)
         # Not ``input``: that one also follows a removal, still with the picture removed.
         self.picture.upload(
@@ -226,14 +226,14 @@ class EnhanceTab:
             [self.picture, self.language],
             [self.picture, self.status, *shown],
             cancels=running,
-            **QUIET,
+            **PRIVATE,
         )
         self.picture.clear(
             self.events.clear,
             self.language,
             [self.status, *shown],
             cancels=running,
-            **INSTANT,
+            **UNQUEUED,
         )
         self.own.click(None, None, None, js=_OPEN_FILE_DIALOG, queue=False)
         self.stop.click(
@@ -241,7 +241,7 @@ class EnhanceTab:
             self.language,
             [self.status, self.stop],
             cancels=running,
-            **INSTANT,
+            **UNQUEUED,
         )
         # Not at the end of a drag alone: the arrow keys move the slider too.
         self._offer_after(
@@ -250,12 +250,12 @@ class EnhanceTab:
                 [self.amount, *state],
                 [self.status, *shown],
                 trigger_mode="always_last",
-                **QUIET,
+                **PRIVATE,
             )
         )
         self._offer_after(
             self.format.input(
-                lambda: gr.DownloadButton(interactive=False), None, self.download, **INSTANT
+                lambda: gr.DownloadButton(interactive=False), None, self.download, **UNQUEUED
             )
         )
 
@@ -265,23 +265,23 @@ class EnhanceTab:
             self.events.offer,
             [self.format, self.workspace, self.language],
             [self.download, self.status],
-            **QUIET,
+            **PRIVATE,
         )
 
     @property
-    def _shown_components(self) -> list:
+    def _result_outputs(self) -> list:
         return [self.compare, self.facts, self.scores, self.download, self.workspace]
 
     @property
-    def _working(self) -> list:
+    def _run_outputs(self) -> list:
         """What a run updates, in the order of its updates."""
-        return [self.status, self.run, self.stop, *self._shown_components, self.sigma]
+        return [self.status, self.run, self.stop, *self._result_outputs, self.sigma]
 
     @property
-    def told(self) -> list[gr.HTML]:
-        """Components whose content is told anew in another language by ``retold``."""
+    def localized_outputs(self) -> list[gr.HTML]:
+        """Components whose content is replaced in another language, by ``localize``."""
         return [self.status, self.compare, self.facts, self.scores]
 
-    def retold(self, workspace: Workspace, language: str) -> list:
-        """Return the content of ``told`` in another language."""
-        return list(self.events.told(workspace, language))
+    def localize(self, workspace: Workspace, language: str) -> list:
+        """Return the content of ``localized_outputs`` in another language."""
+        return list(self.events.localize(workspace, language))

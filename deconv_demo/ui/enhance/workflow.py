@@ -24,7 +24,7 @@ from deconv_demo.restoration import (
 )
 from deconv_demo.tasks import TASKS
 from deconv_demo.ui.texts import text
-from deconv_demo.ui.workspace import Shelf, Workspace, safe_stem, shown_part
+from deconv_demo.ui.workspace import FileStore, Workspace, preview_crop, safe_stem
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 Step = tuple[str, float | None]
 
 
-def choose(path: str | None, shelf: Shelf) -> tuple[Workspace, Path | None]:
+def choose(path: str | None, store: FileStore) -> tuple[Workspace, Path | None]:
     """Take a file that a visitor chose.
 
     Returns:
@@ -49,7 +49,7 @@ def choose(path: str | None, shelf: Shelf) -> tuple[Workspace, Path | None]:
     workspace = Workspace(source=source, name=safe_stem(source.name), size=picture.size)
     if _browsers_show(source):
         return workspace, None
-    return workspace, shelf.put(shown_part(picture), f"{workspace.name}.png")
+    return workspace, store.save_image(preview_crop(picture), f"{workspace.name}.png")
 
 
 def run_task(
@@ -57,7 +57,7 @@ def run_task(
     task_id: str,
     controls: dict[str, float | None],
     language: str,
-    shelf: Shelf,
+    store: FileStore,
 ) -> Iterator[Step | Workspace]:
     """Run a task on the picture of a workspace; steps first, the new workspace last."""
     source = _still(workspace.source)
@@ -68,7 +68,7 @@ def run_task(
     if truth is None:
         workspace = dataclasses.replace(workspace, scores=())
     judge_it = partial(judge, truth, picture, sigma=workspace.sigma)
-    yield from _run(workspace, picture, truth, judge_it, task_id, controls, language, shelf)
+    yield from _run(workspace, picture, truth, judge_it, task_id, controls, language, store)
 
 
 def run_known_answer(
@@ -77,7 +77,7 @@ def run_known_answer(
     controls: dict[str, float | None],
     wish: Damage,
     language: str,
-    shelf: Shelf,
+    store: FileStore,
 ) -> Iterator[Step | Workspace]:
     """Take the picture as the truth, damage it, run the task, and judge what comes out."""
     source = _still(workspace.source)
@@ -88,7 +88,7 @@ def run_known_answer(
     truth = prepare_reference(clean, scale)
     damaged = damage(truth, dataclasses.replace(wish, scale=scale))
     judge_it = partial(judge, truth, damaged, sigma=wish.sigma)
-    for step in _run(workspace, damaged, truth, judge_it, task_id, controls, language, shelf):
+    for step in _run(workspace, damaged, truth, judge_it, task_id, controls, language, store):
         if isinstance(step, Workspace) and wish.blur is not None:
             added = BLURS[wish.blur](wish.blur_size).tolist()
             step = dataclasses.replace(step, facts={**step.facts, "blur_added": added})
@@ -107,28 +107,30 @@ def wished_damage(
     )
 
 
-def change_amount(workspace: Workspace, amount: float, shelf: Shelf) -> Workspace:
+def change_amount(workspace: Workspace, amount: float, store: FileStore) -> Workspace:
     """Blend the last result with what the network was given, without running it again."""
-    before = open_picture(_still(workspace.given))
+    before = open_picture(_still(workspace.network_input))
     restored = open_picture(_still(workspace.restored))
     after = blend(before, restored, amount)
-    shown = shown_part(after)
+    shown = preview_crop(after)
     return dataclasses.replace(
         workspace,
-        after=shelf.put(after, workspace.after.name),
-        shown_after=None if shown is after else shelf.put(shown, workspace.shown_after.name),
+        after=store.save_image(after, workspace.after.name),
+        preview_after=None
+        if shown is after
+        else store.save_image(shown, workspace.preview_after.name),
         facts={**workspace.facts, "amount": amount},
         scores=_scores_of_blend(workspace, after),
     )
 
 
-def encode(workspace: Workspace, suffix: str, shelf: Shelf) -> Path:
+def encode(workspace: Workspace, suffix: str, store: FileStore) -> Path:
     """Return the result as a file of another format, with its metadata."""
     after = _still(workspace.after)
     if after.suffix == f".{suffix}":
         return after
     picture = open_picture(after)
-    return shelf.put(picture, f"{workspace.after.stem}.{suffix}")
+    return store.save_image(picture, f"{workspace.after.stem}.{suffix}")
 
 
 def is_our_fault(error: Exception) -> bool:
@@ -188,7 +190,7 @@ def _run(
     task_id: str,
     controls: dict[str, float | None],
     language: str,
-    shelf: Shelf,
+    store: FileStore,
 ) -> Iterator[Step | Workspace]:
     for progress in enhance_by_tile(picture, task_id, **controls):
         if isinstance(progress, TileProgress):
@@ -205,26 +207,26 @@ def _run(
         "seconds": result.seconds,
         "estimated": "sigma" in result.facts and controls.get("sigma") is None,
     }
-    before, after = shown_part(result.before), shown_part(result.after)
+    before, after = preview_crop(result.before), preview_crop(result.after)
     name = f"{workspace.name}-{task_id}"
-    after_path = shelf.put(result.after, f"{name}.png")
-    shown_after = None
+    after_path = store.save_image(result.after, f"{name}.png")
+    preview_after = None
     if after.size != result.after.size:
         facts["shown"] = after.size
-        shown_after = shelf.put(after, f"{name}-middle.png")
+        preview_after = store.save_image(after, f"{name}-middle.png")
     blended = result.after is not result.restored
     yield dataclasses.replace(
         workspace,
         task_id=task_id,
-        given=shelf.put(picture, f"{workspace.name}-given.png"),
-        before=shelf.put(before, f"{name}-before.png"),
+        network_input=store.save_image(picture, f"{workspace.name}-given.png"),
+        before=store.save_image(before, f"{name}-before.png"),
         after=after_path,
-        shown_after=shown_after,
-        restored=shelf.put(result.restored, f"{name}-full.png") if blended else after_path,
+        preview_after=preview_after,
+        restored=store.save_image(result.restored, f"{name}-full.png") if blended else after_path,
         size=after.size,
         facts={**facts, "size": result.after.size},
         scores=judged,
-        truth=None if truth is None else shelf.put(truth, f"{workspace.name}-truth.png"),
+        truth=None if truth is None else store.save_image(truth, f"{workspace.name}-truth.png"),
     )
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import gradio as gr
 
-from deconv_demo.ui.event_options import EVERY, QUIET
+from deconv_demo.ui.event_options import MODEL_QUEUE_ALL, PRIVATE
 from deconv_demo.ui.inside import ablation_data
-from deconv_demo.ui.inside.panel import PanelSection, shown, wire_staleness
+from deconv_demo.ui.inside.panel import PanelSection, panel_update, wire_staleness
 from deconv_demo.ui.workspace import Workspace
 
 
@@ -21,12 +21,12 @@ class SurgerySection(PanelSection):
     def wire(self) -> None:
         """Connect the events."""
         wire_staleness(self.panel, self.context, self.section, layer=True)
-        ranking = self.panel.rank(self._rank, self.view, self.panel, **EVERY)
+        ranking = self.panel.rank(self._rank, self.view, self.panel, **MODEL_QUEUE_ALL)
         # What the visitor does now takes the place of a ranking, which would be in the way.
-        instead = {**EVERY, "cancels": [ranking]}
+        instead = {**MODEL_QUEUE_ALL, "cancels": [ranking]}
         self.panel.look(self._look, self.view, self.panel, **instead)
         self.panel.operate(self._operate, self.view, self.panel, **instead)
-        self.panel.stop(None, None, None, cancels=[ranking], queue=False, **QUIET)
+        self.panel.stop(None, None, None, cancels=[ranking], queue=False, **PRIVATE)
 
     def _look(
         self, workspace: Workspace, corner, layer, request: gr.Request, event: gr.EventData
@@ -37,7 +37,7 @@ class SurgerySection(PanelSection):
                 return gr.skip()
             return gr.HTML(value=ablation_data.table_value(subject, layer))
 
-        return shown(workspace, table)
+        return panel_update(workspace, table)
 
     def _operate(
         self, workspace: Workspace, corner, _layer, request: gr.Request, event: gr.EventData
@@ -47,7 +47,7 @@ class SurgerySection(PanelSection):
             edits = ablation_data.edits_from(event.edits, subject)
             return gr.HTML(result={**ablation_data.operate(subject, edits), "turn": event.turn})
 
-        return shown(workspace, result)
+        return panel_update(workspace, result)
 
     def _rank(self, workspace: Workspace, corner, layer, request: gr.Request) -> Iterator[Any]:
         def states() -> Iterator:
@@ -56,7 +56,7 @@ class SurgerySection(PanelSection):
 
         ranking = states()
         while True:
-            update = shown(workspace, lambda: next(ranking, None))
+            update = panel_update(workspace, lambda: next(ranking, None))
             if isinstance(update, gr.HTML):  # why there is none, or no more
                 yield update
                 return

@@ -79,12 +79,12 @@ def subject_of(
     if box == whole:
         activations = crop_session.activations_of(visitor, workspace, corner)
     else:
-        key = ("surgery", workspace.task_id, str(workspace.given), box)
+        key = ("surgery", workspace.task_id, str(workspace.network_input), box)
         activations = crop_session.STORE.get(visitor, key)
         if activations is None:
             activations = record_activations(model, network_map, inputs)
             crop_session.STORE.put(visitor, key, activations)
-    named = (workspace.task_id, str(workspace.given), box, workspace.facts.get("sigma"))
+    named = (workspace.task_id, str(workspace.network_input), box, workspace.facts.get("sigma"))
     return Subject(
         key=hashlib.sha256(repr(named).encode()).hexdigest()[:16],
         model=model,
@@ -248,14 +248,14 @@ def _truth(workspace: Workspace, box: tuple[int, int, int, int], restored: Tenso
     if workspace.truth is None or not workspace.truth.exists():
         return None
     scale = restored.shape[-1] // (box[2] - box[0])
-    return _truth_part(str(workspace.truth), str(workspace.given), box, scale)
+    return _truth_part(str(workspace.truth), str(workspace.network_input), box, scale)
 
 
 # A file is never written twice, and each click would read the same one.
 @lru_cache(maxsize=8)
 def _truth_part(path: str, given: str, box: tuple[int, int, int, int], scale: int) -> Tensor | None:
     truth = open_picture(path)
-    width, height = crop_session.given_size(given)
+    width, height = crop_session.input_size(given)
     if truth.size != (width * scale, height * scale):
         return None
     return to_image(truth.crop(tuple(scale * side for side in box)))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from deconv_demo.ui.workspace import Shelf
+from deconv_demo.ui.workspace import FileStore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,11 +18,11 @@ class InsideContext:
             is opened. It changes whether the visitor chose on the map, the slider or the list.
         corner: State with the place of the crop in the given picture, ``(left, top)`` in
             pixels; None for the middle.
-        shelf: Where files are written.
+        store: Where files are written.
     """
 
     language: gr.State
     workspace: gr.State
     layer: gr.Dropdown
     corner: gr.State
-    shelf: Shelf
+    store: FileStore

@@ -40,7 +40,7 @@ class LayerView:
 
 def has_result(workspace: Workspace) -> bool:
     """Whether there is a picture that a network was given, its file not yet cleaned away."""
-    return workspace.given is not None and Path(workspace.given).exists()
+    return workspace.network_input is not None and Path(workspace.network_input).exists()
 
 
 def crop_of(workspace: Workspace, corner: tuple[int, int] | None = None) -> Image.Image:
@@ -54,7 +54,7 @@ def crop_of(workspace: Workspace, corner: tuple[int, int] | None = None) -> Imag
     Returns:
         The same picture to whoever asks: do not draw on it.
     """
-    return _crop(str(workspace.given), box_of(workspace, corner))
+    return _crop(str(workspace.network_input), box_of(workspace, corner))
 
 
 # A file is never written twice, and every edit would decode the whole of it again.
@@ -85,7 +85,7 @@ def box_of(
     workspace: Workspace, corner: tuple[int, int] | None = None
 ) -> tuple[int, int, int, int]:
     """Return left, top, right and bottom of the crop of the given picture."""
-    return crop_box(given_size(str(workspace.given)), corner)
+    return crop_box(input_size(str(workspace.network_input)), corner)
 
 
 def padded_size(workspace: Workspace, corner: tuple[int, int] | None = None) -> tuple[int, int]:
@@ -100,7 +100,7 @@ def padded_size(workspace: Workspace, corner: tuple[int, int] | None = None) -> 
 
 
 @lru_cache(maxsize=256)
-def given_size(path: str) -> tuple[int, int]:
+def input_size(path: str) -> tuple[int, int]:
     """Return width and height of a picture that was given, from its header alone."""
     with Image.open(path) as picture:
         return picture.size
@@ -114,7 +114,7 @@ def run_inputs(workspace: Workspace, corner: tuple[int, int] | None = None) -> l
         ``(1,)``, for a guided one the guide, as large as the image. All float32, though a run of
         the whole picture may use fewer bits: what is looked at should not be rounded.
     """
-    model, path = load_model(workspace.task_id), str(workspace.given)
+    model, path = load_model(workspace.task_id), str(workspace.network_input)
     box = box_of(workspace, corner)
     image = _image(_seen(path, box))
     if model.noise_level_map:
@@ -199,7 +199,7 @@ def activations_of(
 def _key(workspace: Workspace, corner: tuple[int, int] | None) -> tuple:
     # A file that was given is never written twice, and its path says whose it is.
     box, sigma = box_of(workspace, corner), workspace.facts.get("sigma")
-    return workspace.task_id, str(workspace.given), box, sigma
+    return workspace.task_id, str(workspace.network_input), box, sigma
 
 
 def view_layer(

@@ -11,7 +11,7 @@ from deconv_demo.ui.inside.activations import Activations
 from deconv_demo.ui.inside.crop_session import LayerView
 from deconv_demo.ui.inside.maps_data import GridOptions
 from deconv_demo.ui.texts import text
-from deconv_demo.ui.workspace import Shelf, Workspace, url_of
+from deconv_demo.ui.workspace import FileStore, Workspace, url_of
 
 _CODE = """\
 import torch
@@ -57,7 +57,7 @@ def take_value(
             text(
                 language,
                 "inside.take.picture",
-                name=workspace.given.name,
+                name=workspace.network_input.name,
                 width=right - left,
                 height=bottom - top,
                 left=left,
@@ -74,8 +74,8 @@ def take_value(
             + " · ".join(settings),
         ],
         "atlas_name": f"{_stem(workspace, view)}.png",
-        "given_address": url_of(workspace.given),
-        "given_name": workspace.given.name,
+        "given_address": url_of(workspace.network_input),
+        "given_name": workspace.network_input.name,
         "code": code_lines(workspace, view, options),
         **{key: text(language, f"inside.take.{key}") for key in keys},
     }
@@ -94,7 +94,7 @@ def code_lines(workspace: Workspace, view: LayerView, options: GridOptions) -> s
         inputs += ", guide"
         told = _GUIDE_CODE
     return _CODE.format(
-        given=workspace.given.name,
+        given=workspace.network_input.name,
         crop=view.crop,
         guiding="guide_part, " if model.guided else "",
         task_id=workspace.task_id,
@@ -114,7 +114,7 @@ def write_activations(
     workspace: Workspace,
     view: LayerView,
     activations: Activations | None,
-    shelf: Shelf,
+    store: FileStore,
 ) -> Path:
     """Write maps as a NumPy archive with an array ``(C, h, w)`` for each layer, under its name.
 
@@ -123,16 +123,16 @@ def write_activations(
         view: The chosen layer.
         activations: What of all nodes is written, in float16; None writes the chosen layer
             alone, in float32.
-        shelf: Where it is written.
+        store: Where it is written.
     """
     if activations is None:
         arrays = {view.facts.name: view.maps.numpy()}
-        path = shelf.place(f"{_stem(workspace, view)}.npz")
+        path = store.new_path(f"{_stem(workspace, view)}.npz")
     else:
         arrays = {
             name: maps[0].to(torch.float16).numpy() for name, maps in activations.outputs.items()
         }
-        path = shelf.place(f"{workspace.name}-{workspace.task_id}-activations.npz")
+        path = store.new_path(f"{workspace.name}-{workspace.task_id}-activations.npz")
     np.savez(path, **arrays)
     return path
 

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from deconv_demo.restoration import load_model
-from deconv_demo.ui.event_options import ASKED, MODEL_QUEUE
+from deconv_demo.ui.event_options import CLIENT_THROTTLED, MODEL_QUEUE
 from deconv_demo.ui.i18n import Translations
 from deconv_demo.ui.inside import crop_session
 from deconv_demo.ui.inside.context import InsideContext
@@ -22,15 +22,15 @@ log = logging.getLogger(__name__)
 _SCRIPTS = ("request_throttle.js", "maps.js", "export.js")
 
 
-def ask_again() -> dict[str, Any]:
+def request_rerun() -> dict[str, Any]:
     """Return the update of the crop that makes it ask for another run ("again")."""
     # By way of the browser: an event that waits in the queue of the networks cannot be begun by
     # one that does not.
-    return gr.HTML(missed=secrets.token_hex(4))
+    return gr.HTML(cache_miss=secrets.token_hex(4))
 
 
-def answered_now() -> str:
-    """Return what tells the script that its question has been answered, one way or another."""
+def ack_token() -> str:
+    """Return a fresh token; a change of ``ack`` tells the script that its request was handled."""
     return secrets.token_hex(4)  # only a property that changes is looked at
 
 
@@ -41,7 +41,7 @@ class MapsSection:
         context: What is chosen for all sections.
         translations: Where the texts of components are registered.
         crop: The component that has the picture run again when what is asked for is no longer
-            kept; it takes ``ask_again()``.
+            kept; it takes ``request_rerun()``.
     """
 
     name = "inside.tab.maps"
@@ -57,7 +57,7 @@ class MapsSection:
         self.atlas = gr.HTML(
             value=None,
             enlarged=None,
-            answered=None,
+            ack=None,
             file=None,
             html_template='<div class="inside"></div>',
             js_on_load=read_static(__file__, *_SCRIPTS),
@@ -65,7 +65,7 @@ class MapsSection:
         )
 
     def _switch(self, name: str, choices: tuple[str, ...]) -> gr.Radio:
-        return self.translations.named(
+        return self.translations.register(
             gr.Radio(
                 choices=list(choices),
                 value=choices[0],
@@ -100,7 +100,7 @@ class MapsSection:
             self._enlarge,
             [*chosen, *self.options, self.context.language],
             [self.atlas, self.crop],
-            **ASKED,
+            **CLIENT_THROTTLED,
         )
         self.atlas.take(self._take, chosen, self.atlas, **MODEL_QUEUE)
 
@@ -119,7 +119,7 @@ class MapsSection:
             visitor = str(request.session_hash)
             activations = crop_session.kept_activations(visitor, workspace, corner)
             if activations is None:
-                return gr.HTML(answered=answered_now()), ask_again()
+                return gr.HTML(ack=ack_token()), request_rerun()
             enlarged = enlarged_value(
                 crop_session.view_layer(workspace, layer, activations, corner),
                 load_model(workspace.task_id),
@@ -129,10 +129,10 @@ class MapsSection:
             )
             # The page tells by the ticket which of its questions this answers.
             enlarged["ticket"] = int(event.ticket)
-            return gr.HTML(enlarged=enlarged, answered=answered_now()), gr.skip()
+            return gr.HTML(enlarged=enlarged, ack=ack_token()), gr.skip()
         except Exception:
             log.exception("cannot enlarge a map of %r", layer)
-            return gr.HTML(answered=answered_now()), gr.skip()
+            return gr.HTML(ack=ack_token()), gr.skip()
 
     def _take(
         self,
@@ -147,7 +147,7 @@ class MapsSection:
             activations = crop_session.activations_of(visitor, workspace, corner)
             view = crop_session.view_layer(workspace, layer, activations, corner)
             everything = activations if event.which == "all" else None
-            path = write_activations(workspace, view, everything, self.context.shelf)
+            path = write_activations(workspace, view, everything, self.context.store)
             return gr.HTML(file={"address": url_of(path), "name": path.name})
         except Exception:
             log.exception("cannot write activations of %r", layer)

@@ -139,7 +139,7 @@ def crop_value(
     workspace: Workspace, corner: tuple[int, int] | None, language: str
 ) -> dict[str, Any]:
     """Return the given picture, small, and where the crop lies in it."""
-    picture = open_picture(workspace.given).convert("RGB")
+    picture = open_picture(workspace.network_input).convert("RGB")
     width, height = picture.size
     left, top, right, bottom = crop_session.crop_box(picture.size, corner)
     picture.thumbnail((CROP_PICTURE, CROP_PICTURE))

@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from deconv_demo.ui.event_options import INSTANT
+from deconv_demo.ui.event_options import UNQUEUED
 from deconv_demo.ui.i18n import Translations
 from deconv_demo.ui.inside import crop_session
 from deconv_demo.ui.inside.context import InsideContext
@@ -53,19 +53,19 @@ class PanelSection:
         return [self.context.workspace, self.context.corner, self.context.layer]
 
     @property
-    def told(self) -> list[gr.HTML]:
-        """Components whose content is told anew in another language by ``retold``."""
+    def localized_outputs(self) -> list[gr.HTML]:
+        """Components whose content is replaced in another language, by ``localize``."""
         return [self.panel]
 
-    def retold(self, _workspace: Workspace, language: str) -> list[gr.HTML]:
-        """Return the content of ``told`` in another language."""
-        return [gr.HTML(words=words_of(language, self.section))]
+    def localize(self, _workspace: Workspace, language: str) -> list[gr.HTML]:
+        """Return the content of ``localized_outputs`` in another language."""
+        return [gr.HTML(texts=texts_of(language, self.section))]
 
 
 def build_panel(section: str, *scripts: str, **properties: Any) -> gr.HTML:
     """Place the panel of a section, drawn by scripts of ``static``.
 
-    Its property ``words`` holds the strings of one language, so that another language is a
+    Its property ``texts`` holds the strings of one language, so that another language is a
     matter of drawing again; ``value`` holds what does not depend on a language.
 
     Args:
@@ -78,13 +78,13 @@ def build_panel(section: str, *scripts: str, **properties: Any) -> gr.HTML:
         html_template=f'<div class="inside-panel inside-{section}"></div>',
         js_on_load=read_static(__file__, "request_throttle.js", "parts.js", *scripts),
         elem_id=f"inside-{section}",
-        words=words_of("en", section),
+        texts=texts_of("en", section),
         stale=0,
         **properties,
     )
 
 
-def words_of(language: str, section: str) -> dict[str, str]:
+def texts_of(language: str, section: str) -> dict[str, str]:
     """Return the strings that a panel needs, and which language they are."""
     return {"language": language, **texts_under(language, f"inside.{section}.")}
 
@@ -101,11 +101,11 @@ def wire_staleness(panel: gr.HTML, context: InsideContext, section: str, *, laye
 
     def other(language: str) -> gr.HTML:
         # Properties that reach a panel before it was ever drawn take the place of all others.
-        return gr.HTML(stale=secrets.token_hex(4), words=words_of(language, section))
+        return gr.HTML(stale=secrets.token_hex(4), texts=texts_of(language, section))
 
     # Another picture comes while the tab is out of sight, and the panel asks when it is seen.
     for component in [context.corner, *([context.layer] if layer else [])]:
-        component.change(other, context.language, panel, **INSTANT)
+        component.change(other, context.language, panel, **UNQUEUED)
 
 
 def problem(error: Exception) -> dict[str, Any]:
@@ -113,12 +113,12 @@ def problem(error: Exception) -> dict[str, Any]:
     return {"problem": {language: error_sentence(language, error) for language in LANGUAGES}}
 
 
-def shown(workspace: Workspace, answer: Callable[[], Any]) -> Any:
-    """Return the update of a panel that ``answer`` makes, or one that says why there is none."""
+def panel_update(workspace: Workspace, build: Callable[[], Any]) -> Any:
+    """Return the update of a panel that ``build`` makes, or one that says why there is none."""
     if not crop_session.has_result(workspace):
         return gr.HTML(value={"none": True})
     try:
-        return answer()
+        return build()
     except Exception as error:
         log.exception("cannot answer an event of a panel")
         return gr.HTML(value=problem(error))

@@ -5,9 +5,9 @@ from typing import Any
 
 import gradio as gr
 
-from deconv_demo.ui.event_options import EVERY
+from deconv_demo.ui.event_options import MODEL_QUEUE_ALL
 from deconv_demo.ui.inside import crop_session, receptive_field_data, unit_projection_data
-from deconv_demo.ui.inside.panel import PanelSection, shown, wire_staleness
+from deconv_demo.ui.inside.panel import PanelSection, panel_update, wire_staleness
 from deconv_demo.ui.workspace import Workspace
 
 
@@ -22,11 +22,11 @@ class PixelSection(PanelSection):
         """Connect the events."""
         view = self.view
         wire_staleness(self.panel, self.context, self.section, layer=True)
-        self.panel.look(self._look, view, self.panel, **EVERY)
-        self.panel.field(self._field, view, self.panel, **EVERY)
-        self.panel.reach(self._reach, view, self.panel, **EVERY)
-        self.panel.channel(self._channel, view, self.panel, **EVERY)
-        self.panel.unit(self._unit, view, self.panel, **EVERY)
+        self.panel.look(self._look, view, self.panel, **MODEL_QUEUE_ALL)
+        self.panel.field(self._field, view, self.panel, **MODEL_QUEUE_ALL)
+        self.panel.reach(self._reach, view, self.panel, **MODEL_QUEUE_ALL)
+        self.panel.channel(self._channel, view, self.panel, **MODEL_QUEUE_ALL)
+        self.panel.unit(self._unit, view, self.panel, **MODEL_QUEUE_ALL)
 
     def _look(
         self, workspace: Workspace, corner, layer, request: gr.Request, event: gr.EventData
@@ -38,7 +38,7 @@ class PixelSection(PanelSection):
             value = receptive_field_data.pictures_value(workspace, corner, activations, layer)
             return gr.HTML(value=value)
 
-        return shown(workspace, pictures)
+        return panel_update(workspace, pictures)
 
     def _field(self, workspace: Workspace, corner, _layer, event: gr.EventData) -> Any:
         return self._seen(receptive_field_data.field_value, workspace, corner, event)
@@ -54,7 +54,7 @@ class PixelSection(PanelSection):
             value = value_of(workspace, corner, int(event.row), int(event.column))
             return gr.HTML(seen={"state": event.state, "turn": event.turn, **value})
 
-        return shown(workspace, seen)
+        return panel_update(workspace, seen)
 
     def _channel(
         self, workspace: Workspace, corner, layer, request: gr.Request, event: gr.EventData
@@ -65,7 +65,7 @@ class PixelSection(PanelSection):
             value = receptive_field_data.map_value(workspace, corner, activations, layer, channel)
             return gr.HTML(map={"state": event.state, "turn": event.turn, **value})
 
-        return shown(workspace, feature_map)
+        return panel_update(workspace, feature_map)
 
     def _unit(self, workspace: Workspace, corner, layer, event: gr.EventData) -> Any:
         def projection() -> Any:
@@ -73,4 +73,4 @@ class PixelSection(PanelSection):
             value = unit_projection_data.projection_value(workspace, corner, layer, **unit)
             return gr.HTML(projection={"state": event.state, "turn": event.turn, **value})
 
-        return shown(workspace, projection)
+        return panel_update(workspace, projection)

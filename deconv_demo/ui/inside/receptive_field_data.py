@@ -58,7 +58,7 @@ def pictures_value(
 def state_of(workspace: Workspace, corner: tuple[int, int] | None, layer_name: str | None) -> str:
     """Return what tells one ``pictures_value`` from another."""
     box = crop_session.box_of(workspace, corner)
-    facts = (workspace.task_id, str(workspace.given), box, workspace.facts.get("sigma"))
+    facts = (workspace.task_id, str(workspace.network_input), box, workspace.facts.get("sigma"))
     return f"{hash(facts):x} {layer_name}"
 
 

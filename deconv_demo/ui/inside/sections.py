@@ -4,9 +4,8 @@ from deconv_demo.ui.inside.ablation import SurgerySection
 from deconv_demo.ui.inside.receptive_field import PixelSection
 from deconv_demo.ui.inside.upsampling import LensSection
 
-# A section is a class that takes ``(context, translations)``. It has ``name`` (key of the label
-# of its tab), ``build()``, ``wire()``, ``told`` (components whose content is told anew in
-# another language) and ``retold(workspace, language)`` (that content, in the same order).
+# A section is a class that takes ``(context, translations)``; see ``panel.PanelSection`` for what
+# it has.
 SECTIONS: dict[str, type] = {
     "surgery": SurgerySection,
     "pixel": PixelSection,

@@ -9,18 +9,25 @@ from typing import Any
 import gradio as gr
 
 from deconv_demo.ui import markup
-from deconv_demo.ui.event_options import ASKED, EVERY, INSTANT, LATEST, MODEL_QUEUE, said
+from deconv_demo.ui.event_options import (
+    CLIENT_THROTTLED,
+    LATEST_ONLY,
+    MODEL_QUEUE,
+    MODEL_QUEUE_ALL,
+    UNQUEUED,
+    event_field,
+)
 from deconv_demo.ui.i18n import Translations
 from deconv_demo.ui.inside import crop_session
 from deconv_demo.ui.inside.activations import Activations
 from deconv_demo.ui.inside.context import InsideContext
-from deconv_demo.ui.inside.maps import MapsSection, answered_now, ask_again
+from deconv_demo.ui.inside.maps import MapsSection, ack_token, request_rerun
 from deconv_demo.ui.inside.overview_data import card_value, crop_value, map_value
 from deconv_demo.ui.inside.sections import SECTIONS
 from deconv_demo.ui.inside.view import View, layer_choices, note_of
 from deconv_demo.ui.static_files import read_static
 from deconv_demo.ui.texts import error_sentence, text
-from deconv_demo.ui.workspace import Shelf
+from deconv_demo.ui.workspace import FileStore
 
 log = logging.getLogger(__name__)
 
@@ -35,16 +42,16 @@ class InsideTab:
         language: State with the language of the visitor.
         workspace: State with what the visitor is working on.
         translations: Where the texts of components are registered.
-        shelf: Where files are written.
+        store: Where files are written.
 
     Call ``build`` inside ``gr.Blocks``, then ``wire``.
     """
 
     def __init__(
-        self, language: gr.State, workspace: gr.State, translations: Translations, shelf: Shelf
+        self, language: gr.State, workspace: gr.State, translations: Translations, store: FileStore
     ) -> None:
         self.language, self.workspace = language, workspace
-        self.translations, self.shelf = translations, shelf
+        self.translations, self.store = translations, store
         self.sections: list = []
 
     @staticmethod
@@ -54,50 +61,48 @@ class InsideTab:
 
     def build(self) -> None:
         """Lay the tab out."""
-        named = self.translations.named
+        tr = self.translations.register
         self.corner, self.seen = gr.State(None), gr.State(None)
         self.note = gr.HTML(value=markup.status(text("en", "inside.none")), elem_id="inside-note")
         self.network = self._drawn(
-            "network", "map.js", elem_id="network-map", chosen=None, answered=None
+            "network", "map.js", elem_id="network-map", chosen=None, ack=None
         )
         with gr.Row(elem_classes="inside-chosen"):
             with gr.Column(scale=0, min_width=190, elem_classes="inside-crop"):
                 self.crop = self._drawn(
-                    "crop", "crop.js", elem_id="inside-crop", missed=None, answered=None
+                    "crop", "crop.js", elem_id="inside-crop", cache_miss=None, ack=None
                 )
             with gr.Column(scale=1, min_width=300):
                 with gr.Row(elem_classes="inside-bar"):
-                    self.previous = named(
+                    self.previous = tr(
                         gr.Button(scale=0, min_width=110, elem_id="previous-layer"),
                         value="inside.previous",
                     )
-                    self.layer = named(
+                    self.layer = tr(
                         gr.Dropdown(
                             choices=[], scale=1, min_width=240, show_label=False, elem_id="layer"
                         ),
                         label="inside.layer",
                     )
-                    self.next = named(
+                    self.next = tr(
                         gr.Button(scale=0, min_width=110, elem_id="next-layer"),
                         value="inside.next",
                     )
-                self.card = self._drawn(
-                    "layer-card", "card.js", elem_id="layer-card", answered=None
-                )
+                self.card = self._drawn("layer-card", "card.js", elem_id="layer-card", ack=None)
         context = InsideContext(
             language=self.language,
             workspace=self.workspace,
             layer=self.layer,
             corner=self.corner,
-            shelf=self.shelf,
+            store=self.store,
         )
         self.maps = MapsSection(context, self.translations, self.crop)
         with gr.Tabs(elem_id="inside-tabs", overflow_behavior="wrap"):
-            with named(gr.Tab(id="maps"), label=self.maps.name):
+            with tr(gr.Tab(id="maps"), label=self.maps.name):
                 self.maps.build()
             for section_id, section_class in SECTIONS.items():
                 section = section_class(context, self.translations)
-                with named(gr.Tab(id=section_id), label=section.name):
+                with tr(gr.Tab(id=section_id), label=section.name):
                     section.build()
                 self.sections.append(section)
 
@@ -117,18 +122,20 @@ class InsideTab:
         return [self.seen, self.corner, self.layer, *pictures]
 
     @property
-    def told(self) -> list:
-        """Components whose content is told anew in another language by ``retold``."""
-        sections = [component for section in self.sections for component in section.told]
+    def localized_outputs(self) -> list:
+        """Components whose content is replaced in another language, by ``localize``."""
+        sections = [
+            component for section in self.sections for component in section.localized_outputs
+        ]
         return [*self._everything, *sections]
 
     @property
     def view(self) -> list:
-        """What ``retold`` needs to know beside workspace and language."""
+        """What ``localize`` needs to know beside workspace and language."""
         return [self.seen, self.corner, self.layer, *self.maps.options]
 
-    def retold(self, visitor: str, *values: Any) -> list:
-        """Return the content of ``told`` in another language.
+    def localize(self, visitor: str, *values: Any) -> list:
+        """Return the content of ``localized_outputs`` in another language.
 
         Args:
             visitor: Name of the session.
@@ -141,29 +148,29 @@ class InsideTab:
         elif crop_session.is_kept(visitor, view.workspace, view.corner):
             own = list(self._all(visitor, view))
         else:
-            own = [*((unchanged,) * 5), ask_again(), *((unchanged,) * 2)]
-        sections = [section.retold(view.workspace, view.language) for section in self.sections]
-        return [*own, *(value for told in sections for value in told)]
+            own = [*((unchanged,) * 5), request_rerun(), *((unchanged,) * 2)]
+        sections = [section.localize(view.workspace, view.language) for section in self.sections]
+        return [*own, *(value for contents in sections for value in contents)]
 
     def wire(self, tab: gr.Tab) -> None:
         """Connect the events."""
         view = [self.workspace, self.language, *self.view]
         shown = [self.network, self.layer, self.card, self.maps.atlas, self.crop]
         everything = self._everything
-        tab.select(self._wait, view, self.note, **INSTANT).then(
+        tab.select(self._wait, view, self.note, **UNQUEUED).then(
             self._open, view, everything, **MODEL_QUEUE
         )
-        self.crop.place(self._wait_for_place, self.language, self.note, **INSTANT)
-        self.crop.place(self._place, view, everything, **EVERY)
+        self.crop.place(self._wait_for_place, self.language, self.note, **UNQUEUED)
+        self.crop.place(self._place, view, everything, **MODEL_QUEUE_ALL)
         # What had to make room for others is run again.
         self.crop.again(self._open, view, everything, **MODEL_QUEUE)
-        self.network.pick(self._pick, view, shown, **ASKED)
-        self.card.pick(self._pick_part, view, shown, **ASKED)
-        self.layer.input(self._choose, view, shown, **LATEST)
-        self.previous.click(self._step_back, view, shown, **LATEST)
-        self.next.click(self._step_on, view, shown, **LATEST)
+        self.network.pick(self._pick, view, shown, **CLIENT_THROTTLED)
+        self.card.pick(self._pick_part, view, shown, **CLIENT_THROTTLED)
+        self.layer.input(self._choose, view, shown, **LATEST_ONLY)
+        self.previous.click(self._step_back, view, shown, **LATEST_ONLY)
+        self.next.click(self._step_on, view, shown, **LATEST_ONLY)
         for option in self.maps.options:
-            option.input(self._choose, view, shown, **LATEST)
+            option.input(self._choose, view, shown, **LATEST_ONLY)
         for section in (self.maps, *self.sections):
             section.wire()
 
@@ -175,7 +182,7 @@ class InsideTab:
     def _wait(self, request: gr.Request, *values: Any) -> Any:
         """Say what is waited for, before its turn has come."""
         view = View(*values)
-        corner = view.corner if view.seen == str(view.workspace.given) else None
+        corner = view.corner if view.seen == str(view.workspace.network_input) else None
         has_result = crop_session.has_result(view.workspace)
         if has_result and not crop_session.is_kept(_visitor(request), view.workspace, corner):
             return self._wait_for_place(view.language)
@@ -194,20 +201,20 @@ class InsideTab:
         with suppress(AttributeError, TypeError, ValueError, OverflowError):
             view = dataclasses.replace(view, corner=(int(event.left), int(event.top)))
         *others, crop, card, atlas = self._all(_visitor(request), view)
-        return *others, gr.HTML(value=crop, answered=answered_now()), card, atlas
+        return *others, gr.HTML(value=crop, ack=ack_token()), card, atlas
 
     def _pick(self, request: gr.Request, event: gr.EventData, *values: Any) -> tuple:
         one = self._asked_for(request, event, *values)
         # The map has marked what was picked on it before anybody was asked.
-        return gr.HTML(answered=answered_now()), *one[1:]
+        return gr.HTML(ack=ack_token()), *one[1:]
 
     def _pick_part(self, request: gr.Request, event: gr.EventData, *values: Any) -> tuple:
         network, layer, card, *maps = self._asked_for(request, event, *values)
-        told = {"value": card} if isinstance(card, dict) and "facts" in card else {}
-        return network, layer, gr.HTML(**told, answered=answered_now()), *maps
+        content = {"value": card} if isinstance(card, dict) and "facts" in card else {}
+        return network, layer, gr.HTML(**content, ack=ack_token()), *maps
 
     def _asked_for(self, request: gr.Request, event: gr.EventData, *values: Any) -> tuple:
-        view = dataclasses.replace(View(*values), layer=said(event, "layer"))
+        view = dataclasses.replace(View(*values), layer=event_field(event, "layer"))
         return self._one(_visitor(request), view)
 
     def _choose(self, request: gr.Request, *values: Any) -> tuple:
@@ -226,7 +233,7 @@ class InsideTab:
             note = markup.status(text(language, "inside.none"))
             return None, None, gr.skip(), note, *((None,) * 4)
         try:
-            given = str(workspace.given)
+            given = str(workspace.network_input)
             layers = crop_session.layers_of(workspace)
             known = view.layer in [facts.name for facts in layers]
             view = dataclasses.replace(
@@ -256,7 +263,7 @@ class InsideTab:
     def _one(self, visitor: str, view: View, *, step: int = 0) -> tuple:
         """Show a layer of what was run: on the map, in the list, its card, its maps."""
         unchanged = (gr.skip(),) * 5
-        if view.workspace.given is None or view.seen != str(view.workspace.given):
+        if view.workspace.network_input is None or view.seen != str(view.workspace.network_input):
             return unchanged  # another picture since: it is shown when the tab is opened
         try:
             names = [facts.name for facts in crop_session.layers_of(view.workspace)]
@@ -265,11 +272,11 @@ class InsideTab:
             layer = names[min(max(names.index(view.layer) + step, 0), len(names) - 1)]
             view = dataclasses.replace(view, layer=layer)
             activations = crop_session.kept_activations(visitor, view.workspace, view.corner)
-            maps, missed = gr.skip(), ask_again()
+            maps, rerun = gr.skip(), request_rerun()
             if activations is not None:
-                maps, missed = self._maps(activations, view), gr.skip()
+                maps, rerun = self._maps(activations, view), gr.skip()
             card = card_value(view.workspace, layer, view.language)
-            return gr.HTML(chosen=_mark(layer)), gr.Dropdown(value=layer), card, maps, missed
+            return gr.HTML(chosen=_mark(layer)), gr.Dropdown(value=layer), card, maps, rerun
         except Exception:
             log.exception("cannot show the layer %r", view.layer)
             return unchanged

@@ -5,9 +5,9 @@ from typing import Any
 import gradio as gr
 
 from deconv_demo.restoration import load_model
-from deconv_demo.ui.event_options import EVERY
+from deconv_demo.ui.event_options import MODEL_QUEUE_ALL
 from deconv_demo.ui.inside import crop_session, upsampling_data
-from deconv_demo.ui.inside.panel import PanelSection, shown, wire_staleness
+from deconv_demo.ui.inside.panel import PanelSection, panel_update, wire_staleness
 from deconv_demo.ui.workspace import Workspace
 
 
@@ -21,8 +21,8 @@ class LensSection(PanelSection):
     def wire(self) -> None:
         """Connect the events."""
         wire_staleness(self.panel, self.context, self.section, layer=True)
-        self.panel.look(self._look, self.view, self.panel, **EVERY)
-        self.panel.measure(self._measure, self.view, self.panel, **EVERY)
+        self.panel.look(self._look, self.view, self.panel, **MODEL_QUEUE_ALL)
+        self.panel.measure(self._measure, self.view, self.panel, **MODEL_QUEUE_ALL)
 
     def _look(
         self, workspace: Workspace, corner, layer, request: gr.Request, event: gr.EventData
@@ -53,7 +53,7 @@ class LensSection(PanelSection):
                 }
             )
 
-        return shown(workspace, lens)
+        return panel_update(workspace, lens)
 
     def _measure(
         self, workspace: Workspace, corner, _layer, request: gr.Request, event: gr.EventData
@@ -66,7 +66,7 @@ class LensSection(PanelSection):
             measured = f"{upsampling_data.state_of(workspace, corner)} {name}"
             return gr.HTML(meter={**value, "measured": measured})
 
-        return shown(workspace, meter)
+        return panel_update(workspace, meter)
 
 
 def _number(sent: Any) -> int | None:

@@ -101,7 +101,8 @@ def overlap_ratio(layer: nn.ConvTranspose2d) -> float:
 def state_of(workspace: Workspace, corner: tuple[int, int] | None) -> str:
     """Return what tells one picture in one network from another."""
     box = crop_session.box_of(workspace, corner)
-    return f"{hash((workspace.task_id, str(workspace.given), box, workspace.facts.get('sigma'))):x}"
+    facts = (workspace.task_id, str(workspace.network_input), box, workspace.facts.get("sigma"))
+    return f"{hash(facts):x}"
 
 
 def lens_value(

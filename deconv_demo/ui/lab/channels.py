@@ -2,7 +2,7 @@
 
 import gradio as gr
 
-from deconv_demo.ui.event_options import INSTANT
+from deconv_demo.ui.event_options import UNQUEUED
 from deconv_demo.ui.lab.channels_data import Layer
 from deconv_demo.ui.lab.channels_html import costs_html, doubling_html, sums_html
 from deconv_demo.ui.lab.section import ServedSection
@@ -27,51 +27,50 @@ class ChannelsSection(ServedSection):
 
     name = "lab.channels"
 
-    def build(self) -> None:
-        """Lay the section out."""
-        named = self.translations.named
-        self.build_seen()
-        named(gr.Markdown(elem_classes="lab-text"), value="lab.channels.sum.text")
+    def build_content(self) -> None:
+        """Place the components of the section."""
+        tr = self.translations.register
+        self.build_text("lab.channels.sum.text")
         self.controls = []
         for names in (list(_RANGES)[:3], list(_RANGES)[3:]):
             with gr.Row():
                 self.controls += map(self._build_control, names)
         self.seed = gr.State(0)
-        self.again = named(
+        self.again = tr(
             gr.Button(size="sm", elem_id="channels-again", scale=0, min_width=200),
             value="lab.channels.again",
         )
         self.sums = gr.HTML(elem_id="channels-sums")
-        named(gr.Markdown(elem_classes="lab-text"), value="lab.channels.costs.text")
+        self.build_text("lab.channels.costs.text")
         low, high, first = _SIDES
-        self.side = named(
+        self.side = tr(
             Slider(low, high, value=first, step=1, elem_id="channels-side"),
             label="lab.channels.side",
         )
         self.costs = gr.HTML(elem_id="channels-costs")
-        named(gr.Markdown(elem_classes="lab-text"), value="lab.channels.doubling.text")
+        self.build_text("lab.channels.doubling.text")
         self.doubling = gr.HTML(elem_id="channels-doubling")
 
     def _build_control(self, name: str) -> Slider:
         low, high, first = _RANGES[name]
         place = f"channels-{name.replace('_', '-')}"
         slider = Slider(low, high, value=first, step=1, min_width=240, elem_id=place)
-        return self.translations.named(slider, label=f"lab.channels.{name}")
+        return self.translations.register(slider, label=f"lab.channels.{name}")
 
     def wire(self) -> None:
         """Connect the events."""
-        given = [*self.controls, self.side, self.seed, self.language]
+        inputs = [*self.controls, self.side, self.seed, self.language]
         shown = [self.sums, self.costs, self.doubling]
         for control in (*self.controls, self.side):
-            control.input(_show, given, shown, trigger_mode="always_last", **INSTANT)
-        self.again.click(lambda seed: seed + 1, self.seed, self.seed, **INSTANT).then(
-            _show, given, shown, **INSTANT
+            control.input(_show, inputs, shown, trigger_mode="always_last", **UNQUEUED)
+        self.again.click(lambda seed: seed + 1, self.seed, self.seed, **UNQUEUED).then(
+            _show, inputs, shown, **UNQUEUED
         )
-        self.seen.seen(_show, given, shown, **INSTANT)
+        self.visibility.in_view(_show, inputs, shown, **UNQUEUED)
 
 
-def _show(*given: int | str) -> tuple[str, str, str]:
-    *numbers, side, seed, language = given
+def _show(*inputs: int | str) -> tuple[str, str, str]:
+    *numbers, side, seed, language = inputs
     settings = dict(zip(_RANGES, map(int, numbers), strict=True))
     doubling = doubling_html(int(side), language)
     try:

@@ -1,22 +1,15 @@
 """Beyond two dimensions: a transposed convolution of a sound, of a block, and of a clip."""
 
-import logging
-
 import gradio as gr
 
-from deconv_demo.ui import markup
-from deconv_demo.ui.event_options import INSTANT
+from deconv_demo.ui.event_options import PRIVATE, UNQUEUED
 from deconv_demo.ui.lab.dimensions_data import LARGEST_KERNEL, SHAPES, SOUND_NETWORKS, STRIDES
 from deconv_demo.ui.lab.dimensions_html import block_html, clip_html, sound_html
 from deconv_demo.ui.lab.picture import picture_key
-from deconv_demo.ui.lab.section import ServedSection
+from deconv_demo.ui.lab.section import ServedSection, html_or_problem, render_key
 from deconv_demo.ui.slider import Slider
-from deconv_demo.ui.texts import error_sentence
 from deconv_demo.ui.workspace import Workspace
 
-log = logging.getLogger(__name__)
-
-_QUEUED = {"show_progress": "hidden", "api_visibility": "private"}
 _FIRST_SOUND = (12, 8, "box")
 _FIRST_BLOCK = (2, 3, 2)
 
@@ -26,14 +19,13 @@ class DimensionsSection(ServedSection):
 
     name = "lab.dimensions"
 
-    def build(self) -> None:
-        """Lay the section out."""
-        named = self.translations.named
-        self.build_seen()
-        named(gr.Markdown(elem_classes="lab-text"), value="lab.dimensions.sound.text")
+    def build_content(self) -> None:
+        """Place the components of the section."""
+        tr = self.translations.register
+        self.build_text("lab.dimensions.sound.text")
         kernel_size, stride, shape = _FIRST_SOUND
         with gr.Row():
-            self.preset = named(
+            self.preset = tr(
                 gr.Dropdown(
                     choices=list(SOUND_NETWORKS),
                     value=None,
@@ -42,7 +34,7 @@ class DimensionsSection(ServedSection):
                 ),
                 label="lab.overlap.preset",
             )
-            self.kernel = named(
+            self.kernel = tr(
                 Slider(
                     1,
                     LARGEST_KERNEL,
@@ -53,36 +45,36 @@ class DimensionsSection(ServedSection):
                 ),
                 label="lab.overlap.kernel",
             )
-            self.stride = named(
+            self.stride = tr(
                 gr.Radio(
                     choices=list(STRIDES), value=stride, min_width=180, elem_id="dimensions-stride"
                 ),
                 label="lab.overlap.stride",
             )
-            self.shape = named(
+            self.shape = tr(
                 gr.Radio(value=shape, min_width=200, elem_id="dimensions-weights"),
                 label="lab.dimensions.weights",
                 choices=[(f"lab.dimensions.weights.{name}", name) for name in SHAPES],
             )
         self.sound = gr.HTML(elem_id="dimensions-sound")
 
-        named(gr.Markdown(elem_classes="lab-text"), value="lab.dimensions.block.text")
+        self.build_text("lab.dimensions.block.text")
         input_size, kernel_size, stride = _FIRST_BLOCK
         with gr.Row():
-            self.block_input = named(
+            self.block_input = tr(
                 Slider(1, 4, value=input_size, step=1, min_width=180, elem_id="block-input"),
                 label="lab.dimensions.input",
             )
-            self.block_kernel = named(
+            self.block_kernel = tr(
                 Slider(1, 4, value=kernel_size, step=1, min_width=180, elem_id="block-kernel"),
                 label="lab.overlap.kernel",
             )
-            self.block_stride = named(
+            self.block_stride = tr(
                 Slider(1, 3, value=stride, step=1, min_width=180, elem_id="block-stride"),
                 label="lab.overlap.stride",
             )
         self.block = gr.HTML(elem_id="dimensions-block")
-        named(gr.Markdown(elem_classes="lab-text"), value="lab.dimensions.clip.text")
+        self.build_text("lab.dimensions.clip.text")
         self.clip = gr.HTML(elem_id="dimensions-clip")
 
     def wire(self) -> None:
@@ -94,7 +86,7 @@ class DimensionsSection(ServedSection):
             lambda name: SOUND_NETWORKS.get(name, kept),
             self.preset,
             [self.kernel, self.stride],
-            **INSTANT,
+            **UNQUEUED,
         )
         for control in hearing:
             # Also after a preset has moved it.
@@ -103,7 +95,7 @@ class DimensionsSection(ServedSection):
                 [*hearing, self.language],
                 [self.preset, self.sound],
                 trigger_mode="always_last",
-                **INSTANT,
+                **UNQUEUED,
             )
         for control in building:
             control.input(
@@ -111,13 +103,13 @@ class DimensionsSection(ServedSection):
                 [*building, self.language],
                 self.block,
                 trigger_mode="always_last",
-                **INSTANT,
+                **UNQUEUED,
             )
-        self.seen.seen(
-            self._arrive,
-            [self.shown, self.workspace, self.language, *hearing, *building],
-            [self.sound, self.block, self.clip, self.shown],
-            **_QUEUED,
+        self.visibility.in_view(
+            self._on_visible,
+            [self.rendered_key, self.workspace, self.language, *hearing, *building],
+            [self.sound, self.block, self.clip, self.rendered_key],
+            **PRIVATE,
         )
 
     def _hear(self, kernel_size: int, stride: int, shape: str, language: str) -> tuple:
@@ -129,9 +121,9 @@ class DimensionsSection(ServedSection):
     def _build_block(self, input_size: int, kernel_size: int, stride: int, language: str) -> str:
         return block_html(int(input_size), int(kernel_size), int(stride), language)
 
-    def _arrive(
+    def _on_visible(
         self,
-        shown: str,
+        rendered_key: str,
         workspace: Workspace,
         language: str,
         kernel_size: int,
@@ -139,14 +131,9 @@ class DimensionsSection(ServedSection):
         shape: str,
         *block: int,
     ) -> tuple:
-        key = picture_key(workspace)
-        mark = f"{language}:{key}"
-        if shown == mark:
+        key = render_key(workspace, language)
+        if rendered_key == key:
             return (gr.skip(),) * 4
-        try:
-            clip = clip_html(key, language)
-        except Exception as error:
-            log.exception("cannot make a clip")
-            clip = markup.status(error_sentence(language, error), error=True)
+        clip = html_or_problem(lambda: clip_html(picture_key(workspace), language), language)
         heard = sound_html(int(kernel_size), int(stride), shape, language)
-        return heard, self._build_block(*block, language), clip, mark
+        return heard, self._build_block(*block, language), clip, key

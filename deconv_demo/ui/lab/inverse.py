@@ -8,7 +8,7 @@ import gradio as gr
 
 from deconv_demo.restoration import BLUR_SIZES, BLURS
 from deconv_demo.ui import markup
-from deconv_demo.ui.event_options import INSTANT, MODEL_QUEUE
+from deconv_demo.ui.event_options import MODEL_QUEUE, UNQUEUED
 from deconv_demo.ui.lab import inverse_data
 from deconv_demo.ui.lab.inverse_html import (
     alone_html,
@@ -20,9 +20,9 @@ from deconv_demo.ui.lab.inverse_html import (
     search_html,
 )
 from deconv_demo.ui.lab.picture import picture_key
-from deconv_demo.ui.lab.section import ServedSection
+from deconv_demo.ui.lab.section import ServedSection, problem_html, render_key
 from deconv_demo.ui.slider import Slider
-from deconv_demo.ui.texts import error_sentence, text
+from deconv_demo.ui.texts import text
 from deconv_demo.ui.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -35,39 +35,38 @@ class InverseSection(ServedSection):
 
     name = "lab.inverse"
 
-    def build(self) -> None:
-        """Lay the section out."""
-        named = self.translations.named
-        self.build_seen()
-        named(gr.Markdown(elem_classes="lab-text"), value="lab.inverse.numbers.text")
+    def build_content(self) -> None:
+        """Place the components of the section."""
+        tr = self.translations.register
+        self.build_text("lab.inverse.numbers.text")
         kernels = list(inverse_data.ARRAYS)
-        self.kernel = named(
+        self.kernel = tr(
             gr.Radio(value=kernels[0], elem_id="inverse-kernel"),
             label="lab.inverse.kernel",
             choices=[(f"lab.inverse.kernel.{kernel}", kernel) for kernel in kernels],
         )
         self.arrays = gr.HTML(arrays_html(kernels[0], "en"), elem_id="inverse-arrays")
 
-        named(gr.Markdown(elem_classes="lab-text"), value="lab.inverse.photo.text")
+        self.build_text("lab.inverse.photo.text")
         with gr.Row():
-            self.blur = named(
+            self.blur = tr(
                 gr.Radio(value="gaussian", elem_id="inverse-blur", min_width=260),
                 label="lab.inverse.blur",
                 choices=[(f"lab.inverse.blur.{blur}", blur) for blur in BLURS],
             )
             low, high, usual = BLUR_SIZES["gaussian"]
-            self.size = named(
+            self.size = tr(
                 Slider(low, high, value=usual, step=0.1, min_width=200, elem_id="inverse-size"),
                 label="lab.inverse.size",
             )
-            self.noise = named(
+            self.noise = tr(
                 Slider(0, 10, value=2.5, step=0.5, min_width=200, elem_id="inverse-noise"),
                 label="lab.inverse.noise",
             )
         self.status = gr.HTML(elem_id="inverse-status")
-        self.given = gr.HTML(elem_id="inverse-given")
-        named(gr.Markdown(elem_classes="lab-text"), value="lab.inverse.iterations.text")
-        self.iteration = named(
+        self.inputs = gr.HTML(elem_id="inverse-given")
+        self.build_text("lab.inverse.iterations.text")
+        self.iteration = tr(
             Slider(
                 1,
                 inverse_data.ITERATIONS,
@@ -79,42 +78,44 @@ class InverseSection(ServedSection):
         )
         self.courses = gr.HTML(elem_id="inverse-courses")
         self.curves = gr.HTML(elem_id="inverse-curves")
-        named(gr.Markdown(elem_classes="lab-text"), value="lab.inverse.closed.text")
-        self.exponent = named(
+        self.build_text("lab.inverse.closed.text")
+        self.exponent = tr(
             Slider(-5, 0, value=_FIRST_EXPONENT, step=0.1, elem_id="inverse-exponent"),
             label="lab.inverse.exponent",
         )
         self.closed = gr.HTML(elem_id="inverse-closed")
-        named(gr.Markdown(elem_classes="lab-text"), value="lab.inverse.search.text")
+        self.build_text("lab.inverse.search.text")
         self.search = gr.HTML(elem_id="inverse-search")
-        named(gr.Markdown(elem_classes="lab-text"), value="lab.inverse.alone.text")
+        self.build_text("lab.inverse.alone.text")
         self.alone = gr.HTML(elem_id="inverse-alone")
 
     def wire(self) -> None:
         """Connect the events."""
         trial = [self.blur, self.size, self.noise]
         choices = [self.iteration, self.exponent]
-        given = [self.workspace, self.language, *trial, *choices]
+        inputs = [self.workspace, self.language, *trial, *choices]
         everything = [
             self.status,
-            self.given,
+            self.inputs,
             self.courses,
             self.curves,
             self.closed,
             self.search,
             self.alone,
-            self.shown,
+            self.rendered_key,
         ]
-        self.kernel.change(arrays_html, [self.kernel, self.language], self.arrays, **INSTANT)
-        self.blur.input(_size_of, self.blur, self.size, **INSTANT).then(
-            self._run, given, everything, **MODEL_QUEUE
+        self.kernel.change(arrays_html, [self.kernel, self.language], self.arrays, **UNQUEUED)
+        self.blur.input(_size_of, self.blur, self.size, **UNQUEUED).then(
+            self._run, inputs, everything, **MODEL_QUEUE
         )
         for control in (self.size, self.noise):
             # Not at the end of a drag alone: the arrow keys move sliders too.
-            control.change(self._run, given, everything, trigger_mode="always_last", **MODEL_QUEUE)
-        self.seen.seen(self._arrive, [self.shown, *given], everything, **MODEL_QUEUE)
-        self.seen.seen(arrays_html, [self.kernel, self.language], self.arrays, **INSTANT)
-        view = [self.shown, self.language, *trial]
+            control.change(self._run, inputs, everything, trigger_mode="always_last", **MODEL_QUEUE)
+        self.visibility.in_view(
+            self._on_visible, [self.rendered_key, *inputs], everything, **MODEL_QUEUE
+        )
+        self.visibility.in_view(arrays_html, [self.kernel, self.language], self.arrays, **UNQUEUED)
+        view = [self.rendered_key, self.language, *trial]
         self.iteration.change(
             self._look_at_iteration,
             [*view, self.iteration],
@@ -130,10 +131,10 @@ class InverseSection(ServedSection):
             **MODEL_QUEUE,
         )
 
-    def _arrive(
-        self, shown: str, workspace: Workspace, language: str, *controls: Any
+    def _on_visible(
+        self, rendered_key: str, workspace: Workspace, language: str, *controls: Any
     ) -> Iterator[tuple]:
-        if shown == _mark(workspace, language):
+        if rendered_key == render_key(workspace, language):
             yield (gr.skip(),) * 8
         else:
             yield from self._run(workspace, language, *controls)
@@ -161,22 +162,28 @@ class InverseSection(ServedSection):
                 curves_html(run, iteration, language),
                 closed_html(run, exponent, language),
             )
-            mark = _mark(workspace, language)
-            yield working, *pictures, gr.skip(), gr.skip(), mark
+            key = render_key(workspace, language)
+            yield working, *pictures, gr.skip(), gr.skip(), key
             rest = (
                 search_html(inverse_data.search(*case), language),
                 alone_html(inverse_data.noise_alone(case[0], noise), language),
             )
-            yield "", *(gr.skip(),) * 4, *rest, mark
+            yield "", *(gr.skip(),) * 4, *rest, key
         except Exception as error:
             log.exception("cannot deconvolve")
-            yield markup.status(error_sentence(language, error), error=True), *("",) * 7
+            yield problem_html(error, language), *("",) * 7
 
     def _look_at_iteration(
-        self, shown: str, language: str, blur_id: str, size: float, noise: float, iteration: int
+        self,
+        rendered_key: str,
+        language: str,
+        blur_id: str,
+        size: float,
+        noise: float,
+        iteration: int,
     ) -> tuple:
         try:
-            run = _trial_of(shown, blur_id, size, noise)
+            run = _trial_of(rendered_key, blur_id, size, noise)
             if run is None:
                 return (gr.skip(),) * 3
             return (
@@ -186,25 +193,36 @@ class InverseSection(ServedSection):
             )
         except Exception as error:
             log.exception("cannot show an iteration")
-            sentence = error_sentence(language, error)
-            return markup.status(sentence, error=True), gr.skip(), gr.skip()
+            return problem_html(error, language), gr.skip(), gr.skip()
 
     def _regularise(
-        self, shown: str, language: str, blur_id: str, size: float, noise: float, exponent: float
+        self,
+        rendered_key: str,
+        language: str,
+        blur_id: str,
+        size: float,
+        noise: float,
+        exponent: float,
     ) -> tuple:
         try:
-            run = _trial_of(shown, blur_id, size, noise)
+            run = _trial_of(rendered_key, blur_id, size, noise)
             if run is None:
                 return gr.skip(), gr.skip()
             return "", closed_html(run, exponent, language)
         except Exception as error:
             log.exception("cannot regularise")
-            return markup.status(error_sentence(language, error), error=True), gr.skip()
+            return problem_html(error, language), gr.skip()
 
 
-def _trial_of(shown: str, blur_id: str, size: float, noise: float) -> inverse_data.Trial | None:
+def _trial_of(
+    rendered_key: str, blur_id: str, size: float, noise: float
+) -> inverse_data.Trial | None:
     """Return the trial that is shown, from memory if it was not long ago; None before the first."""
-    return inverse_data.trial(_key_of(shown), blur_id, size, noise) if shown else None
+    return (
+        inverse_data.trial(_picture_key_in(rendered_key), blur_id, size, noise)
+        if rendered_key
+        else None
+    )
 
 
 def _size_of(blur_id: str) -> dict:
@@ -212,10 +230,5 @@ def _size_of(blur_id: str) -> dict:
     return gr.update(minimum=low, maximum=high, value=usual)
 
 
-def _mark(workspace: Workspace, language: str) -> str:
-    """Return what is shown and how; not empty where it is the built-in picture."""
-    return f"{language}:{picture_key(workspace)}"
-
-
-def _key_of(mark: str) -> str:
-    return mark.partition(":")[2]
+def _picture_key_in(rendered_key: str) -> str:
+    return rendered_key.partition(":")[2]

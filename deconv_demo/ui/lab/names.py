@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from deconv_demo.convolution import equivalents, scatter
+from deconv_demo.ui.event_options import UNQUEUED
 from deconv_demo.ui.lab.presets import PRESETS, Run, as_json, read_run
 from deconv_demo.ui.lab.section import ScriptedSection
 
@@ -31,9 +32,7 @@ class NamesSection(ScriptedSection):
             self._compare,
             None,
             self.names,
-            show_progress="hidden",
-            queue=False,
-            api_visibility="private",
+            **UNQUEUED,
         )
 
     @staticmethod

@@ -1,21 +1,16 @@
 """Uneven overlap: where a checkerboard comes from, and what each upsampling layer leaves of it."""
 
-import logging
 from typing import Any
 
 import gradio as gr
 
-from deconv_demo.ui import markup
-from deconv_demo.ui.event_options import INSTANT, MODEL_QUEUE
+from deconv_demo.ui.event_options import MODEL_QUEUE, UNQUEUED
 from deconv_demo.ui.lab.overlap_data import LARGEST_KERNEL, LARGEST_STRIDE, MOST_LAYERS, NETWORKS
 from deconv_demo.ui.lab.overlap_html import overlap_html, painted_html, race_html
 from deconv_demo.ui.lab.picture import picture_key
-from deconv_demo.ui.lab.section import ServedSection
+from deconv_demo.ui.lab.section import ServedSection, html_or_problem, render_key
 from deconv_demo.ui.slider import Slider
-from deconv_demo.ui.texts import error_sentence
 from deconv_demo.ui.workspace import Workspace
-
-log = logging.getLogger(__name__)
 
 _FIRST = "DeblurGAN"
 
@@ -25,20 +20,19 @@ class OverlapSection(ServedSection):
 
     name = "lab.overlap"
 
-    def build(self) -> None:
-        """Lay the section out."""
-        named = self.translations.named
-        self.build_seen()
-        named(gr.Markdown(elem_classes="lab-text"), value="lab.overlap.text")
+    def build_content(self) -> None:
+        """Place the components of the section."""
+        tr = self.translations.register
+        self.build_text("lab.overlap.text")
         kernel_size, stride, layers = NETWORKS[_FIRST]
         with gr.Row():
-            self.preset = named(
+            self.preset = tr(
                 gr.Dropdown(
                     choices=list(NETWORKS), value=_FIRST, min_width=200, elem_id="overlap-preset"
                 ),
                 label="lab.overlap.preset",
             )
-            self.kernel = named(
+            self.kernel = tr(
                 Slider(
                     1,
                     LARGEST_KERNEL,
@@ -49,7 +43,7 @@ class OverlapSection(ServedSection):
                 ),
                 label="lab.overlap.kernel",
             )
-            self.stride = named(
+            self.stride = tr(
                 Slider(
                     1,
                     LARGEST_STRIDE,
@@ -60,16 +54,16 @@ class OverlapSection(ServedSection):
                 ),
                 label="lab.overlap.stride",
             )
-            self.layers = named(
+            self.layers = tr(
                 Slider(
                     1, MOST_LAYERS, value=layers, step=1, min_width=200, elem_id="overlap-layers"
                 ),
                 label="lab.overlap.layers",
             )
         self.map = gr.HTML(overlap_html(kernel_size, stride, layers, "en"), elem_id="overlap-map")
-        named(gr.Markdown(elem_classes="lab-text"), value="lab.overlap.painted.text")
+        self.build_text("lab.overlap.painted.text")
         self.painted = gr.HTML(elem_id="overlap-painted")
-        named(gr.Markdown(elem_classes="lab-text"), value="lab.overlap.race.text")
+        self.build_text("lab.overlap.race.text")
         self.race = gr.HTML(elem_id="overlap-race")
 
     def wire(self) -> None:
@@ -77,7 +71,7 @@ class OverlapSection(ServedSection):
         sliders = [self.kernel, self.stride, self.layers]
         context = [self.workspace, self.language]
         kept = (gr.skip(),) * len(sliders)  # for a name that only a program sends
-        self.preset.input(lambda name: NETWORKS.get(name, kept), self.preset, sliders, **INSTANT)
+        self.preset.input(lambda name: NETWORKS.get(name, kept), self.preset, sliders, **UNQUEUED)
         for slider in sliders:
             # Also after a preset has moved it.
             slider.change(
@@ -85,12 +79,12 @@ class OverlapSection(ServedSection):
                 [*context, *sliders],
                 [self.preset, self.map, self.painted],
                 trigger_mode="always_last",
-                **INSTANT,
+                **UNQUEUED,
             )
-        self.seen.seen(
-            self._arrive,
-            [self.shown, *context, *sliders],
-            [self.preset, self.map, self.painted, self.race, self.shown],
+        self.visibility.in_view(
+            self._on_visible,
+            [self.rendered_key, *context, *sliders],
+            [self.preset, self.map, self.painted, self.race, self.rendered_key],
             **MODEL_QUEUE,
         )
 
@@ -101,22 +95,16 @@ class OverlapSection(ServedSection):
         # A preset keeps its name as long as the sliders stand as it set them.
         fitting = [name for name, others in NETWORKS.items() if others == settings]
         preset = gr.update() if fitting else gr.update(value=None)
-        try:
-            drawn = painted_html(picture_key(workspace), *settings, language)
-        except Exception as error:
-            log.exception("cannot paint at random")
-            drawn = markup.status(error_sentence(language, error), error=True)
+        key = picture_key(workspace)
+        drawn = html_or_problem(lambda: painted_html(key, *settings, language), language)
         return preset, overlap_html(*settings, language), drawn
 
-    def _arrive(self, shown: str, workspace: Workspace, language: str, *sliders: Any) -> tuple:
-        key = picture_key(workspace)
-        mark = f"{language}:{key}"
-        if shown == mark:
+    def _on_visible(
+        self, rendered_key: str, workspace: Workspace, language: str, *sliders: Any
+    ) -> tuple:
+        key = render_key(workspace, language)
+        if rendered_key == key:
             return (gr.skip(),) * 5
         drawn = self._draw(workspace, language, *sliders)
-        try:
-            raced = race_html(key, language)
-        except Exception as error:
-            log.exception("cannot compare the upsamplers")
-            raced = markup.status(error_sentence(language, error), error=True)
-        return (*drawn, raced, mark)
+        raced = html_or_problem(lambda: race_html(picture_key(workspace), language), language)
+        return (*drawn, raced, key)

@@ -1,14 +1,20 @@
 """What the sections of the lab have in common."""
 
+import logging
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
 
+from deconv_demo.ui import markup
 from deconv_demo.ui.i18n import Translations
+from deconv_demo.ui.lab.picture import picture_key
 from deconv_demo.ui.static_files import read_static
-from deconv_demo.ui.texts import texts_under
-from deconv_demo.ui.visibility import build_seen
+from deconv_demo.ui.texts import error_sentence, texts_under
+from deconv_demo.ui.visibility import build_visibility_trigger
 from deconv_demo.ui.workspace import Workspace
+
+log = logging.getLogger(__name__)
 
 
 class LabSection:
@@ -32,23 +38,53 @@ class LabSection:
 class ServedSection(LabSection):
     """A section that is worked out on the server, once somebody comes to it.
 
-    ``build`` has to begin with ``build_seen``.
+    What it shows depends on its controls, so another language is a matter of working it out
+    again: the trigger alone is localized, and fires when it is.
     """
 
-    def build_seen(self) -> None:
-        """Place what tells that somebody is here, and what remembers what is shown."""
-        self.seen = build_seen()
+    def build(self) -> None:
+        """Lay the section out: the visibility trigger, then what ``build_content`` places."""
+        self.visibility = build_visibility_trigger()
         # So that coming back to the same picture costs nothing.
-        self.shown = gr.State("")
+        self.rendered_key = gr.State("")
+        self.build_content()
+
+    def build_content(self) -> None:
+        """Place the components of the section."""
+        raise NotImplementedError
+
+    def build_text(self, key: str) -> gr.Markdown:
+        """Place a paragraph of prose, whose text is ``key``."""
+        paragraph = gr.Markdown(elem_classes="lab-text")
+        return self.translations.register(paragraph, value=key)
 
     @property
-    def told(self) -> list[gr.HTML]:
-        """The one that makes the section tell itself anew; its content depends on controls."""
-        return [self.seen]
+    def localized_outputs(self) -> list[gr.HTML]:
+        """Components whose content is replaced in another language, by ``localize``."""
+        return [self.visibility]
 
-    def retold(self, workspace: Workspace, language: str) -> list[str]:
-        """Return the content of ``told``."""
+    def localize(self, workspace: Workspace, language: str) -> list[str]:
+        """Return the content of ``localized_outputs`` in another language."""
         return [language]
+
+
+def render_key(workspace: Workspace, language: str) -> str:
+    """Return what a section shows and how; not empty where it is the built-in picture."""
+    return f"{language}:{picture_key(workspace)}"
+
+
+def html_or_problem(build: Callable[[], str], language: str) -> str:
+    """Return the HTML that ``build`` makes, or a sentence that says why there is none."""
+    try:
+        return build()
+    except Exception as error:
+        log.exception("cannot build a part of the lab")
+        return problem_html(error, language)
+
+
+def problem_html(error: Exception, language: str) -> str:
+    """Return the sentence of an error, as the lab shows it."""
+    return markup.status(error_sentence(language, error), error=True)
 
 
 class ScriptedSection(LabSection):
@@ -80,10 +116,10 @@ class ScriptedSection(LabSection):
         return self.panel
 
     @property
-    def told(self) -> list[gr.HTML]:
-        """Components whose content is told anew in another language by ``retold``."""
+    def localized_outputs(self) -> list[gr.HTML]:
+        """Components whose content is replaced in another language, by ``localize``."""
         return [self.panel]
 
-    def retold(self, workspace: Workspace, language: str) -> list[gr.HTML]:
-        """Return the content of ``told`` in another language."""
+    def localize(self, workspace: Workspace, language: str) -> list[gr.HTML]:
+        """Return the content of ``localized_outputs`` in another language."""
         return [gr.HTML(texts=texts_under(language, self.prefix))]

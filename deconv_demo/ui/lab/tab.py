@@ -49,10 +49,10 @@ class LabTab:
 
     def build(self) -> None:
         """Lay the tab out."""
-        named = self.translations.named
+        tr = self.translations.register
         with gr.Tabs(elem_id="lab-tabs", overflow_behavior="wrap"):
             for name, section in self.sections.items():
-                with named(gr.Tab(id=name), label=section.name):
+                with tr(gr.Tab(id=name), label=section.name):
                     section.build()
 
     def wire(self) -> None:
@@ -61,14 +61,18 @@ class LabTab:
             section.wire()
 
     @property
-    def told(self) -> list[Any]:
-        """Components whose content is told anew in another language by ``retold``."""
-        return [component for section in self.sections.values() for component in section.told]
+    def localized_outputs(self) -> list[Any]:
+        """Components whose content is replaced in another language, by ``localize``."""
+        return [
+            component
+            for section in self.sections.values()
+            for component in section.localized_outputs
+        ]
 
-    def retold(self, workspace: Workspace, language: str) -> list[Any]:
-        """Return the content of ``told`` in another language."""
+    def localize(self, workspace: Workspace, language: str) -> list[Any]:
+        """Return the content of ``localized_outputs`` in another language."""
         return [
             content
             for section in self.sections.values()
-            for content in section.retold(workspace, language)
+            for content in section.localize(workspace, language)
         ]

@@ -4,11 +4,11 @@ let near = false;
 const watcher = new IntersectionObserver(
   (entries) => {
     near = entries[entries.length - 1].isIntersecting;
-    if (near) trigger("seen");
+    if (near) trigger("in_view");
   },
   { rootMargin: "900px" },
 );
 watcher.observe(element);
 watch("value", () => {
-  if (near) trigger("seen");
+  if (near) trigger("in_view");
 });

@@ -16,15 +16,15 @@ from deconv_demo.ui import markup
 from deconv_demo.ui.enhance import examples, workflow
 from deconv_demo.ui.enhance.examples import open_example
 from deconv_demo.ui.enhance.handlers import EnhanceEvents
-from deconv_demo.ui.workspace import Shelf, Workspace
+from deconv_demo.ui.workspace import FileStore, Workspace
 
 
 @pytest.fixture
 def finished(photo_pixels):
     """A workspace with the result of a small run."""
-    source = Shelf().put(Image.fromarray(photo_pixels["coffee"][:32, :32]), "mine.png")
+    source = FileStore().save_image(Image.fromarray(photo_pixels["coffee"][:32, :32]), "mine.png")
     steps = workflow.run_task(
-        Workspace(source=source, name="mine"), "deblur", {"amount": 0.5}, "en", Shelf()
+        Workspace(source=source, name="mine"), "deblur", {"amount": 0.5}, "en", FileStore()
     )
     return list(steps)[-1]
 
@@ -36,10 +36,12 @@ def drawn_blurs(markup_of_facts):
 
 
 def test_a_known_answer_shows_the_blur_that_was_read_beside_the_true_one(photo_pixels):
-    source = Shelf().put(Image.fromarray(photo_pixels["astronaut"]), "mine.png")
+    source = FileStore().save_image(Image.fromarray(photo_pixels["astronaut"]), "mine.png")
     workspace = Workspace(source=source, name="mine")
     wish = workflow.wished_damage("deblur", noise=1, blur="motion", blur_size=9, jpeg_quality=100)
-    *_, done = workflow.run_known_answer(workspace, "deblur", {"amount": 1.0}, wish, "en", Shelf())
+    *_, done = workflow.run_known_answer(
+        workspace, "deblur", {"amount": 1.0}, wish, "en", FileStore()
+    )
     read, added = drawn_blurs(markup.facts_line("en", "deblur", done.facts))
     assert read.shape == added.shape == (25, 25)
     expected = BLURS["motion"](9).numpy()
@@ -69,9 +71,11 @@ def test_a_picture_without_noise_is_told_from_one_that_was_not_repaired(
 ):
     noise = np.random.default_rng(0).normal(0, added, (96, 96, 3))
     pixels = np.rint(photo_pixels["coffee"][:96, :96] + noise).clip(0, 255).astype(np.uint8)
-    workspace = Workspace(source=Shelf().put(Image.fromarray(pixels), "mine.png"), name="mine")
+    workspace = Workspace(
+        source=FileStore().save_image(Image.fromarray(pixels), "mine.png"), name="mine"
+    )
     controls = {"sigma": None} | controls
-    *_, done = workflow.run_task(workspace, "denoise", controls, "en", Shelf())
+    *_, done = workflow.run_task(workspace, "denoise", controls, "en", FileStore())
     line = markup.facts_line("en", "denoise", done.facts)
     assert ("Hardly any noise was found" in line) == told
 
@@ -79,17 +83,19 @@ def test_a_picture_without_noise_is_told_from_one_that_was_not_repaired(
 @pytest.mark.parametrize("controls", [{"sigma": None}, {"sigma": 75 / 255}], ids=["read", "set"])
 def test_noise_as_strong_as_can_be_told_may_be_thin_lines(controls):
     hatching = 255 * (np.add.outer(np.arange(192), np.arange(192)) % 5 > 0).astype(np.uint8)
-    workspace = Workspace(source=Shelf().put(Image.fromarray(hatching), "mine.png"), name="mine")
-    *_, done = workflow.run_task(workspace, "denoise", controls, "en", Shelf())
+    workspace = Workspace(
+        source=FileStore().save_image(Image.fromarray(hatching), "mine.png"), name="mine"
+    )
+    *_, done = workflow.run_task(workspace, "denoise", controls, "en", FileStore())
     line = markup.facts_line("en", "denoise", done.facts)
     assert ("Thin lines" in line) == (controls["sigma"] is None)
 
 
-@pytest.mark.parametrize("missing", ["given", "restored"])
+@pytest.mark.parametrize("missing", ["network_input", "restored"])
 def test_a_blend_after_the_files_are_gone_says_so(finished, missing):
     getattr(finished, missing).unlink()
     with pytest.raises(PictureError) as caught:
-        workflow.change_amount(finished, 0.8, Shelf())
+        workflow.change_amount(finished, 0.8, FileStore())
     assert caught.value.code == "expired"
 
 
@@ -97,7 +103,7 @@ def test_a_blend_after_the_files_are_gone_says_so(finished, missing):
 def test_a_download_after_the_file_is_gone_says_so(finished, suffix):
     finished.after.unlink()
     with pytest.raises(PictureError) as caught:
-        workflow.encode(finished, suffix, Shelf())
+        workflow.encode(finished, suffix, FileStore())
     assert caught.value.code == "expired"
 
 
@@ -114,7 +120,7 @@ def test_a_download_after_the_file_is_gone_says_so(finished, suffix):
 def test_browsers_get_a_preview_of_what_they_cannot_show(tmp_path, name, writer, shown):
     path = tmp_path / name
     Image.new("RGB", (20, 10), "red").save(path, writer)
-    _, preview = workflow.choose(str(path), Shelf())
+    _, preview = workflow.choose(str(path), FileStore())
     if shown:
         assert preview is None
         return
@@ -123,7 +129,7 @@ def test_browsers_get_a_preview_of_what_they_cannot_show(tmp_path, name, writer,
 
 
 def test_the_page_opens_with_what_is_finished_without_a_turn(monkeypatch, finished):
-    events = EnhanceEvents(Shelf())
+    events = EnhanceEvents(FileStore())
     monkeypatch.setattr(examples, "_finished", {})
     *_, workspace, _ = events.open_finished("en")
     assert not isinstance(workspace, Workspace), "nothing yet"

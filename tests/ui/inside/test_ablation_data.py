@@ -26,7 +26,7 @@ def workspace(tmp_path, photo_pixels):
         Image.fromarray(pixels).save(given)
         Image.fromarray(pixels.repeat(scale, 0).repeat(scale, 1)).save(truth)
         facts = {"sigma": 0.1} if task_id == "denoise" else {}
-        return Workspace(given=given, truth=truth, task_id=task_id, facts=facts)
+        return Workspace(network_input=given, truth=truth, task_id=task_id, facts=facts)
 
     return make
 
@@ -111,6 +111,9 @@ def test_a_ranking_without_a_result_ends(monkeypatch):
     """Files are deleted after an hour; the button is still there, and asks once."""
     section = SurgerySection(None, None)
     request = SimpleNamespace(session_hash="somebody")
-    for workspace in (Workspace(), Workspace(given=Path("/nowhere/given.png"), task_id="denoise")):
+    for workspace in (
+        Workspace(),
+        Workspace(network_input=Path("/nowhere/given.png"), task_id="denoise"),
+    ):
         updates = list(itertools.islice(section._rank(workspace, None, "head", request), 5))
         assert [update.value for update in updates] == [{"none": True}]

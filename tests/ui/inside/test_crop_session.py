@@ -24,7 +24,7 @@ def workspace(tmp_path):
         path = tmp_path / f"{task_id}-{seed}-given.png"
         Image.fromarray(pixels).save(path)
         facts = {"sigma": 0.1} if task_id == "denoise" else {}
-        return Workspace(task_id=task_id, given=path, facts=facts)
+        return Workspace(task_id=task_id, network_input=path, facts=facts)
 
     return make
 
@@ -64,7 +64,7 @@ def test_the_crop_lies_in_the_picture(size, corner, box):
 def test_the_inputs_are_the_pixels_of_the_crop_and_sigma(workspace):
     work = workspace(width=300, height=280)
     image, sigma = crop_session.run_inputs(work, (10, 20))
-    with Image.open(work.given) as picture:
+    with Image.open(work.network_input) as picture:
         expected = np.asarray(picture)[20:276, 10:266].astype(np.float32) / 255
     np.testing.assert_allclose(image[0].permute(1, 2, 0).numpy(), expected, atol=1e-7)
     assert sigma.tolist() == pytest.approx([0.1])

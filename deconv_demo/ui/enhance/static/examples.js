@@ -2,18 +2,18 @@
 // page takes over as soon as it says something of its own.
 const QUICK_MS = 600;
 let patience = null;
-const say = (words) => {
+const showNote = (words) => {
   clearTimeout(patience);
   for (const note of element.querySelectorAll(".examples-note")) note.textContent = words;
 };
 // Ours alone: Gradio writes its own, unseen, place in the queue beside it.
 const line = () => document.querySelector("#status .status")?.textContent;
-let told = line();
+let noted = line();
 const begun = new MutationObserver(() => {
-  if (line() !== told) say("");
+  if (line() !== noted) showNote("");
 });
 const settle = () => {
-  say("");
+  showNote("");
   begun.disconnect();
   for (const button of element.querySelectorAll(".examples [aria-busy]")) {
     button.removeAttribute("aria-busy");
@@ -22,8 +22,8 @@ const settle = () => {
 const wait = (button, words) => {
   settle();
   button.setAttribute("aria-busy", "true");
-  patience = setTimeout(() => say(words), QUICK_MS);
-  told = line();
+  patience = setTimeout(() => showNote(words), QUICK_MS);
+  noted = line();
   begun.observe(document.querySelector("#status"), { childList: true, subtree: true, characterData: true });
 };
 window.deconvLab.settleExamples = settle;

@@ -6,7 +6,7 @@ let gain = 4;
 let subject = null;
 
 const shownFactor = (factor) => (factor === undefined ? 1 : factor);
-const factorText = (factor) => (factor === 0 ? say("off") : `× ${factor}`);
+const factorText = (factor) => (factor === 0 ? t("off") : `× ${factor}`);
 function lookWith() {
   leave();
   return {};
@@ -14,7 +14,7 @@ function lookWith() {
 const operate = () => {
   leave();
   panel().querySelector(".surgery-result")?.setAttribute("aria-busy", "true");
-  ask("operate", { edits: structuredClone(edits) });
+  request("operate", { edits: structuredClone(edits) });
 };
 const set = (group, name, factor) => {
   if (factor === 1) delete group[name];
@@ -54,7 +54,7 @@ const showCount = () => {
   const skips = Object.keys(edits.skips).length;
   const blocks = Object.keys(edits.blocks).length;
   const node = panel().querySelector(".surgery-count");
-  if (node) node.textContent = say("count", { channels, skips, blocks });
+  if (node) node.textContent = t("count", { channels, skips, blocks });
   const reset = panel().querySelector(".surgery-reset");
   if (reset) reset.disabled = channels + skips + blocks === 0;
 };
@@ -66,7 +66,7 @@ const channelGrid = (value) => {
   grid.style.setProperty("--rows", value.atlas.rows);
   const tiles = Array.from({ length: value.channels }, (_, channel) => {
     const tile = toggleOf(channelEdits, channel, String(channel), "surgery-tile");
-    tile.setAttribute("aria-label", say("channel", { channel }));
+    tile.setAttribute("aria-label", t("channel", { channel }));
     tile.style.setProperty("--column", channel % value.atlas.columns);
     tile.style.setProperty("--row", Math.floor(channel / value.atlas.columns));
     tile.dataset.channel = channel;
@@ -97,9 +97,9 @@ const brushRow = () => {
   slider.addEventListener("input", () => {
     // At 1 a click would change nothing.
     brush = Math.round(Number(slider.value) * 10) / 10;
-    shown.textContent = brush === 1 ? say("as_trained") : factorText(brush);
+    shown.textContent = brush === 1 ? t("as_trained") : factorText(brush);
   });
-  row.append(make("span", "", say("brush")), slider, shown);
+  row.append(make("span", "", t("brush")), slider, shown);
   return row;
 };
 
@@ -137,12 +137,12 @@ const scoreList = (value, result) => {
     list.append(pair);
   };
   const same = result.psnr === null;
-  add(say("psnr.untouched"), same ? say("identical") : decibels(result.psnr));
+  add(t("psnr.untouched"), same ? t("identical") : decibels(result.psnr));
   if (result.truth !== undefined) {
     const note = same ? "" : `${withSign(result.truth - value.truth, 2)} dB`;
-    add(say("psnr.truth"), decibels(result.truth), note);
+    add(t("psnr.truth"), decibels(result.truth), note);
   }
-  add(say("time"), `${result.seconds.toFixed(2)} s`, say("kept", result));
+  add(t("time"), `${result.seconds.toFixed(2)} s`, t("kept", result));
   return list;
 };
 
@@ -153,14 +153,14 @@ const showResult = () => {
   const result = props.result && props.result.subject === value.subject ? props.result : null;
   place.removeAttribute("aria-busy");
   if (result && result.problem) {
-    place.replaceChildren(make("p", "panel-problem", result.problem[props.words.language]));
+    place.replaceChildren(make("p", "panel-problem", result.problem[props.texts.language]));
     return;
   }
   const now = result || { picture: value.untouched, psnr: null, truth: value.truth, seconds: 0,
     kept: value.layers, layers: value.layers };
   const canvas = make("canvas");
   canvas.setAttribute("role", "img");
-  canvas.setAttribute("aria-label", say("difference"));
+  canvas.setAttribute("aria-label", t("difference"));
   const gains = make("div", "panel-choice");
   for (const times of [1, 4, 16]) {
     const node = button(`× ${times}`, "", () => {
@@ -172,12 +172,12 @@ const showResult = () => {
     node.setAttribute("aria-pressed", String(times === gain));
     gains.append(node);
   }
-  const difference = figure(canvas, say("difference"), say("difference.note"));
+  const difference = figure(canvas, t("difference"), t("difference.note"));
   difference.append(gains);
   const pictures = make("div", "surgery-pictures");
   pictures.append(
-    figure(picture(now.picture, say("edited")), say("edited")),
-    figure(picture(value.untouched, say("untouched")), say("untouched")),
+    figure(picture(now.picture, t("edited")), t("edited")),
+    figure(picture(value.untouched, t("untouched")), t("untouched")),
     difference,
     scoreList(value, now),
   );
@@ -195,10 +195,10 @@ const draw = () => {
     subject = value.subject;
     ranking = false;
   }
-  const head = make("p", "panel-what", say("what"));
+  const head = make("p", "panel-what", t("what"));
   const table = make("div", "surgery-table");
   const actions = make("div", "surgery-actions");
-  const reset = button(say("reset"), "panel-button surgery-reset", () => {
+  const reset = button(t("reset"), "panel-button surgery-reset", () => {
     edits = { channels: {}, skips: {}, blocks: {} };
     refreshAll();
     operate();
@@ -210,11 +210,11 @@ const draw = () => {
     refreshAll();
     operate();
   };
-  const title = make("h4", "", say("channels", { layer: value.layer, count: value.channels }));
+  const title = make("h4", "", t("channels", { layer: value.layer, count: value.channels }));
   const allRow = make("div", "surgery-actions");
   allRow.append(
-    button(say("all_off"), "panel-link", all(0)),
-    button(say("all_on"), "panel-link", all(1)),
+    button(t("all_off"), "panel-link", all(0)),
+    button(t("all_on"), "panel-link", all(1)),
   );
   const chips = (names, group, label) => {
     const box = make("div", "surgery-chips");
@@ -222,19 +222,19 @@ const draw = () => {
     return box;
   };
   const skipLabel = (skip) =>
-    skip.image ? say("skip.image") : `${skip.source} → ${skip.target}`;
+    skip.image ? t("skip.image") : `${skip.source} → ${skip.target}`;
   table.append(brushRow(), actions, title, channelGrid(value), allRow);
   table.append(
-    make("h4", "", say("skips")),
+    make("h4", "", t("skips")),
     chips(value.skips, () => edits.skips, skipLabel),
-    make("h4", "", say("blocks")),
+    make("h4", "", t("blocks")),
     chips(value.blocks, () => edits.blocks, (block) => block.id),
   );
   const outcome = make("div", "surgery-outcome");
   const result = make("div", "surgery-result");
   result.setAttribute("aria-live", "polite");
   const [width, height] = value.size;
-  const where = say("where", { width, height });
+  const where = t("where", { width, height });
   outcome.append(result, make("p", "panel-fine", where), rankingPlace());
   const columns = make("div", "surgery-columns");
   columns.append(table, outcome);
@@ -245,10 +245,10 @@ const draw = () => {
 };
 draw();
 watch("value", draw);
-watch("words", draw);
+watch("texts", draw);
 watch("result", () => {
   showResult();
-  answered("operate");
+  settle("operate");
   if (rankNext) rankWhenFree();
 });
 watch("ranking", showRanking);

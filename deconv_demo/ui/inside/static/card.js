@@ -34,7 +34,7 @@ const lay = () => {
       for (const other of parts.querySelectorAll("button")) {
         other.setAttribute("aria-pressed", String(other === button));
       }
-      ask("pick", { layer: part.layer });
+      request("pick", { layer: part.layer });
     });
     parts.append(button);
   }
@@ -43,4 +43,4 @@ const lay = () => {
 };
 lay();
 watch("value", lay);
-watch("answered", () => answered("pick"));
+watch("ack", () => settle("pick"));

@@ -13,7 +13,7 @@ function leave() {
 // An edit on its way would end a ranking that was begun after it.
 let rankNext = false;
 const rankWhenFree = () => {
-  rankNext = Boolean(asked.operate?.since);
+  rankNext = Boolean(inFlight.operate?.since);
   if (!rankNext) trigger("rank", {});
 };
 
@@ -21,15 +21,15 @@ const rankWhenFree = () => {
 const rankingPlace = () => {
   const place = make("div", "surgery-ranking");
   const row = make("div", "surgery-actions");
-  const start = button(say("rank"), "panel-button", () => {
+  const start = button(t("rank"), "panel-button", () => {
     ranking = true;
     ranked = props.value.layer;
     rankWhenFree();
     showRanking();
   });
-  const stop = button(say("stop"), "panel-button", leave);
+  const stop = button(t("stop"), "panel-button", leave);
   row.append(start, stop);
-  place.append(row, make("p", "panel-fine", say("rank.what")), make("div", "surgery-ranked"));
+  place.append(row, make("p", "panel-fine", t("rank.what")), make("div", "surgery-ranked"));
   return place;
 };
 const showRanking = () => {
@@ -44,15 +44,15 @@ const showRanking = () => {
   const list = place.querySelector(".surgery-ranked");
   if (mine) list.replaceChildren(...losses(state));
   else if (ranking && ranked === props.value.layer)
-    list.replaceChildren(make("p", "panel-fine", say("rank.wait")));
+    list.replaceChildren(make("p", "panel-fine", t("rank.wait")));
   else list.replaceChildren();
 };
 const losses = (state) => {
   const bar = make("progress");
   Object.assign(bar, { max: state.total, value: state.done });
-  bar.setAttribute("aria-label", say("rank"));
+  bar.setAttribute("aria-label", t("rank"));
   const unfinished = ranking ? "rank.progress" : "rank.stopped";
-  const done = say(state.done === state.total ? "rank.done" : unfinished, state);
+  const done = t(state.done === state.total ? "rank.done" : unfinished, state);
   const worst = Math.max(...state.losses.map((loss) => loss.loss), 1e-9);
   const list = make("ol", "surgery-losses");
   for (const loss of state.losses.slice(0, 12)) {
@@ -66,10 +66,10 @@ const losses = (state) => {
     const length = make("i");
     length.style.width = `${Math.max((loss.loss / worst) * 100, 0)}%`;
     const number = loss.drop === undefined ? decibels(loss.psnr) : `${withSign(-loss.drop, 2)} dB`;
-    line.append(make("span", "", say("channel", loss)), length, make("b", "", number));
+    line.append(make("span", "", t("channel", loss)), length, make("b", "", number));
     item.append(line);
     list.append(item);
   }
-  const unit = state.truth ? say("rank.drop") : say("rank.psnr");
+  const unit = state.truth ? t("rank.drop") : t("rank.psnr");
   return [bar, make("p", "panel-fine", done), make("p", "panel-fine", unit), list];
 };

@@ -1,6 +1,6 @@
 // Shows the given picture with the frame of the crop from props.value; a click, or the arrow keys,
 // place the frame elsewhere ("place", in pixels of the picture). Asks for another run ("again") when
-// props.missed says that what the last one gave is not kept any more.
+// props.cache_miss says that what the last one gave is not kept any more.
 const SMALLEST = 120; // of the longer side, in pixels of the page
 const make = (tag, className) => {
   const node = document.createElement(tag);
@@ -41,7 +41,7 @@ const lay = () => {
     if (left === value.left && top === value.top) return;
     [value.left, value.top] = [left, top];
     place(left, top);
-    ask("place", { left, top });
+    request("place", { left, top });
   };
   const stage = make("button", "crop-stage");
   stage.type = "button";
@@ -76,9 +76,9 @@ const lay = () => {
 lay();
 watch("value", () => {
   // Moved on since this was asked for: the frame stays where it is.
-  const next = askedNext("place");
+  const next = pendingRequest("place");
   if (next && props.value) [props.value.left, props.value.top] = [next.left, next.top];
   lay();
 });
-watch("answered", () => answered("place"));
-watch("missed", () => trigger("again", {}));
+watch("ack", () => settle("place"));
+watch("cache_miss", () => trigger("again", {}));

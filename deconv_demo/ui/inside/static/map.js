@@ -66,7 +66,7 @@ const pick = (index, focus) => {
   if (focus) buttons[index].focus({ preventScroll: true });
   if (nodeOf(chosen) === index && chosen === node.name) return;
   mark(node.name);
-  ask("pick", { layer: node.name });
+  request("pick", { layer: node.name });
 };
 
 // Walks from the chosen node, or again from the first, to the last; anything else stops it.
@@ -276,7 +276,7 @@ const lay = () => {
 lay();
 watch("value", lay);
 watch("chosen", () => mark(props.chosen.layer));
-watch("answered", () => answered("pick"));
+watch("ack", () => settle("pick"));
 // A tab that is not open has no width; and a window may change its own.
 let drawnWidth = 0;
 new ResizeObserver(() => {

@@ -97,7 +97,7 @@ const choose = (button, channel) => {
   // On a phone the large map stands above all the small ones.
   if (panel.offsetTop < button.offsetTop) panel.scrollIntoView({ block: "nearest" });
   ticket += 1;
-  ask("pick", { channel, ticket });
+  request("pick", { channel, ticket });
 };
 
 const layGrid = (value) => {
@@ -168,7 +168,7 @@ const lay = () => {
 };
 
 watch("value", lay);
-watch("answered", () => answered("pick"));
+watch("ack", () => settle("pick"));
 watch("enlarged", () => {
   const enlarged = props.enlarged;
   if (enlarged && enlarged.ticket === ticket && chosen !== null) showEnlarged(enlarged);

@@ -6,8 +6,8 @@ const make = (tag, className, text) => {
   return node;
 };
 // The sentence of a key in the language of the page, with its placeholders filled in.
-const say = (key, values = {}) =>
-  (props.words[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => values[name]);
+const t = (key, values = {}) =>
+  (props.texts[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => values[name]);
 const panel = () => element.querySelector(".inside-panel");
 // A real minus, and none before what is shown as zero.
 const fixed = (number, digits) => {
@@ -108,10 +108,10 @@ const isMissing = (root) => {
   const value = props.value;
   if (value && !value.problem && !value.none) return false;
   const sentence = !value
-    ? say("waiting")
+    ? t("waiting")
     : value.problem
-      ? value.problem[props.words.language]
-      : say("none");
+      ? value.problem[props.texts.language]
+      : t("none");
   root.replaceChildren(make("p", value && value.problem ? "panel-problem" : "panel-hint", sentence));
   return true;
 };
@@ -133,7 +133,7 @@ const lookWhenSeen = () => {
 new ResizeObserver(lookWhenSeen).observe(element);
 watch("value", () => {
   // Nothing that was asked for will be answered where something went wrong.
-  if (props.value && props.value.problem) for (const kind of Object.keys(asked)) asked[kind] = { since: 0, next: null };
+  if (props.value && props.value.problem) for (const kind of Object.keys(inFlight)) inFlight[kind] = { since: 0, next: null };
 });
 watch("stale", () => {
   outOfDate = true;

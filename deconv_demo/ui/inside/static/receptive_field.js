@@ -3,7 +3,7 @@
 let askedFor = null; // state that the first field was asked for
 let askedUnit = null;
 
-const pixelAt = ({ row, column }) => say("place", { row, column });
+const pixelAt = ({ row, column }) => t("place", { row, column });
 const sidesText = (value) => {
   const [rows, columns] = [value.window.rows, value.window.columns];
   return `${columns[1] - columns[0]} × ${rows[1] - rows[0]}`;
@@ -12,7 +12,7 @@ const sidesText = (value) => {
 const theoryOf = (value) => {
   const [width, height] = value.unbounded;
   const [inside, whole] = [sidesText(value), `${width} × ${height}`];
-  return [inside, say(inside === whole ? "pixels" : "pixels.cut", { width, height })];
+  return [inside, t(inside === whole ? "pixels" : "pixels.cut", { width, height })];
 };
 
 const numbersOf = (pairs) => {
@@ -43,11 +43,11 @@ const showSeen = () => {
   place.removeAttribute("aria-busy");
   const chosen = (kind) => (at) => {
     panel().querySelector(".pixel-pair").setAttribute("aria-busy", "true");
-    ask(kind, { ...at, state: value.state });
+    request(kind, { ...at, state: value.state });
   };
   const focused = document.activeElement?.dataset?.side;
   const target = (side, source, size, at, heat, kind) => {
-    const label = say(side === "input" ? "click.input" : "click.output");
+    const label = t(side === "input" ? "click.input" : "click.output");
     const image = picture(heat ? heat.heat : source, label);
     const node = clickable(image, label, size[1], size[0], at, chosen(kind));
     node.dataset.side = side;
@@ -57,33 +57,33 @@ const showSeen = () => {
   const left = target("input", value.input, value.size, reach && reach.at, field, "reach");
   const right = target("output", value.output, value.output_size, field && field.at, reach, "field");
   place.replaceChildren(
-    figure(left, say("input"), say("click.input")),
-    figure(right, say("output"), say("click.output")),
+    figure(left, t("input"), t("click.input")),
+    figure(right, t("output"), t("click.output")),
   );
   if (focused) place.querySelector(`[data-side=${focused}]`).focus({ preventScroll: true });
   const below = panel().querySelector(".pixel-numbers");
   if (!seen) {
-    below.replaceChildren(make("p", "panel-hint", say("measuring")));
+    below.replaceChildren(make("p", "panel-hint", t("measuring")));
     return;
   }
   const kind = seen.kind;
   below.replaceChildren(
-    make("p", "pixel-said", say(`said.${kind}`, { place: pixelAt(seen.at) })),
-    legend(false, say("legend.low", { range: value.range_db }), "", say("legend.high")),
+    make("p", "pixel-said", t(`said.${kind}`, { place: pixelAt(seen.at) })),
+    legend(false, t("legend.low", { range: value.range_db }), "", t("legend.high")),
     numbersOf([
-      [say(`theory.${kind}`), ...theoryOf(seen)],
-      [say("half"), `± ${seen.half}`, say("pixels")],
-      [say("most"), `± ${seen.most}`, say("pixels")],
-      [say("own"), `${(seen.own * 100).toFixed(0)} %`],
+      [t(`theory.${kind}`), ...theoryOf(seen)],
+      [t("half"), `± ${seen.half}`, t("pixels")],
+      [t("most"), `± ${seen.most}`, t("pixels")],
+      [t("own"), `${(seen.own * 100).toFixed(0)} %`],
     ]),
-    ...(value.guided ? [make("p", "panel-fine", say("guided"))] : []),
+    ...(value.guided ? [make("p", "panel-fine", t("guided"))] : []),
   );
 };
 
 const askUnit = (at) => {
   const map = current("map") || props.value.map;
   panel().querySelector(".pixel-projections")?.setAttribute("aria-busy", "true");
-  ask("unit", { ...at, channel: map.channel, state: props.value.state });
+  request("unit", { ...at, channel: map.channel, state: props.value.state });
 };
 
 const showMap = () => {
@@ -93,7 +93,7 @@ const showMap = () => {
   const map = current("map") || value.map;
   const shown = current("projection");
   const at = shown && shown.channel === map.channel ? shown : null;
-  const label = say("unit.click", { layer: map.layer, channel: map.channel });
+  const label = t("unit.click", { layer: map.layer, channel: map.channel });
   const target = clickable(picture(map.picture, label), label, map.size[1], map.size[0], at, askUnit);
   const chooser = make("label", "pixel-channel");
   const slider = make("input");
@@ -102,9 +102,9 @@ const showMap = () => {
   slider.value = map.channel;
   slider.addEventListener("input", () => {
     number.textContent = slider.value;
-    ask("channel", { channel: Number(slider.value), state: value.state });
+    request("channel", { channel: Number(slider.value), state: value.state });
   });
-  chooser.append(make("span", "", say("channel")), slider, number);
+  chooser.append(make("span", "", t("channel")), slider, number);
   const old = place.querySelector("input");
   if (old && old === document.activeElement) {
     // The slider in use stays the same node, or the drag would end.
@@ -121,13 +121,13 @@ const showProjection = () => {
   if (!shown) return;
   place.removeAttribute("aria-busy");
   place.replaceChildren(
-    figure(picture(shown.patch, say("patch")), say("patch"), `${shown.size[0]} × ${shown.size[1]}`),
-    figure(picture(shown.deconvnet, say("deconvnet")), say("deconvnet"), say("deconvnet.note")),
-    figure(picture(shown.gradient, say("gradient")), say("gradient"), say("gradient.note")),
+    figure(picture(shown.patch, t("patch")), t("patch"), `${shown.size[0]} × ${shown.size[1]}`),
+    figure(picture(shown.deconvnet, t("deconvnet")), t("deconvnet"), t("deconvnet.note")),
+    figure(picture(shown.gradient, t("gradient")), t("gradient"), t("gradient.note")),
   );
   const [width, height] = shown.sees;
   const where = { ...shown, place: pixelAt(shown), width, height };
-  const said = say(shown.silent ? "unit.silent" : "unit.said", where);
+  const said = t(shown.silent ? "unit.silent" : "unit.said", where);
   panel().querySelector(".pixel-unit").textContent = said;
   const cross = panel().querySelector(".pixel-map .panel-cross");
   if (cross && cross.hidden) showMap();
@@ -142,12 +142,12 @@ const draw = () => {
   const columns = make("div", "pixel-units");
   columns.append(make("div", "pixel-map"), make("div", "pixel-projections"));
   root.replaceChildren(
-    make("p", "panel-what", say("what")),
-    make("h4", "", say("title.field")),
+    make("p", "panel-what", t("what")),
+    make("h4", "", t("title.field")),
     pair,
     make("div", "pixel-numbers"),
-    make("h4", "", say("title.unit", { layer: value.layer })),
-    make("p", "panel-what", say("what.unit")),
+    make("h4", "", t("title.unit", { layer: value.layer })),
+    make("p", "panel-what", t("what.unit")),
     columns,
     make("p", "panel-fine pixel-unit", ""),
   );
@@ -159,7 +159,7 @@ const draw = () => {
   const [width, height] = value.output_size;
   if (askedFor !== picture_key) {
     askedFor = picture_key;
-    ask("field", { row: height >> 1, column: width >> 1, state: value.state });
+    request("field", { row: height >> 1, column: width >> 1, state: value.state });
   }
   if (askedUnit !== value.state) {
     askedUnit = value.state;
@@ -168,18 +168,18 @@ const draw = () => {
 };
 draw();
 watch("value", draw);
-watch("words", draw);
+watch("texts", draw);
 watch("seen", () => {
   showSeen();
-  if (props.seen) answered(props.seen.kind);
+  if (props.seen) settle(props.seen.kind);
 });
 watch("map", () => {
   showMap();
-  answered("channel");
+  settle("channel");
   const map = current("map");
   if (map) askUnit(map.strongest);
 });
 watch("projection", () => {
   showProjection();
-  answered("unit");
+  settle("unit");
 });

@@ -2,10 +2,10 @@
 // Gradio's own "always_last" would send the last one with the data of the first.
 // Stands before the scripts of the Look inside tab.
 const PATIENCE_MS = 30000;
-const asked = {};
+const inFlight = {};
 let turn = 0;
-const ask = (kind, data) => {
-  const line = (asked[kind] ??= { since: 0, next: null });
+const request = (kind, data) => {
+  const line = (inFlight[kind] ??= { since: 0, next: null });
   if (line.since && Date.now() - line.since < PATIENCE_MS) {
     line.next = data;
     return;
@@ -15,13 +15,13 @@ const ask = (kind, data) => {
   // The number comes back with the answer, so that no two answers are the same.
   trigger(kind, { ...data, turn });
 };
-const answered = (kind) => {
-  const line = asked[kind];
+const settle = (kind) => {
+  const line = inFlight[kind];
   if (!line) return;
   line.since = 0;
   const { next } = line;
   line.next = null;
-  if (next) ask(kind, next);
+  if (next) request(kind, next);
 };
 // What is asked for next, if something is: an answer to what came before it is out of date.
-const askedNext = (kind) => asked[kind]?.next ?? null;
+const pendingRequest = (kind) => inFlight[kind]?.next ?? null;

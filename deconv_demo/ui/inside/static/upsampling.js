@@ -14,13 +14,13 @@ function lookWith() {
 const lookAt = (changes) => {
   picked = { ...picked, ...changes };
   panel().setAttribute("aria-busy", "true");
-  ask("look", { have: null, ...lookWith() });
+  request("look", { have: null, ...lookWith() });
 };
 
 const layerChoice = (value) => {
   const row = make("div", "panel-choice");
   row.setAttribute("role", "group");
-  row.setAttribute("aria-label", say("layer"));
+  row.setAttribute("aria-label", t("layer"));
   for (const name of value.layers) {
     const node = button(name, "", () => lookAt({ layer: name, source: null, target: null }));
     node.setAttribute("aria-pressed", String(name === value.layer));
@@ -36,7 +36,7 @@ const kernelGrid = (value) => {
   grid.style.setProperty("--rows", value.kernels.rows);
   const tiles = Array.from({ length: value.targets }, (_, target) => {
     const tile = button("", "lens-kernel", () => lookAt({ target }));
-    tile.title = say("kernel.of", { source: value.source, target });
+    tile.title = t("kernel.of", { source: value.source, target });
     tile.setAttribute("aria-label", tile.title);
     tile.setAttribute("aria-pressed", String(target === value.target));
     tile.tabIndex = target === value.target ? 0 : -1;
@@ -66,7 +66,7 @@ const channelSlider = (key, value, count, choose) => {
   slider.value = value;
   slider.addEventListener("input", () => (number.textContent = slider.value));
   slider.addEventListener("change", () => choose(Number(slider.value)));
-  label.append(make("span", "", say(key)), slider, number);
+  label.append(make("span", "", t(key)), slider, number);
   return label;
 };
 
@@ -111,7 +111,7 @@ const meterRow = (name, reading, twin) => {
   }
   const name_cell = make("th", "", name);
   name_cell.scope = "row";
-  const shown = reading === null ? say("too_small") : `${fixed(reading, 1)} dB`;
+  const shown = reading === null ? t("too_small") : `${fixed(reading, 1)} dB`;
   row.append(name_cell, track, make("td", "number", shown));
   return row;
 };
@@ -137,7 +137,7 @@ const showMeter = () => {
   if (!place || !value.layer) return;
   const meter = props.meter && props.meter.measured === value.measured ? props.meter : null;
   if (!meter) {
-    place.replaceChildren(make("p", "panel-hint", say("measuring")));
+    place.replaceChildren(make("p", "panel-hint", t("measuring")));
     return;
   }
   const body = make("tbody");
@@ -150,33 +150,33 @@ const showMeter = () => {
     return row;
   };
   body.append(
-    heading(say("meter.maps", { stride })),
-    meterRow(say("meter.before"), readings.before),
-    meterRow(say("meter.after"), readings.after),
-    meterRow(say("meter.after_twin"), readings.after_twin, true),
-    heading(say("meter.pictures", { period })),
-    meterRow(say(meter.scale > 1 ? "meter.given_bicubic" : "meter.given"), readings.given),
-    meterRow(say("meter.restored"), readings.restored),
-    meterRow(say("meter.restored_twin"), readings.restored_twin, true),
+    heading(t("meter.maps", { stride })),
+    meterRow(t("meter.before"), readings.before),
+    meterRow(t("meter.after"), readings.after),
+    meterRow(t("meter.after_twin"), readings.after_twin, true),
+    heading(t("meter.pictures", { period })),
+    meterRow(t(meter.scale > 1 ? "meter.given_bicubic" : "meter.given"), readings.given),
+    meterRow(t("meter.restored"), readings.restored),
+    meterRow(t("meter.restored_twin"), readings.restored_twin, true),
   );
   const readout = make("table", "lens-readings");
   readout.append(body);
   const pictures = make("div", "lens-pictures");
   pictures.append(
-    figure(picture(meter.details[0], say("meter.restored")), say("meter.restored"), say("detail")),
-    figure(picture(meter.details[1], say("meter.restored_twin")), say("meter.restored_twin"), say("detail")),
+    figure(picture(meter.details[0], t("meter.restored")), t("meter.restored"), t("detail")),
+    figure(picture(meter.details[1], t("meter.restored_twin")), t("meter.restored_twin"), t("detail")),
   );
   if (meter.spectra)
     pictures.append(
-      spectrumFigure(meter.spectra[0], say("spectrum"), period),
-      spectrumFigure(meter.spectra[1], say("spectrum.twin"), period),
+      spectrumFigure(meter.spectra[0], t("spectrum"), period),
+      spectrumFigure(meter.spectra[1], t("spectrum.twin"), period),
     );
   const left = make("div");
-  left.append(readout, make("p", "panel-fine", say("meter.neutral")));
+  left.append(readout, make("p", "panel-fine", t("meter.neutral")));
   const right = make("div");
   right.append(pictures);
   const enlarged = { period, stride, times: period / stride };
-  if (meter.spectra) right.append(make("p", "panel-fine", say("spectrum.note", enlarged)));
+  if (meter.spectra) right.append(make("p", "panel-fine", t("spectrum.note", enlarged)));
   const columns = make("div", "lens-columns");
   columns.append(left, right);
   place.replaceChildren(columns);
@@ -197,34 +197,34 @@ const draw = () => {
   const maps = make("div", "lens-maps");
   const size = (map) => `${map.size[0]} × ${map.size[1]}`;
   const before = figure(
-    picture(value.before.picture, say("before", value)), say("before", value), size(value.before));
+    picture(value.before.picture, t("before", value)), t("before", value), size(value.before));
   const after = figure(
-    picture(value.after.picture, say("after", value)), say("after", value), size(value.after));
+    picture(value.after.picture, t("after", value)), t("after", value), size(value.after));
   before.append(channelSlider("source", value.source, value.sources, (source) => lookAt({ source })));
   after.append(channelSlider("target", value.target, value.targets, (target) => lookAt({ target })));
-  const stampBox = figure(stamp, say("stamp"), `${value.kernel_size.join(" × ")}`);
-  stampBox.append(make("p", "panel-fine", say("stamp.note", landing)));
+  const stampBox = figure(stamp, t("stamp"), `${value.kernel_size.join(" × ")}`);
+  stampBox.append(make("p", "panel-fine", t("stamp.note", landing)));
   maps.append(before, stampBox, after);
   const overlaps = make("div", "lens-overlaps");
   value.overlap.forEach((overlap, twin) => {
-    const name = say(twin ? "overlap.twin" : "overlap.layer", overlap);
+    const name = t(twin ? "overlap.twin" : "overlap.layer", overlap);
     const box = figure(overlapTable(overlap), name);
-    box.append(make("p", "lens-ratio", say("ratio", { ratio: fixed(overlap.ratio, 2) })));
+    box.append(make("p", "lens-ratio", t("ratio", { ratio: fixed(overlap.ratio, 2) })));
     overlaps.append(box);
   });
   root.replaceChildren(
-    make("p", "panel-what", say("what")),
+    make("p", "panel-what", t("what")),
     layerChoice(value),
-    make("h4", "", say("title.maps", value)),
+    make("h4", "", t("title.maps", value)),
     maps,
-    make("h4", "", say("title.kernels", value)),
+    make("h4", "", t("title.kernels", value)),
     kernelGrid(value),
-    legend(true, say("legend.negative"), say("legend.zero"), say("legend.positive")),
-    make("h4", "", say("title.overlap")),
-    make("p", "panel-what", say("what.overlap")),
+    legend(true, t("legend.negative"), t("legend.zero"), t("legend.positive")),
+    make("h4", "", t("title.overlap")),
+    make("p", "panel-what", t("what.overlap")),
     overlaps,
-    make("h4", "", say("title.meter")),
-    make("p", "panel-what", say("what.meter")),
+    make("h4", "", t("title.meter")),
+    make("p", "panel-what", t("what.meter")),
     make("div", "lens-meter"),
   );
   showMeter();
@@ -236,7 +236,7 @@ const draw = () => {
 draw();
 watch("value", () => {
   draw();
-  answered("look");
+  settle("look");
 });
-watch("words", draw);
+watch("texts", draw);
 watch("meter", showMeter);

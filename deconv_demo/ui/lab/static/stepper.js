@@ -32,15 +32,15 @@ const state = {
 
 // ---- texts
 
-const told = []; // [node, key, property], told anew in another language
+const boundTexts = []; // [node, key, property], boundTexts anew in another language
 const t = (key, values = {}) =>
   (props.texts[key] ?? key).replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
-const tell = (node, key, property = "textContent") => {
-  told.push([node, key, property]);
+const bindText = (node, key, property = "textContent") => {
+  boundTexts.push([node, key, property]);
   return node;
 };
-function retell() {
-  for (const [node, key, property] of told) {
+function applyTexts() {
+  for (const [node, key, property] of boundTexts) {
     if (property === "aria-label") node.setAttribute(property, t(key));
     else node[property] = t(key);
   }

@@ -96,7 +96,7 @@ function drawTransport() {
   const [step, steps] = [here(), stepsOf()];
   put(position, { max: String(steps) });
   put(position, { value: String(step) });
-  say(counter.firstChild.firstChild, t("counter", { step, steps }));
+  setText(counter.firstChild.firstChild, t("counter", { step, steps }));
   const playing = Boolean(state.timer);
   const label = playing ? t("pause") : t("play");
   if (playButton.dataset.shown !== label) {
@@ -216,8 +216,8 @@ function drawTitles(lit) {
 }
 
 usePreset(Object.keys(props.value.presets)[0]);
-retell();
+applyTexts();
 watch("texts", () => {
-  delete copy.dataset.told;
-  retell();
+  delete copy.dataset.used;
+  applyTexts();
 });

@@ -21,7 +21,7 @@ function makeButton(className, onClick, key) {
   const button = make("button", className);
   button.type = "button";
   button.addEventListener("click", onClick);
-  return key ? tell(button, key) : button;
+  return key ? bindText(button, key) : button;
 }
 
 function makeIcon(path) {
@@ -37,7 +37,7 @@ function makeIcon(path) {
 function makeGroup(className, key) {
   const group = make("div", className);
   group.setAttribute("role", "group");
-  return tell(group, key, "aria-label");
+  return bindText(group, key, "aria-label");
 }
 
 // ---- presets, readings, settings
@@ -92,7 +92,7 @@ const controls = SETTINGS.map((name) => {
   });
   const row = make("div", "stepper-values");
   row.append(...buttons);
-  group.append(tell(make("span", "stepper-label"), name), row);
+  group.append(bindText(make("span", "stepper-label"), name), row);
   return { name, group, buttons };
 });
 
@@ -102,19 +102,19 @@ const transport = makeGroup("stepper-transport", "transport");
 const moves = { first: () => 0, back: () => here() - 1, next: () => here() + 1, last: stepsOf };
 const [first, back, next, last] = Object.entries(moves).map(([name, target]) => {
   const move = () => (stop(), goTo(target()));
-  const button = tell(makeButton(`stepper-icon stepper-${name}`, move), name, "aria-label");
-  tell(button, name, "title").append(makeIcon(ICONS[name]));
+  const button = bindText(makeButton(`stepper-icon stepper-${name}`, move), name, "aria-label");
+  bindText(button, name, "title").append(makeIcon(ICONS[name]));
   return button;
 });
 const playButton = makeButton("stepper-play", play);
-const position = tell(make("input", "stepper-position"), "position", "aria-label");
+const position = bindText(make("input", "stepper-position"), "position", "aria-label");
 Object.assign(position, { type: "range", min: 0, step: 1 });
 position.addEventListener("input", () => (stop(), goTo(Number(position.value))));
 const counter = make("span", "stepper-counter");
 counter.append(make("span", "", " "));
-const speed = tell(make("select", "stepper-speed"), "speed", "aria-label");
+const speed = bindText(make("select", "stepper-speed"), "speed", "aria-label");
 speed.append(
-  ...Object.keys(PAUSES).map((name) => tell(Object.assign(make("option"), { value: name }), name)),
+  ...Object.keys(PAUSES).map((name) => bindText(Object.assign(make("option"), { value: name }), name)),
 );
 speed.value = state.speed;
 speed.addEventListener("change", () => (state.speed = speed.value));
@@ -132,11 +132,11 @@ function makePanel(name, board, ...more) {
 }
 
 function makeFill(board) {
-  const select = tell(make("select", "stepper-fill"), `fill.${board}`, "aria-label");
+  const select = bindText(make("select", "stepper-fill"), `fill.${board}`, "aria-label");
   const names = [...Object.keys(FILLS), "own"];
   select.append(
     ...names.map((name) => {
-      const option = tell(Object.assign(make("option"), { value: name }), `fill.${name}`);
+      const option = bindText(Object.assign(make("option"), { value: name }), `fill.${name}`);
       option.hidden = name === "own";
       return option;
     }),
@@ -155,10 +155,10 @@ const panels = {
 const legend = make("p", "stepper-legend");
 const legendItems = ["cut", "extra", "never"].map((mark) => {
   const item = make("span", "stepper-key");
-  item.append(make("i", `stepper-cell ${mark}`), tell(make("span"), `legend.${mark}`));
+  item.append(make("i", `stepper-cell ${mark}`), bindText(make("span"), `legend.${mark}`));
   return item;
 });
-const tooSmall = tell(make("span", "stepper-key"), "legend.small");
+const tooSmall = bindText(make("span", "stepper-key"), "legend.small");
 legend.append(...legendItems, tooSmall);
 panels.canvas.panel.append(legend);
 
@@ -183,16 +183,16 @@ const [formula, sums, code] = [make("p", "stepper-formula"), make("p"), make("pr
 const copy = makeButton("stepper-copy", copyCode);
 const codeBox = make("div", "stepper-code");
 code.tabIndex = 0;
-tell(code, "code", "aria-label");
+bindText(code, "code", "aria-label");
 codeBox.append(code, copy);
 facts.append(
-  tell(make("h3"), "facts.size"),
+  bindText(make("h3"), "facts.size"),
   formula,
-  tell(make("h3"), "facts.sums"),
+  bindText(make("h3"), "facts.sums"),
   sums,
-  tell(make("h3"), "facts.code"),
+  bindText(make("h3"), "facts.code"),
   codeBox,
-  tell(make("h3"), "facts.sources"),
+  bindText(make("h3"), "facts.sources"),
   makeSources(),
 );
 

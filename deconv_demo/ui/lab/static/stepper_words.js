@@ -3,7 +3,7 @@
 const inBrackets = (value) => (value < 0 ? `(${shown(value)})` : shown(value));
 
 // Other text in the same node; a new node would cost more.
-function say(node, text) {
+function setText(node, text) {
   if (node.data !== text) node.data = text;
 }
 
@@ -11,9 +11,9 @@ function drawWords(lit, links) {
   const { settings, x, kernel } = run;
   const [step, steps] = [here(), stepsOf()];
   const about = (title, told, parts = ["", "", ""]) => {
-    say(headline.firstChild, title);
-    say(sentence.firstChild, told);
-    [terms, later.firstChild, result.firstChild].forEach((node, at) => say(node, parts[at]));
+    setText(headline.firstChild, title);
+    setText(sentence.firstChild, told);
+    [terms, later.firstChild, result.firstChild].forEach((node, at) => setText(node, parts[at]));
   };
   if (!lit) {
     const when = step === 0 ? "start" : "done";
@@ -82,6 +82,6 @@ function drawFacts() {
     cut: shown(all - kept, 6),
   });
   code.textContent = pythonCode(x, kernel, settings);
-  if (!copy.textContent || !copy.dataset.told) copy.textContent = t("copy");
-  copy.dataset.told = "yes";
+  if (!copy.textContent || !copy.dataset.used) copy.textContent = t("copy");
+  copy.dataset.used = "yes";
 }
