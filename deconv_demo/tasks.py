@@ -12,13 +12,13 @@ from torch import Generator, Tensor, nn
 from deconv_demo import degradations
 from deconv_demo.classical import bicubic, unsharp_mask, wavelet_denoise
 from deconv_demo.controls import Control
-from deconv_demo.degradations import GREY_SHARE, Degraded, task_degradations
+from deconv_demo.degradations import GREY_SHARE, DegradedBatch, task_degradations
 from deconv_demo.networks import DeconvUNet, DeconvUpscaler
 
 # Pixels that are discarded at each inner edge of a tile, where a task does not say otherwise.
 CONTEXT = 24
 # The quality of the JPEG files that tasks are judged on.
-JPEG_JUDGED = 75
+EVAL_JPEG_QUALITY = 75
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ class Recipe:
         gradient_clip: Largest norm of a gradient.
         grey_share: Probability of a crop to be made grey before it is degraded.
         reduced_share: Probability of a crop to be cut from its picture made up to two times
-            smaller: what a camera or a file has blurred is sharp there, and more fits in.
+            bicubic_downscale: what a camera or a file has blurred is sharp there, and more fits in.
     """
 
     patch: int = 64
@@ -54,21 +54,21 @@ class Recipe:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Setting:
+class BenchmarkCase:
     """One known damage on which a task is judged.
 
     Attributes:
         name: As in tables: "sigma 25".
-        degrade: ``(clean, generator)`` to ``Degraded``.
-        compressed: Whether the degraded picture comes from a JPEG file, in blocks of 8 x 8 from
+        degrade: ``(clean, generator)`` to ``DegradedBatch``.
+        is_jpeg: Whether the degraded picture comes from a JPEG file, in blocks of 8 x 8 from
             its top left corner on.
         grey: Whether it is judged on the pictures in grey.
         kernel: Of a blur, ``(K, K)``: for methods that are told it. Not for the network.
     """
 
     name: str
-    degrade: Callable[[Tensor, Generator], Degraded]
-    compressed: bool = False
+    degrade: Callable[[Tensor, Generator], DegradedBatch]
+    is_jpeg: bool = False
     grey: bool = False
     kernel: Tensor | None = None
 
@@ -79,31 +79,31 @@ class Task:
 
     Attributes:
         build: Makes the network, a ``functools.partial`` so that its arguments can be read.
-        degrade: Random damage for training, ``(clean, generator)`` to ``Degraded``.
+        degrade: Random damage for training, ``(clean, generator)`` to ``DegradedBatch``.
         scale: Output side / input side.
         controls: What a visitor may set.
-        settings: Fixed damages for judging; their mean chooses between weights.
+        benchmark_cases: Fixed damages for judging; their mean chooses between weights.
         baseline: The classical method of the task, ``(degraded, setting's sigma)`` to image.
         baseline_name: Its name in tables.
         tile_pixels: Largest tile, in pixels of the degraded picture: small enough for a quick
             Stop and little memory, large enough that overlaps cost little (a picture of a
             megapixel is not cut at all).
         tile_context: As far as the network looks, so that tiles do not show.
-        on_luma: Whether PSNR is taken on Y with ``scale`` pixels of border cut off, as the
+        y_channel_metric: Whether PSNR is taken on Y with ``scale`` pixels of border cut off, as the
             papers on upscaling do, instead of on RGB.
         recipe: How it is trained.
     """
 
     build: Callable[[], nn.Module]
-    degrade: Callable[[Tensor, Generator], Degraded]
+    degrade: Callable[[Tensor, Generator], DegradedBatch]
     scale: int = 1
     controls: tuple[Control, ...] = ()
-    settings: tuple[Setting, ...]
+    benchmark_cases: tuple[BenchmarkCase, ...]
     baseline: Callable[[Tensor, Tensor | None], Tensor]
     baseline_name: str
     tile_pixels: int = 1_100_000
     tile_context: int = CONTEXT
-    on_luma: bool = False
+    y_channel_metric: bool = False
     recipe: Recipe = Recipe()
 
     @property
@@ -112,8 +112,8 @@ class Task:
         return bool(self.build.keywords.get("guided"))
 
     @property
-    def reader(self) -> str | None:
-        """Which network reads off a picture what this one is told, see ``weights.READERS``."""
+    def estimator(self) -> str | None:
+        """Which network reads off a picture what this one is told, see ``weights.ESTIMATORS``."""
         if self.guided:
             return "blur_reader"
         return "noise_reader" if self.build.keywords.get("noise_level_map") else None
@@ -127,24 +127,29 @@ class Task:
         }
 
 
-def _blur_setting(name: str, kernel: Tensor, jpeg_quality: int | None = None) -> Setting:
-    degrade = partial(task_degradations.with_blur, kernel=kernel, jpeg_quality=jpeg_quality)
-    return Setting(name=name, degrade=degrade, compressed=jpeg_quality is not None, kernel=kernel)
+def _blur_case(name: str, kernel: Tensor, jpeg_quality: int | None = None) -> BenchmarkCase:
+    degrade = partial(task_degradations.fixed_blur, kernel=kernel, jpeg_quality=jpeg_quality)
+    return BenchmarkCase(
+        name=name, degrade=degrade, is_jpeg=jpeg_quality is not None, kernel=kernel
+    )
 
 
 def _upscale(scale: int, *, channels: int, blocks: int, patch: int) -> Task:
     return Task(
         build=partial(DeconvUpscaler, channels=channels, blocks=blocks, scale=scale),
-        degrade=partial(task_degradations.smaller_worn, scale=scale),
+        degrade=partial(task_degradations.random_downscale, scale=scale),
         scale=scale,
-        settings=(
-            Setting(
-                name=f"bicubic 1/{scale}", degrade=partial(task_degradations.smaller, scale=scale)
+        benchmark_cases=(
+            BenchmarkCase(
+                name=f"bicubic 1/{scale}",
+                degrade=partial(task_degradations.bicubic_downscale, scale=scale),
             ),
-            Setting(
-                name=f"bicubic 1/{scale}, JPEG {JPEG_JUDGED}",
-                degrade=partial(task_degradations.smaller, scale=scale, jpeg_quality=JPEG_JUDGED),
-                compressed=True,
+            BenchmarkCase(
+                name=f"bicubic 1/{scale}, JPEG {EVAL_JPEG_QUALITY}",
+                degrade=partial(
+                    task_degradations.bicubic_downscale, scale=scale, jpeg_quality=EVAL_JPEG_QUALITY
+                ),
+                is_jpeg=True,
             ),
         ),
         baseline=partial(bicubic, scale=scale),
@@ -152,7 +157,7 @@ def _upscale(scale: int, *, channels: int, blocks: int, patch: int) -> Task:
         tile_pixels=270_000 if scale == 2 else 135_000,
         # The first convolution, those of the blocks, and at most three pixels to enlarge.
         tile_context=2 * blocks + 4,
-        on_luma=True,
+        y_channel_metric=True,
         recipe=Recipe(patch=patch, margin=4),
     )
 
@@ -167,7 +172,7 @@ TASKS: Mapping[str, Task] = MappingProxyType(
                 noise_level_map=True,
                 bias=False,
             ),
-            degrade=task_degradations.with_any_noise,
+            degrade=task_degradations.random_noise,
             controls=(
                 Control(
                     name="sigma",
@@ -178,17 +183,17 @@ TASKS: Mapping[str, Task] = MappingProxyType(
                     shown_per_unit=255,
                 ),
             ),
-            settings=(
+            benchmark_cases=(
                 *(
-                    Setting(
+                    BenchmarkCase(
                         name=f"sigma {level}",
-                        degrade=partial(task_degradations.with_noise, sigma=level / 255),
+                        degrade=partial(task_degradations.fixed_noise, sigma=level / 255),
                     )
                     for level in (15, 25, 50)
                 ),
-                Setting(
+                BenchmarkCase(
                     name="grey, sigma 25",
-                    degrade=partial(task_degradations.with_noise, sigma=25 / 255),
+                    degrade=partial(task_degradations.fixed_noise, sigma=25 / 255),
                     grey=True,
                 ),
             ),
@@ -205,24 +210,24 @@ TASKS: Mapping[str, Task] = MappingProxyType(
                 guided=True,
                 bias=False,
             ),
-            degrade=task_degradations.with_any_blur,
+            degrade=task_degradations.random_blur,
             controls=(Control(name="amount", minimum=0, maximum=1, step=0.05, default=1.0),),
-            settings=(
-                _blur_setting("Gaussian 1.0", degradations.gaussian_kernel(1.0)),
-                _blur_setting("motion 9 px", degradations.motion_kernel(9, 0.5)),
-                _blur_setting("Gaussian 1.6", degradations.gaussian_kernel(1.6)),
-                _blur_setting(
-                    f"Gaussian 1.6, JPEG {JPEG_JUDGED}",
+            benchmark_cases=(
+                _blur_case("Gaussian 1.0", degradations.gaussian_kernel(1.0)),
+                _blur_case("motion 9 px", degradations.motion_kernel(9, 0.5)),
+                _blur_case("Gaussian 1.6", degradations.gaussian_kernel(1.6)),
+                _blur_case(
+                    f"Gaussian 1.6, JPEG {EVAL_JPEG_QUALITY}",
                     degradations.gaussian_kernel(1.6),
-                    JPEG_JUDGED,
+                    EVAL_JPEG_QUALITY,
                 ),
-                _blur_setting("Gaussian 2.4", degradations.gaussian_kernel(2.4)),
-                _blur_setting("motion 15 px", degradations.motion_kernel(15, 2.0, 0.8)),
-                _blur_setting("defocus 3 px", degradations.defocus_kernel(3.0)),
-                Setting(
+                _blur_case("Gaussian 2.4", degradations.gaussian_kernel(2.4)),
+                _blur_case("motion 15 px", degradations.motion_kernel(15, 2.0, 0.8)),
+                _blur_case("defocus 3 px", degradations.defocus_kernel(3.0)),
+                BenchmarkCase(
                     name="left half motion 9 px, right half sharp",
                     degrade=partial(
-                        task_degradations.half_blurred, kernel=degradations.motion_kernel(9, 0.5)
+                        task_degradations.half_image_blur, kernel=degradations.motion_kernel(9, 0.5)
                     ),
                 ),
             ),

@@ -79,10 +79,10 @@ def empty_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[P
     from deconv_demo.restoration import weights
 
     monkeypatch.setattr(weights, "WEIGHTS_DIR", tmp_path)
-    for load in (weights.load_reader, weights.load_upsamplers):
+    for load in (weights.load_estimator, weights.load_upsamplers):
         load.cache_clear()
     yield tmp_path
-    for load in (weights.load_reader, weights.load_upsamplers):
+    for load in (weights.load_estimator, weights.load_upsamplers):
         load.cache_clear()
 
 

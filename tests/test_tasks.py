@@ -16,7 +16,9 @@ from deconv_demo.networks import restorers
 from deconv_demo.restoration.tiling import count_tiles
 from deconv_demo.tasks import TASKS
 
-SETTINGS = [(task_id, setting.name) for task_id, task in TASKS.items() for setting in task.settings]
+SETTINGS = [
+    (task_id, case.name) for task_id, task in TASKS.items() for case in task.benchmark_cases
+]
 
 
 def seeded(seed: int = 0) -> Generator:
@@ -33,7 +35,7 @@ def test_the_table_cannot_be_changed():
     with pytest.raises(TypeError):
         del TASKS["denoise"]
     for task in TASKS.values():
-        for entry in (task, task.recipe, *task.controls, *task.settings):
+        for entry in (task, task.recipe, *task.controls, *task.benchmark_cases):
             with pytest.raises(dataclasses.FrozenInstanceError):
                 setattr(entry, dataclasses.fields(entry)[0].name, None)
 
@@ -74,15 +76,15 @@ def test_the_default_of_denoise_is_to_estimate():
 @pytest.mark.parametrize(("task_id", "name"), SETTINGS)
 def test_settings_degrade_to_the_right_size(task_id, name, random_image):
     task = TASKS[task_id]
-    setting = next(setting for setting in task.settings if setting.name == name)
+    case = next(case for case in task.benchmark_cases if case.name == name)
     clean = random_image(32, 40, batch=2)
-    degraded, sigma = setting.degrade(clean, seeded())
+    degraded, sigma = case.degrade(clean, seeded())
     assert degraded.shape == (2, 3, 32 // task.scale, 40 // task.scale)
     assert degraded.min() >= 0
     assert degraded.max() <= 1
     assert (degraded.mul(255) - degraded.mul(255).round()).abs().max() < 1e-3, "not 8-bit"
     assert task.scale > 1 or not torch.equal(degraded, clean)
-    assert torch.equal(degraded, setting.degrade(clean, seeded())[0])
+    assert torch.equal(degraded, case.degrade(clean, seeded())[0])
     if task.build.keywords.get("noise_level_map"):
         level = int(name.split("sigma ")[1])
         assert sigma.tolist() == pytest.approx([level / 255] * 2)
@@ -92,7 +94,7 @@ def test_settings_degrade_to_the_right_size(task_id, name, random_image):
 
 @pytest.mark.parametrize("task_id", TASKS)
 def test_the_names_of_settings_are_unique(task_id):
-    names = [setting.name for setting in TASKS[task_id].settings]
+    names = [case.name for case in TASKS[task_id].benchmark_cases]
     assert names
     assert len(set(names)) == len(names)
 
@@ -125,7 +127,7 @@ def test_denoise_is_trained_from_no_noise_to_55():
 def test_a_quarter_of_what_upscalers_see_is_worn(task_id, random_image):
     task = TASKS[task_id]
     clean = random_image(48, 48, batch=300)
-    expected, _ = task.settings[0].degrade(clean, seeded())
+    expected, _ = task.benchmark_cases[0].degrade(clean, seeded())
     degraded, _ = task.degrade(clean, seeded())
     worn = (degraded != expected).flatten(1).any(dim=1).float().mean().item()
     assert worn == pytest.approx(0.235, abs=0.06), "0.15 compressed, 0.10 noisy, some of them both"
@@ -140,15 +142,15 @@ def test_the_noise_told_is_the_noise_added():
 
 def test_upscales_have_no_control_and_are_judged_on_luma():
     for task_id, task in TASKS.items():
-        assert task.on_luma == (task.scale > 1) == task_id.startswith("upscale"), task_id
+        assert task.y_channel_metric == (task.scale > 1) == task_id.startswith("upscale"), task_id
     assert (TASKS["upscale_x2"].scale, TASKS["upscale_x4"].scale) == (2, 4)
 
 
 @pytest.mark.parametrize(("task_id", "name"), SETTINGS)
 def test_the_baseline_gives_the_size_of_the_result(task_id, name, random_image):
     task = TASKS[task_id]
-    setting = next(setting for setting in task.settings if setting.name == name)
-    degraded, sigma = setting.degrade(random_image(32, 40), seeded())
+    case = next(case for case in task.benchmark_cases if case.name == name)
+    degraded, sigma = case.degrade(random_image(32, 40), seeded())
     restored = task.baseline(degraded, sigma)
     assert restored.shape == (1, 3, 32, 40)
     assert restored.dtype == torch.float32
@@ -164,11 +166,11 @@ def test_tiles_are_long_enough(task_id):
     assert count_tiles(1500, 1500, multiple=task.build().size_multiple, **cut) > 1
 
 
-BLURS = [setting.name for setting in TASKS["deblur"].settings if setting.kernel is not None]
+BLURS = [case.name for case in TASKS["deblur"].benchmark_cases if case.kernel is not None]
 
 
 def of_blur(name):
-    return next(setting for setting in TASKS["deblur"].settings if setting.name == name)
+    return next(case for case in TASKS["deblur"].benchmark_cases if case.name == name)
 
 
 @pytest.mark.parametrize("name", BLURS)
@@ -187,22 +189,22 @@ def test_a_blur_is_as_wide_as_its_name_says(name):
 
 @pytest.mark.parametrize("name", BLURS)
 def test_a_blurred_setting_is_its_kernel_and_noise(name, photos):
-    setting, clean = of_blur(name), photos["cat"] / 2 + 0.25  # so that nothing is clipped
-    degraded, _ = setting.degrade(clean, seeded())
+    case, clean = of_blur(name), photos["cat"] / 2 + 0.25  # so that nothing is clipped
+    degraded, _ = case.degrade(clean, seeded())
     blurred = [
-        scipy.ndimage.convolve(channel, setting.kernel.numpy(), mode="nearest")
+        scipy.ndimage.convolve(channel, case.kernel.numpy(), mode="nearest")
         for channel in clean[0].numpy()
     ]
     left = degraded[0].numpy() - np.stack(blurred)
-    if setting.compressed:
+    if case.is_jpeg:
         assert 1 < left.std() * 255 < 5
     else:
         assert left.std() * 255 == pytest.approx((2.55**2 + 1 / 12) ** 0.5, rel=0.02)
 
 
 def test_one_half_is_blurred_and_the_other_is_not(photos):
-    setting, clean = of_blur("left half motion 9 px, right half sharp"), photos["cat"] / 2 + 0.25
-    degraded, _ = setting.degrade(clean, seeded())
+    case, clean = of_blur("left half motion 9 px, right half sharp"), photos["cat"] / 2 + 0.25
+    degraded, _ = case.degrade(clean, seeded())
     moved = blur(clean, of_blur("motion 9 px").kernel)
     noise = (2.55**2 + 1 / 12) ** 0.5
     for truth, columns in ((moved, slice(None, 56)), (clean, slice(72, None))):
@@ -214,7 +216,7 @@ def test_some_training_crops_of_the_deblurrer_have_two_blurs(monkeypatch):
     dots = torch.zeros(120, 3, 48, 48)
     dots[..., 24, 6] = dots[..., 24, 42] = 1
     drawn = []
-    monkeypatch.setattr(task_degradations, "jpeg_some", lambda image, *_, **__: image)
+    monkeypatch.setattr(task_degradations, "random_jpeg", lambda image, *_, **__: image)
     monkeypatch.setattr(
         task_degradations,
         "add_gaussian_noise",
@@ -228,9 +230,9 @@ def test_some_training_crops_of_the_deblurrer_have_two_blurs(monkeypatch):
 
 def test_noise_is_as_strong_as_its_name_says():
     clean = torch.full((1, 3, 200, 200), 0.5)
-    for setting in TASKS["denoise"].settings:
-        level = float(setting.name.split()[-1])
-        degraded, sigma = setting.degrade(clean, seeded())
+    for case in TASKS["denoise"].benchmark_cases:
+        level = float(case.name.split()[-1])
+        degraded, sigma = case.degrade(clean, seeded())
         assert sigma.item() * 255 == pytest.approx(level)
         # Half of 255 is 2.55 standard deviations away from noise of 50: little is clipped.
         assert (degraded - clean).std().item() * 255 == pytest.approx(level, rel=0.02)

@@ -105,11 +105,11 @@ class CircularConvolution:
 
 
 def landweber(
-    operator: LinearOperator, observed: Tensor, *, step: float, regulariser: float = 0.0
+    operator: LinearOperator, observed: Tensor, *, step: float, lam: float = 0.0
 ) -> Iterator[Tensor]:
-    """Gradient descent on ``|W x - y|² + regulariser |x|²`` from zero, without end.
+    """Gradient descent on ``|W x - y|² + lam |x|²`` from zero, without end.
 
-    ``x <- x + step (Wᵀ (y - W x) - regulariser x)`` (Landweber 1951). The sum of both terms
+    ``x <- x + step (Wᵀ (y - W x) - lam x)`` (Landweber 1951). The sum of both terms
     falls at every step as long as ``step`` stays below 2 / (norm of W squared + regulariser). The
     first iterate is ``step Wᵀ y``: one transposed convolution.
 
@@ -120,7 +120,7 @@ def landweber(
     while True:
         yield estimate
         gradient = operator.adjoint(observed - operator.forward(estimate))
-        estimate = estimate + step * (gradient - regulariser * estimate)
+        estimate = estimate + step * (gradient - lam * estimate)
 
 
 def richardson_lucy(operator: LinearOperator, observed: Tensor) -> Iterator[Tensor]:
@@ -140,9 +140,9 @@ def richardson_lucy(operator: LinearOperator, observed: Tensor) -> Iterator[Tens
 
 
 def conjugate_gradient(
-    operator: LinearOperator, observed: Tensor, *, regulariser: float = 0.0
+    operator: LinearOperator, observed: Tensor, *, lam: float = 0.0
 ) -> Iterator[Tensor]:
-    """Solve ``(Wᵀ W + regulariser) x = Wᵀ y`` by conjugate gradients (CGLS) from zero.
+    """Solve ``(Wᵀ W + lam) x = Wᵀ y`` by conjugate gradients (CGLS) from zero.
 
     Hestenes and Stiefel 1952. In exact arithmetic it ends at the Tikhonov solution after as
     many steps as there are distinct eigenvalues; it ends by itself when nothing is left to do.
@@ -158,17 +158,17 @@ def conjugate_gradient(
     enough = energy * torch.finfo(observed.dtype).eps ** 1.5
     while energy > enough:
         image = operator.forward(direction)
-        curvature = image.square().sum() + regulariser * direction.square().sum()
+        curvature = image.square().sum() + lam * direction.square().sum()
         length = energy / curvature
         estimate = estimate + length * direction
         yield estimate
         residual = residual - length * image
-        descent = operator.adjoint(residual) - regulariser * estimate
+        descent = operator.adjoint(residual) - lam * estimate
         energy, former = descent.square().sum(), energy
         direction = descent + energy / former * direction
 
 
-def sparse_landweber(
+def ista_wavelets(
     operator: LinearOperator,
     observed: Tensor,
     *,
@@ -195,11 +195,13 @@ def sparse_landweber(
         gradient = operator.adjoint(observed - operator.forward(estimate))
         shift = torch.randint(8, (2,), generator=generator).tolist()
         moved = (estimate + step * gradient).roll(shift, dims=(-2, -1))
-        estimate = soft_wavelets(moved, threshold).roll([-n for n in shift], dims=(-2, -1))
+        estimate = soft_threshold_wavelets(moved, threshold).roll(
+            [-n for n in shift], dims=(-2, -1)
+        )
         yield estimate
 
 
-def soft_wavelets(image: Tensor, threshold: float) -> Tensor:
+def soft_threshold_wavelets(image: Tensor, threshold: float) -> Tensor:
     """Move every detail coefficient of ``(C, H, W)`` towards zero by ``threshold`` (Donoho 1995).
 
     Three levels of an orthogonal wavelet (db4) on a picture that repeats, fewer where it is
@@ -214,13 +216,13 @@ def soft_wavelets(image: Tensor, threshold: float) -> Tensor:
     return torch.from_numpy(pywt.waverec2([coarse, *shrunk], **options))
 
 
-def tikhonov(blur: CircularConvolution, observed: Tensor, regulariser: float) -> Tensor:
-    """Return the x that makes ``|W x - y|² + regulariser |x|²`` smallest, in closed form.
+def tikhonov(blur: CircularConvolution, observed: Tensor, lam: float) -> Tensor:
+    """Return the x that makes ``|W x - y|² + lam |x|²`` smallest, in closed form.
 
-    Tikhonov 1963. With ``regulariser`` 0 it divides by frequencies that the blur has all but
+    Tikhonov 1963. With ``lam`` 0 it divides by frequencies that the blur has all but
     taken away, and noise fills the picture.
     """
-    return blur.filter(observed, blur.transfer.conj() / (blur.gain + regulariser))
+    return blur.filter(observed, blur.transfer.conj() / (blur.gain + lam))
 
 
 def wiener_circular(blur: CircularConvolution, observed: Tensor, balance: float) -> Tensor:
@@ -235,20 +237,20 @@ def wiener_circular(blur: CircularConvolution, observed: Tensor, balance: float)
     return blur.filter(observed, blur.transfer.conj() / (blur.gain + balance * roughness))
 
 
-def landweber_after(
+def landweber_closed_form(
     blur: CircularConvolution,
     observed: Tensor,
     *,
     step: float,
     iterations: int,
-    regulariser: float = 0.0,
+    lam: float = 0.0,
 ) -> Tensor:
     """Return iterate number ``iterations`` of ``landweber`` without the ones before it.
 
     For each frequency the iteration is a geometric series:
-    ``(1 - (1 - step (gain + regulariser))^n) / (gain + regulariser)``.
+    ``(1 - (1 - step (gain + lam))^n) / (gain + lam)``.
     """
-    damped = blur.gain + regulariser
+    damped = blur.gain + lam
     taken = step * damped  # of what is missing, in each step
     # The logarithm keeps what a power would round away where a step takes next to nothing.
     slow = -torch.expm1(iterations * torch.log1p(-taken.clamp(max=0.5)))
@@ -256,6 +258,6 @@ def landweber_after(
     return blur.filter(observed, blur.transfer.conj() * share / damped.clamp(min=_TINY))
 
 
-def first(iterates: Iterable[Tensor], count: int) -> list[Tensor]:
+def take(iterates: Iterable[Tensor], count: int) -> list[Tensor]:
     """Return the first ``count`` iterates, fewer where the iteration ends by itself."""
     return list(itertools.islice(iterates, count))

@@ -72,7 +72,7 @@ def ssim(restored: Tensor, reference: Tensor) -> float:
     return (luminance * structure).mean().item()
 
 
-def luma(image: Tensor) -> Tensor:
+def y_channel(image: Tensor) -> Tensor:
     """Return Y of BT.601 on studio range, ``(B, 1, H, W)`` in ``[16 / 255, 235 / 255]``.
 
     Args:

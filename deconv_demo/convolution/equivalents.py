@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from deconv_demo.convolution.transposed import links, output_size
+from deconv_demo.convolution.transposed import index_triples, output_size
 
 
 def insert_zeros(x: Tensor, weight: Tensor, **settings: int) -> Tensor:
@@ -66,7 +66,7 @@ def kernel_cells(shape: tuple[int, int], kernel: tuple[int, int], **settings: in
     axes = []
     for cells, parts in zip(shape, kernel, strict=True):
         axis = np.full((output_size(cells, parts, **settings), cells), -1)
-        for cell, part, place in links(cells, parts, **settings):
+        for cell, part, place in index_triples(cells, parts, **settings):
             axis[place, cell] = part
         axes.append(axis)
     rows, columns = axes[0][:, None, :, None], axes[1][None, :, None, :]

@@ -171,7 +171,7 @@ class Contribution:
     product: float
 
 
-def links(
+def index_triples(
     input_size: int, kernel_size: int, *, stride: int = 1, dilation: int = 1, **settings: int
 ) -> list[tuple[int, int, int]]:
     """Return every ``(input, kernel, output)`` cell that go together along one axis.
@@ -183,7 +183,7 @@ def links(
     Raises:
         ValueError: PyTorch refuses these settings too.
 
-    >>> links(2, 3, stride=2, padding=1)  # the first kernel cell of the first stamp is cut away
+    >>> index_triples(2, 3, stride=2, padding=1)  # padding cuts the first kernel cell off
     [(0, 1, 0), (0, 2, 1), (1, 0, 1), (1, 1, 2)]
     """
     side = output_size(input_size, kernel_size, stride=stride, dilation=dilation, **settings)
@@ -209,7 +209,9 @@ def contributions(x: np.ndarray, weight: np.ndarray, **settings: int) -> list[Co
     >>> [(one.input, one.kernel, one.product) for one in found if one.output == (0, 1)]
     [((0, 0), (0, 1), 20.0), ((0, 1), (0, 0), 5.0)]
     """
-    rows, columns = (links(x.shape[axis], weight.shape[axis], **settings) for axis in range(2))
+    rows, columns = (
+        index_triples(x.shape[axis], weight.shape[axis], **settings) for axis in range(2)
+    )
     found = [
         Contribution(
             input=(i, j),

@@ -28,7 +28,7 @@ def blur(clean: Tensor, kernels: Tensor) -> Tensor:
     return full[..., 2 * radius :, 2 * radius :].contiguous()
 
 
-def blur_apart(clean: Tensor, first: Tensor, second: Tensor, sides: Tensor) -> Tensor:
+def blend_two_blurs(clean: Tensor, first: Tensor, second: Tensor, sides: Tensor) -> Tensor:
     """Blur two parts of each image differently, as where one thing moves or lies behind another.
 
     Args:
@@ -39,7 +39,7 @@ def blur_apart(clean: Tensor, first: Tensor, second: Tensor, sides: Tensor) -> T
     return torch.lerp(blur(clean, first), blur(clean, second), sides)
 
 
-def half_planes(
+def half_plane_masks(
     height: int, width: int, angles: Tensor, offsets: Tensor, *, softness: float = 4.0
 ) -> Tensor:
     """Return masks of half an image each, 0 on one side of a straight line and 1 on the other.

@@ -17,7 +17,7 @@ def jpeg(image: Tensor, quality: int) -> Tensor:
     return stacked.to(image) / 255
 
 
-def jpeg_some(
+def random_jpeg(
     image: Tensor, generator: Generator, *, share: float, qualities: tuple[int, int] = (60, 95)
 ) -> Tensor:
     """Compress a random ``share`` of the images, each at a quality of its own.

@@ -8,8 +8,8 @@ from torch import Generator, Tensor
 # Odd side of every blur kernel: 4 standard deviations of the widest Gaussian to each side.
 BLUR_KERNEL_SIZE = 25
 # The kernel of no blur.
-SHARP = torch.zeros(BLUR_KERNEL_SIZE, BLUR_KERNEL_SIZE)
-SHARP[BLUR_KERNEL_SIZE // 2, BLUR_KERNEL_SIZE // 2] = 1
+IDENTITY_KERNEL = torch.zeros(BLUR_KERNEL_SIZE, BLUR_KERNEL_SIZE)
+IDENTITY_KERNEL[BLUR_KERNEL_SIZE // 2, BLUR_KERNEL_SIZE // 2] = 1
 
 
 def gaussian_kernel(sigma_x: float, sigma_y: float | None = None, angle: float = 0.0) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor
 from deconv_demo.degradations.noise import quantise
 
 
-def downscale(clean: Tensor, scale: int) -> Tensor:
+def bicubic_downsample_uint8(clean: Tensor, scale: int) -> Tensor:
     """Make an image ``scale`` times smaller: antialiased bicubic, rounded to 8 bits.
 
     As MATLAB's ``imresize``, which the standard test sets were made with: the kernel of Keys
@@ -20,11 +20,11 @@ def downscale(clean: Tensor, scale: int) -> Tensor:
     Raises:
         ValueError: A side is no multiple of ``scale``.
     """
-    return quantise(shrink(clean, scale))
+    return quantise(bicubic_downsample(clean, scale))
 
 
-def shrink(clean: Tensor, scale: int) -> Tensor:
-    """Do what ``downscale`` does, without rounding and clipping."""
+def bicubic_downsample(clean: Tensor, scale: int) -> Tensor:
+    """Do what ``bicubic_downsample_uint8`` does, without rounding and clipping."""
     height, width = clean.shape[-2:]
     if height % scale or width % scale:
         raise ValueError(f"{height} x {width} is not a multiple of {scale}; crop it first")

@@ -1,19 +1,25 @@
 """The damage of each task: what its network is trained on, and what it is judged on.
 
 Every function takes clean images ``(B, 3, H, W)`` in ``[0, 1]`` and a generator on the CPU, and
-hands over a ``Degraded``.
+hands over a ``DegradedBatch``.
 """
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor
 
-from deconv_demo.degradations.blurring import blur, blur_and_noise, blur_apart, half_planes
-from deconv_demo.degradations.compression import jpeg, jpeg_some
-from deconv_demo.degradations.kernels import SHARP, random_blur_kernel
+from deconv_demo.degradations.blurring import (
+    blend_two_blurs,
+    blur,
+    blur_and_noise,
+    half_plane_masks,
+)
+from deconv_demo.degradations.compression import jpeg, random_jpeg
+from deconv_demo.degradations.kernels import IDENTITY_KERNEL, random_blur_kernel
 from deconv_demo.degradations.noise import add_gaussian_noise, is_grey
-from deconv_demo.degradations.resampling import downscale
+from deconv_demo.degradations.resampling import bicubic_downsample_uint8
 
 # A quarter of what the deblurrer and the upscalers are trained on has been through a file or a
 # sensor: without it they take the blocks of a JPEG for edges and sharpen them.
@@ -28,27 +34,36 @@ GREY_SHARE, SHARED_NOISE_SHARE = 0.12, 0.05
 # blur for all only if the camera alone moved, and the guide is then wrong somewhere.
 APART_SHARE = 0.25
 
-# What a degradation hands over: the degraded image, and what is told of the damage: the standard
-# deviation of its noise, for the blur reader the kernels of its blur, None for the other networks.
-Degraded = tuple[Tensor, Tensor | None]
+
+class DegradedBatch(NamedTuple):
+    """What every degradation returns: the degraded images and the condition.
+
+    Attributes:
+        image: ``(B, 3, H, W)`` in ``[0, 1]``.
+        condition: Sigma, ``(B,)``, for denoising; the kernels, ``(B, K, K)``, where the blur
+            estimator is trained; else None.
+    """
+
+    image: Tensor
+    condition: Tensor | None
 
 
-def with_any_noise(clean: Tensor, generator: Generator) -> Degraded:
+def random_noise(clean: Tensor, generator: Generator) -> DegradedBatch:
     """Noise of a strength drawn for each image from 0 to 55 / 255."""
     levels = torch.rand(len(clean), generator=generator).to(clean.device) * (55 / 255)
     shared = torch.rand(len(clean), generator=generator) < SHARED_NOISE_SHARE
     shared = shared.to(clean.device) | is_grey(clean)
-    return add_gaussian_noise(clean, levels, generator, shared=shared), levels
+    return DegradedBatch(add_gaussian_noise(clean, levels, generator, shared=shared), levels)
 
 
-def with_noise(clean: Tensor, generator: Generator, *, sigma: float) -> Degraded:
+def fixed_noise(clean: Tensor, generator: Generator, *, sigma: float) -> DegradedBatch:
     """Noise of one ``sigma``; the same in all channels where the image is grey."""
     levels = torch.full((len(clean),), sigma, device=clean.device)
     shared = is_grey(clean)
-    return add_gaussian_noise(clean, levels, generator, shared=shared), levels
+    return DegradedBatch(add_gaussian_noise(clean, levels, generator, shared=shared), levels)
 
 
-def with_any_blur(clean: Tensor, generator: Generator) -> Degraded:
+def random_blur(clean: Tensor, generator: Generator) -> DegradedBatch:
     """A blur, or two, and faint noise drawn for each image; a quarter of them compressed."""
     kernels = torch.stack([random_blur_kernel(generator) for _ in clean])
     blurred = blur(clean, kernels)
@@ -56,49 +71,49 @@ def with_any_blur(clean: Tensor, generator: Generator) -> Degraded:
     for index in (drawn < APART_SHARE).nonzero().flatten().tolist():
         other = random_blur_kernel(generator)
         one = slice(index, index + 1)
-        sides = half_planes(
+        sides = half_plane_masks(
             *clean.shape[-2:], angles[one] * (2 * math.pi), (offsets[one] - 0.5) * 0.6
         )
-        blurred[one] = blur_apart(
+        blurred[one] = blend_two_blurs(
             clean[one],
             kernels[index],
-            SHARP if sharp[index] < 0.5 else other,
+            IDENTITY_KERNEL if sharp[index] < 0.5 else other,
             sides.to(clean),
         )
     sigma = torch.rand(len(clean), generator=generator).to(clean.device) * (5 / 255)
     degraded = add_gaussian_noise(blurred, sigma, generator)
-    return jpeg_some(degraded, generator, share=JPEG_SHARE + NOISE_SHARE), None
+    return DegradedBatch(random_jpeg(degraded, generator, share=JPEG_SHARE + NOISE_SHARE), None)
 
 
-def with_blur(
+def fixed_blur(
     clean: Tensor, generator: Generator, *, kernel: Tensor, jpeg_quality: int | None = None
-) -> Degraded:
+) -> DegradedBatch:
     """One blur and noise of 2.55 / 255, as it is or from a JPEG file."""
     degraded = blur_and_noise(clean, kernel, 2.55 / 255, generator)
     if jpeg_quality is not None:
         degraded = jpeg(degraded, jpeg_quality)
-    return degraded, None
+    return DegradedBatch(degraded, None)
 
 
-def half_blurred(clean: Tensor, generator: Generator, *, kernel: Tensor) -> Degraded:
+def half_image_blur(clean: Tensor, generator: Generator, *, kernel: Tensor) -> DegradedBatch:
     """One half blurred, the other sharp, and noise of 2.55 / 255."""
     count = len(clean)
-    sides = half_planes(*clean.shape[-2:], torch.zeros(count), torch.zeros(count))
-    blurred = blur_apart(clean, kernel, SHARP, sides.to(clean))
-    return add_gaussian_noise(blurred, 2.55 / 255, generator), None
+    sides = half_plane_masks(*clean.shape[-2:], torch.zeros(count), torch.zeros(count))
+    blurred = blend_two_blurs(clean, kernel, IDENTITY_KERNEL, sides.to(clean))
+    return DegradedBatch(add_gaussian_noise(blurred, 2.55 / 255, generator), None)
 
 
-def smaller_worn(clean: Tensor, generator: Generator, *, scale: int) -> Degraded:
+def random_downscale(clean: Tensor, generator: Generator, *, scale: int) -> DegradedBatch:
     """Smaller; of every twenty images three from a JPEG file, two with faint noise."""
-    small = downscale(clean, scale)
+    small = bicubic_downsample_uint8(clean, scale)
     noisy = torch.rand(len(clean), generator=generator) < NOISE_SHARE
     sigma = torch.rand(len(clean), generator=generator) * LARGEST_FAINT_SIGMA * noisy
     small = add_gaussian_noise(small, sigma.to(small.device), generator)
-    return jpeg_some(small, generator, share=JPEG_SHARE), None
+    return DegradedBatch(random_jpeg(small, generator, share=JPEG_SHARE), None)
 
 
-def smaller(
+def bicubic_downscale(
     clean: Tensor, _generator: Generator, *, scale: int, jpeg_quality: int | None = None
-) -> Degraded:
-    small = downscale(clean, scale)
-    return small if jpeg_quality is None else jpeg(small, jpeg_quality), None
+) -> DegradedBatch:
+    small = bicubic_downsample_uint8(clean, scale)
+    return DegradedBatch(small if jpeg_quality is None else jpeg(small, jpeg_quality), None)

@@ -2,22 +2,22 @@
 
 from deconv_demo.estimation.blur import (
     BLOCK,
-    BlurReader,
-    no_blur,
-    read_blur,
+    BlurKernelEstimator,
+    estimate_kernels,
+    identity_kernels,
     spectral_distance,
     spectral_features,
 )
-from deconv_demo.estimation.noise import SMALLEST_SIDE, NoiseReader, estimate_sigma
+from deconv_demo.estimation.noise import SMALLEST_SIDE, NoiseLevelEstimator, estimate_sigma
 
 __all__ = [
     "BLOCK",
-    "BlurReader",
-    "NoiseReader",
+    "BlurKernelEstimator",
+    "NoiseLevelEstimator",
     "SMALLEST_SIDE",
+    "estimate_kernels",
     "estimate_sigma",
-    "no_blur",
-    "read_blur",
+    "identity_kernels",
     "spectral_distance",
     "spectral_features",
 ]

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from deconv_demo.classical import power, wiener_deconvolve
-from deconv_demo.degradations import BLUR_KERNEL_SIZE, SHARP
+from deconv_demo.degradations import BLUR_KERNEL_SIZE, IDENTITY_KERNEL
 
 BLOCK = 64
 # Side of the part that is read, from the middle: more only costs time.
@@ -36,7 +36,7 @@ FAINT_GRADIENT = 0.01
 _TINY = 1e-7
 
 
-class BlurReader(nn.Module):
+class BlurKernelEstimator(nn.Module):
     """Blur kernel, or its reflection, from the features of ``spectral_features``.
 
     Strided convolutions over the half plane of frequencies, then two dense layers: each pixel of
@@ -50,7 +50,7 @@ class BlurReader(nn.Module):
         - Input: ``(B, 3, BLOCK, BLOCK // 2)``.
         - Output: ``(B, BLUR_KERNEL_SIZE, BLUR_KERNEL_SIZE)``, positive, each summing to 1.
 
-    >>> kernels = BlurReader()(spectral_features(torch.rand(2, 3, 128, 160)))
+    >>> kernels = BlurKernelEstimator()(spectral_features(torch.rand(2, 3, 128, 160)))
     >>> kernels.shape, [round(float(total), 3) for total in kernels.sum(dim=(1, 2))]
     (torch.Size([2, 25, 25]), [1.0, 1.0])
     """
@@ -121,37 +121,41 @@ def _features_and_life(image: Tensor) -> tuple[Tensor, Tensor]:
     return torch.fft.fftshift(half, dim=2), lively.flatten(1).any(dim=1)
 
 
-def read_blur(reader: nn.Module, image: Tensor) -> Tensor:
+def estimate_kernels(estimator: nn.Module, image: Tensor) -> Tensor:
     """Return the blur of each picture, where it is the same everywhere in it.
 
     Its halves are read, too: where one is blurred in another way (a sharp thing before a soft
     background), undoing one blur for all would draw ghosts into the other.
 
     Args:
-        reader: A ``BlurReader``.
+        estimator: A ``BlurKernelEstimator``.
         image: ``(B, 3, H, W)``, in ``[0, 1]`` or uint8, any size.
 
     Returns:
         Kernels ``(B, BLUR_KERNEL_SIZE, BLUR_KERNEL_SIZE)``; of pictures too small or too flat
-        to tell, or with more than one blur, ``no_blur``.
+        to tell, or with more than one blur, ``identity_kernels``.
     """
-    unread = no_blur(image)
+    skip_estimation = identity_kernels(image)
     middle = _unit(_middle(image, LARGEST_READ))
-    kernels, readable = _read(reader, middle)
+    kernels, readable = _read(estimator, middle)
     for half in _halves(image):
-        others, clear = _read(reader, _unit(_middle(half, LARGEST_HALF)))
+        others, clear = _read(estimator, _unit(_middle(half, LARGEST_HALF)))
         readable &= ~clear | (spectral_distance(others, kernels) < LARGEST_DISAGREEMENT)
     if not readable.any():
-        return unread
-    return torch.where(readable.view(-1, 1, 1), right_way_round(middle, kernels), unread)
+        return skip_estimation
+    return torch.where(
+        readable.view(-1, 1, 1), resolve_flip_ambiguity(middle, kernels), skip_estimation
+    )
 
 
-def _read(reader: nn.Module, image: Tensor) -> tuple[Tensor, Tensor]:
+def _read(estimator: nn.Module, image: Tensor) -> tuple[Tensor, Tensor]:
     """Kernels, whichever way round, and which of them were read off anything, ``(B,)`` bool."""
     if min(image.shape[-2:]) < BLOCK:
-        return no_blur(image), torch.zeros(len(image), dtype=torch.bool, device=image.device)
+        return identity_kernels(image), torch.zeros(
+            len(image), dtype=torch.bool, device=image.device
+        )
     features, lively = _features_and_life(image)
-    return reader(features), lively
+    return estimator(features), lively
 
 
 def spectral_distance(kernels: Tensor, others: Tensor) -> Tensor:
@@ -166,7 +170,7 @@ def spectral_distance(kernels: Tensor, others: Tensor) -> Tensor:
     Returns:
         ``(B,)``, from 0 to about 1.
 
-    >>> kernel = SHARP[None]
+    >>> kernel = IDENTITY_KERNEL[None]
     >>> spectral_distance(kernel, kernel).item()
     0.0
     """
@@ -181,12 +185,12 @@ def spectral_distance(kernels: Tensor, others: Tensor) -> Tensor:
     return torch.minimum(*distances)
 
 
-def no_blur(image: Tensor) -> Tensor:
+def identity_kernels(image: Tensor) -> Tensor:
     """Return the kernel that leaves all as it is, a single point, for each of a batch."""
-    return SHARP.to(image.device).expand(len(image), -1, -1)
+    return IDENTITY_KERNEL.to(image.device).expand(len(image), -1, -1)
 
 
-def right_way_round(image: Tensor, kernels: Tensor) -> Tensor:
+def resolve_flip_ambiguity(image: Tensor, kernels: Tensor) -> Tensor:
     """Turn each kernel that fits its picture better when reflected through its middle.
 
     Args:

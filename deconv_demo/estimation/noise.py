@@ -24,7 +24,7 @@ SMALLEST_SIDE = 16
 BLOCK, BLOCKS = 128, 4
 # What its convolutions cover from one place (the smoothing before them looks one pixel further).
 # Smaller pictures are mirrored to that.
-FIELD = 21
+RECEPTIVE_FIELD = 21
 # What the parts of its input are multiplied with, to be neither tiny nor huge; and of what size,
 # on [0, 255], noise mostly is.
 _DETAIL_GAIN, _BRIGHTNESS_GAIN, _USUAL_LEVEL = 10.0, 2.0, 20.0
@@ -34,7 +34,7 @@ _DETAIL_GAIN, _BRIGHTNESS_GAIN, _USUAL_LEVEL = 10.0, 2.0, 20.0
 _OTHER_TONES = 4.0
 
 
-class NoiseReader(nn.Module):
+class NoiseLevelEstimator(nn.Module):
     """Standard deviation of the noise of a picture, from convolutions of its fine detail.
 
     Pictures of one tone go one way, each of their channels by itself; all others another.
@@ -43,10 +43,10 @@ class NoiseReader(nn.Module):
         channels: Of the convolutions at the picture's size, at half and at a quarter of it.
 
     Shape:
-        - Input: ``(B, 3, H, W)`` in ``[0, 1]``, sides of at least ``FIELD``.
+        - Input: ``(B, 3, H, W)`` in ``[0, 1]``, sides of at least ``RECEPTIVE_FIELD``.
         - Output: ``(B,)``, on ``[0, 1]``; may be a little below 0 where there is no noise.
 
-    >>> NoiseReader()(torch.rand(2, 3, 40, 64)).shape
+    >>> NoiseLevelEstimator()(torch.rand(2, 3, 40, 64)).shape
     torch.Size([2])
     """
 
@@ -56,26 +56,27 @@ class NoiseReader(nn.Module):
         self.grey = _convolutions(1, channels)
 
     def forward(self, image: Tensor) -> Tensor:
-        alike, found = of_one_tone(image), torch.empty(len(image), device=image.device)
+        alike, found = is_monochrome(image), torch.empty(len(image), device=image.device)
         for one_tone in (True, False):
             if (chosen := alike == one_tone).any():
-                level, certainty = self.places(image[chosen], one_tone=one_tone)
+                level, certainty = self.local_estimates(image[chosen], one_tone=one_tone)
                 found[chosen] = weighted_mean(level.flatten(2), certainty.flatten(2)).mean(dim=1)
         return found
 
-    def places(self, image: Tensor, *, one_tone: bool) -> tuple[Tensor, Tensor]:
+    def local_estimates(self, image: Tensor, *, one_tone: bool) -> tuple[Tensor, Tensor]:
         """Return for every fourth pixel the noise there and the log of its weight.
 
         Args:
             image: As for the whole network.
-            one_tone: Whether to read the channels one by one, see ``of_one_tone``.
+            one_tone: Whether to read the channels one by one, see ``is_monochrome``.
 
         Returns:
             Both ``(B, C, h, w)``; ``C`` is 3 if the channels are read one by one and are not
             all the same, else 1.
 
         >>> image = torch.rand(1, 3, 21, 45)
-        >>> [tuple(plane.shape) for plane in NoiseReader().places(image, one_tone=False)]
+        >>> planes = NoiseLevelEstimator().local_estimates(image, one_tone=False)
+        >>> [tuple(plane.shape) for plane in planes]
         [(1, 1, 1, 7), (1, 1, 1, 7)]
         """
         count, read_by = len(image), self.colour
@@ -93,20 +94,20 @@ class NoiseReader(nn.Module):
         return (found[:, :, 0] + 1) * (_USUAL_LEVEL / 255), found[:, :, 1]
 
 
-def of_one_tone(images: Tensor) -> Tensor:
+def is_monochrome(images: Tensor) -> Tensor:
     """Tell of ``(B, 3, H, W)`` which are in grey, or toned as old prints are, ``(B,)`` bool.
 
     Then how bright green is tells how bright red and blue are, noise included.
 
-    >>> of_one_tone(torch.rand(2, 1, 9, 9) * torch.tensor([1, 0.8, 0.5]).view(3, 1, 1)).tolist()
+    >>> is_monochrome(torch.rand(2, 1, 9, 9) * torch.tensor([1, 0.8, 0.5]).view(3, 1, 1)).tolist()
     [True, True]
-    >>> of_one_tone(torch.rand(2, 3, 99, 99)).tolist()
+    >>> is_monochrome(torch.rand(2, 3, 99, 99)).tolist()
     [False, False]
     """
-    return torch.stack([_off_one_tone(image) <= _OTHER_TONES / 255 for image in images])
+    return torch.stack([_chroma_deviation(image) <= _OTHER_TONES / 255 for image in images])
 
 
-def _off_one_tone(image: Tensor) -> Tensor:
+def _chroma_deviation(image: Tensor) -> Tensor:
     """Mean distance of red or blue, the worse, from their means at each of 256 levels of green."""
     red, green, blue = image.flatten(1)
     level = (green * 255).round().long()
@@ -139,17 +140,17 @@ def weighted_mean(values: Tensor, log_weights: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def estimate_sigma(reader: NoiseReader, pixels: np.ndarray) -> float:
+def estimate_sigma(estimator: NoiseLevelEstimator, pixels: np.ndarray) -> float:
     """Estimate the standard deviation of the noise of a picture.
 
     Args:
-        reader: On the CPU.
+        estimator: On the CPU.
         pixels: ``(H, W, 3)`` uint8, any size.
 
     Returns:
         Standard deviation on ``[0, 1]``; 0 for pictures too small to tell.
 
-    >>> estimate_sigma(NoiseReader(), np.zeros((8, 8, 3), np.uint8))
+    >>> estimate_sigma(NoiseLevelEstimator(), np.zeros((8, 8, 3), np.uint8))
     0.0
     """
     if min(pixels.shape[:2]) < SMALLEST_SIDE:
@@ -158,14 +159,17 @@ def estimate_sigma(reader: NoiseReader, pixels: np.ndarray) -> float:
     given = blocks.permute(0, 3, 1, 2).float().div(255)
     given = given.contiguous(memory_format=torch.channels_last)
     # Decided for all blocks together, for the two ways weigh places differently.
-    one_tone = of_one_tone(torch.cat(tuple(given), dim=-1)[None]).item()
-    of_all = [plane.transpose(0, 1).flatten(1) for plane in reader.places(given, one_tone=one_tone)]
+    one_tone = is_monochrome(torch.cat(tuple(given), dim=-1)[None]).item()
+    of_all = [
+        plane.transpose(0, 1).flatten(1)
+        for plane in estimator.local_estimates(given, one_tone=one_tone)
+    ]
     return weighted_mean(*of_all).mean().clamp_min(0).item()
 
 
 def _spread_blocks(pixels: np.ndarray) -> list[np.ndarray]:
     """Cut blocks of one size, evenly spread; a small picture is one block."""
-    missing = [(0, max(FIELD - length, 0)) for length in pixels.shape[:2]]
+    missing = [(0, max(RECEPTIVE_FIELD - length, 0)) for length in pixels.shape[:2]]
     if any(count for _, count in missing):
         pixels = np.pad(pixels, [*missing, (0, 0)], mode="symmetric")
     height, width = pixels.shape[:2]

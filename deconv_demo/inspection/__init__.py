@@ -11,19 +11,20 @@ from deconv_demo.inspection.ablation import (
 from deconv_demo.inspection.channel_importance import ChannelLoss, order_by_loss, rank_channels
 from deconv_demo.inspection.feature_grid import (
     BACKGROUND,
-    atlas_picture,
+    color_limit,
     colourise,
+    feature_grid_image,
     fitted_size,
-    limit_of,
 )
 from deconv_demo.inspection.feature_maps import HOOKS, order_by_energy, record_feature_maps
-from deconv_demo.inspection.layer_stats import LayerFacts, list_layers, receptive_window
+from deconv_demo.inspection.layer_stats import LayerFacts, receptive_window, summarize_layers
 from deconv_demo.inspection.network_map import INPUT, OUTPUT, MapNode, NetworkMap, map_network
 from deconv_demo.inspection.receptive_field import (
-    effective_field,
-    effective_reach,
-    project_unit,
-    reach_window,
+    PROJECTIONS,
+    backproject_unit,
+    effective_receptive_field,
+    influence_map,
+    influence_window,
 )
 
 __all__ = [
@@ -36,24 +37,25 @@ __all__ = [
     "MapNode",
     "NetworkMap",
     "OUTPUT",
+    "PROJECTIONS",
     "Skip",
-    "atlas_picture",
+    "backproject_unit",
+    "color_limit",
     "colourise",
     "count_untouched",
-    "effective_field",
-    "effective_reach",
+    "effective_receptive_field",
+    "feature_grid_image",
     "fitted_size",
+    "influence_map",
+    "influence_window",
     "layer_input",
-    "limit_of",
-    "list_layers",
     "list_skips",
     "map_network",
     "order_by_energy",
     "order_by_loss",
-    "project_unit",
     "rank_channels",
-    "reach_window",
     "receptive_window",
     "record_feature_maps",
     "run_edited",
+    "summarize_layers",
 ]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from deconv_demo.inspection.network_map import OUTPUT, NetworkMap
-from deconv_demo.networks import LeanResidualBlock, ResidualBlock, shallow_twin
+from deconv_demo.networks import InplaceResidualBlock, ResidualBlock, weight_sharing_copy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,11 +99,11 @@ def run_edited(
     _check_names(model, edits)
     known = known or {}
     kept = dict(list(known.items())[: count_untouched(list(known), edits)])
-    twin, outputs = shallow_twin(model), {}
+    copied, outputs = weight_sharing_copy(model), {}
     readers = _readers(edits)
     watched = {name for skip in edits.skips for name in (skip.source, skip.main)}
     names = {*kept, *readers, *edits.channels, *edits.blocks, *edits.layers, *watched}
-    for name, layer in twin.named_modules():
+    for name, layer in copied.named_modules():
         if name not in names:
             continue
         layer.forward = _Operated(
@@ -115,12 +115,12 @@ def run_edited(
             channels=edits.channels.get(name, {}),
             outputs=outputs,
         )
-    for name, block in twin.named_modules():
+    for name, block in copied.named_modules():
         watched_inside = any(other == name or other.startswith(f"{name}.") for other in names)
         if isinstance(block, ResidualBlock) and not watched_inside:
             # What it is given may be in the hands of others.
-            block.forward = LeanResidualBlock(block, keeps_input=True).forward
-    restored = twin(*inputs)
+            block.forward = InplaceResidualBlock(block, keeps_input=True).forward
+    restored = copied(*inputs)
     for skip, factor in readers.get(OUTPUT, {}).items():
         correction = outputs[skip.main].to(restored)
         passed_by = restored - correction[..., : restored.shape[-2], : restored.shape[-1]]
@@ -149,16 +149,16 @@ def layer_input(
     """
 
     def stop(given: Tensor) -> Tensor:
-        raise _Reached(given)
+        raise _StopForward(given)
 
     try:
         run_edited(model, inputs, Edits(layers={layer_name: stop}), known)
-    except _Reached as reached:
+    except _StopForward as reached:
         return reached.given
     raise ValueError(f"the layer {layer_name!r} is not called")
 
 
-class _Reached(Exception):
+class _StopForward(Exception):
     """The layer is about to be computed: nothing behind it is needed."""
 
     def __init__(self, given: Tensor) -> None:

@@ -58,7 +58,7 @@ def colourise(feature_map: Tensor | np.ndarray, *, signed: bool, limit: float) -
     >>> colourise(np.zeros((1, 1)), signed=True, limit=1.0).tolist()
     [[[240, 240, 240]]]
     """
-    return palette(signed=signed)[_steps(feature_map, signed=signed, limit=limit)]
+    return palette(signed=signed)[_palette_indices(feature_map, signed=signed, limit=limit)]
 
 
 def palette(*, signed: bool) -> np.ndarray:
@@ -70,7 +70,7 @@ def palette(*, signed: bool) -> np.ndarray:
     return _SIGNED if signed else _UNSIGNED
 
 
-def _steps(feature_map: Tensor | np.ndarray, *, signed: bool, limit: float) -> np.ndarray:
+def _palette_indices(feature_map: Tensor | np.ndarray, *, signed: bool, limit: float) -> np.ndarray:
     """Which entry of the palette each value has, uint8."""
     if not 0 <= limit < math.inf:
         raise ValueError(f"limit must be zero or a positive number, got {limit}")
@@ -82,7 +82,7 @@ def _steps(feature_map: Tensor | np.ndarray, *, signed: bool, limit: float) -> n
     return np.rint(share.clip(0, 1) * (_COLOURS - 1)).astype(np.uint8)
 
 
-def atlas(
+def make_feature_grid(
     maps: Tensor,
     order: Sequence[int],
     *,
@@ -93,23 +93,24 @@ def atlas(
 ) -> tuple[np.ndarray, list[float]]:
     """Draw feature maps side by side, row by row, as pixels.
 
-    See ``atlas_picture``, which takes the same arguments and draws the same as a picture with a
+    ``feature_grid_image`` takes the same arguments and draws the same as a picture with a
     palette, a third of the data.
 
     Returns:
         Pixels, ``(rows * tile + (rows - 1) * gap, columns * tile + (columns - 1) * gap, 3)``,
         uint8 RGB, and the limit of each map drawn, in the order drawn.
 
-    >>> atlas(torch.rand(5, 8, 8), range(5), columns=3, tile=16, common_scale=False)[0].shape
+    >>> grid = {"columns": 3, "tile": 16, "common_scale": False}
+    >>> make_feature_grid(torch.rand(5, 8, 8), range(5), **grid)[0].shape
     (34, 52, 3)
     """
-    picture, limits = atlas_picture(
+    picture, limits = feature_grid_image(
         maps, order, columns=columns, tile=tile, common_scale=common_scale, gap=gap
     )
     return np.asarray(picture.convert("RGB")), limits
 
 
-def atlas_picture(
+def feature_grid_image(
     maps: Tensor,
     order: Sequence[int],
     *,
@@ -140,7 +141,8 @@ def atlas_picture(
     Raises:
         ValueError: ``maps`` is not ``(C, h, w)``, or nothing is to be drawn.
 
-    >>> atlas_picture(torch.rand(5, 8, 8), range(5), columns=3, tile=16, common_scale=False)[0].size
+    >>> grid = {"columns": 3, "tile": 16, "common_scale": False}
+    >>> feature_grid_image(torch.rand(5, 8, 8), range(5), **grid)[0].size
     (52, 34)
     """
     if maps.dim() != 3 or not len(order):
@@ -150,7 +152,9 @@ def atlas_picture(
         )
     signed = bool((maps < 0).any())
     shown = maps[list(order)].float()
-    limits = [limit_of(maps)] * len(order) if common_scale else [limit_of(one) for one in shown]
+    limits = (
+        [color_limit(maps)] * len(order) if common_scale else [color_limit(one) for one in shown]
+    )
     height, width = fitted_size(maps.shape[1], maps.shape[2], tile)
     resized = _resize(shown, height, width).numpy()
 
@@ -160,7 +164,9 @@ def atlas_picture(
     for index, (values, limit) in enumerate(zip(resized, limits, strict=True)):
         top = index // columns * pitch + (tile - height) // 2
         left = index % columns * pitch + (tile - width) // 2
-        steps[top : top + height, left : left + width] = _steps(values, signed=signed, limit=limit)
+        steps[top : top + height, left : left + width] = _palette_indices(
+            values, signed=signed, limit=limit
+        )
     picture = Image.fromarray(steps, mode="P")
     picture.putpalette(palette(signed=signed).tobytes())
     return picture, limits
@@ -189,13 +195,13 @@ def fitted_size(height: int, width: int, tile: int) -> tuple[int, int]:
     return max(1, round(height * tile / longer)), max(1, round(width * tile / longer))
 
 
-def limit_of(values: Tensor) -> float:
+def color_limit(values: Tensor) -> float:
     """Return the value that takes the last colour: of one map, or of all maps of a layer.
 
     Args:
         values: ``(..., h, w)``.
 
-    >>> round(limit_of(torch.tensor([[0.0, -3.0]])), 3)
+    >>> round(color_limit(torch.tensor([[0.0, -3.0]])), 3)
     2.985
     """
     many = values.shape[-2] * values.shape[-1] > _MANY_PIXELS
@@ -208,11 +214,11 @@ def _resize(maps: Tensor, height: int, width: int) -> Tensor:
     """Nearest neighbour where a side grows, exact area average where it shrinks."""
     before = maps.shape[-2:]
     if width < before[1]:
-        maps = maps @ _shares(before[1], width).T.to(maps)
+        maps = maps @ _area_weights(before[1], width).T.to(maps)
     elif width > before[1]:
         maps = maps.index_select(-1, _nearest(before[1], width))
     if height < before[0]:
-        return _shares(before[0], height).to(maps) @ maps
+        return _area_weights(before[0], height).to(maps) @ maps
     return maps.index_select(-2, _nearest(before[0], height)) if height > before[0] else maps
 
 
@@ -220,7 +226,7 @@ def _nearest(before: int, size: int) -> Tensor:
     return (torch.arange(size) * 2 + 1) * before // (2 * size)  # from pixel centres
 
 
-def _shares(before: int, size: int) -> Tensor:
+def _area_weights(before: int, size: int) -> Tensor:
     """Share of each old pixel in each new one, ``(size, before)``: the overlap of intervals."""
     edges = torch.arange(size + 1, dtype=torch.float64) * before / size
     cells = torch.arange(before, dtype=torch.float64)

@@ -23,7 +23,7 @@ def record_feature_maps(
 
     Args:
         model: The network, which is not changed.
-        layer_names: Dotted module names, as ``list_layers`` gives them.
+        layer_names: Dotted module names, as ``summarize_layers`` gives them.
 
     Yields:
         Layer name to its last output, ``(B, C, h, w)``: a float32 copy on the CPU, contiguous,

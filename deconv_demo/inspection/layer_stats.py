@@ -54,7 +54,7 @@ class LayerFacts:
     receptive_field: int | None
 
 
-def list_layers(model: nn.Module, *inputs: Tensor) -> list[LayerFacts]:
+def summarize_layers(model: nn.Module, *inputs: Tensor) -> list[LayerFacts]:
     """List every convolution, transposed convolution and block in the order of the data.
 
     A weightless copy runs once on the meta device: nothing is computed, the model itself is
@@ -67,7 +67,7 @@ def list_layers(model: nn.Module, *inputs: Tensor) -> list[LayerFacts]:
         inputs: What its forward pass takes, only the shapes of which matter.
 
     >>> pair = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ConvTranspose2d(8, 3, 2, stride=2))
-    >>> [(layer.kind, layer.width) for layer in list_layers(pair, torch.zeros(1, 3, 10, 10))]
+    >>> [(layer.kind, layer.width) for layer in summarize_layers(pair, torch.zeros(1, 3, 10, 10))]
     [('conv', 10), ('transposed_conv', 20)]
     """
     trace = Trace(model, inputs)
@@ -85,7 +85,7 @@ def receptive_window(
 
     Args:
         model: Any network of convolutions.
-        layer_name: A layer that ``list_layers`` names.
+        layer_name: A layer that ``summarize_layers`` names.
         inputs: What its forward pass takes, only the shapes of which matter.
         row, column: The pixel of the layer's output.
 
@@ -125,21 +125,21 @@ class Trace:
     Attributes:
         outputs: Layer name to the shape of its output and the operation that made it, in the
             order of the data; the whole network is ``""``.
-        readers_first: Every operation behind an output, each before those it read.
+        reverse_topological: Every operation behind an output, each before those it read.
     """
 
     def __init__(self, model: nn.Module, inputs: Sequence[Tensor]) -> None:
         self.outputs: dict[str, tuple[torch.Size, Node | None]] = {}  # in the order of the data
         self._macs: dict[str, int] = {}
-        self._sliding: dict[Node, nn.Module] = {}
-        twin = _weightless_copy(model)
-        self._modules = dict(twin.named_modules())
+        self._windowed_ops: dict[Node, nn.Module] = {}
+        copied = meta_copy(model)
+        self._modules = dict(copied.named_modules())
         for name, module in self._modules.items():
             module.register_forward_hook(self._hook_for(name))
         with torch.inference_mode(False), torch.enable_grad():
             # Pictures are what a field is measured on; a noise level has no place.
-            twin(*(_weightless(value).requires_grad_(value.dim() == 4) for value in inputs))
-        self.readers_first = self._sort()
+            copied(*(_weightless(value).requires_grad_(value.dim() == 4) for value in inputs))
+        self.reverse_topological = self._sort()
 
     def kind(self, name: str) -> str | None:
         """Return the ``kind`` of ``LayerFacts``, None for what is no layer of its own."""
@@ -172,14 +172,14 @@ class Trace:
         """First and last input row (axis 0) or column (axis 1) behind each output position."""
         windows = {self.outputs[name][1]: (positions, positions)}
         reached = None
-        for node in self.readers_first:
+        for node in self.reverse_topological:
             if node not in windows:
                 continue
             first, last = windows.pop(node)
             if not node.next_functions:  # a leaf, and inputs are the only ones
                 reached = _hull(reached, first, last)
                 continue
-            if (step := self._step(node, first, last, axis)) is None:
+            if (step := self._input_span(node, first, last, axis)) is None:
                 return None
             for source, _ in node.next_functions:
                 if source is not None:
@@ -188,7 +188,7 @@ class Trace:
 
     def _receptive_field(self, name: str) -> int | None:
         # How much a pixel sees repeats with the product of the strides that led up to it.
-        upsampling = [m for m in self._sliding.values() if isinstance(m, nn.ConvTranspose2d)]
+        upsampling = [m for m in self._windowed_ops.values() if isinstance(m, nn.ConvTranspose2d)]
         sides = []
         for axis in (0, 1):
             period = math.prod(_side(module.stride, axis) for module in upsampling)
@@ -197,11 +197,11 @@ class Trace:
             sides.append(int((window[1] - window[0]).max()) + 1)
         return max(sides)
 
-    def _step(
+    def _input_span(
         self, node: Node, first: np.ndarray, last: np.ndarray, axis: int
     ) -> tuple[np.ndarray, np.ndarray] | None:
         """Go from what an operation wrote to what it read; None if it is not known how."""
-        if (module := self._sliding.get(node)) is not None:
+        if (module := self._windowed_ops.get(node)) is not None:
             kernel, stride = _side(module.kernel_size, axis), _side(module.stride, axis)
             reach = _side(getattr(module, "dilation", 1), axis) * (kernel - 1)
             padding = _padding_before(module, reach, axis)
@@ -234,7 +234,7 @@ class Trace:
             self.outputs.pop(name, None)
             self.outputs[name] = output.shape, output.grad_fn
             if isinstance(module, _SLIDING) and output.grad_fn is not None:
-                self._sliding[output.grad_fn] = module
+                self._windowed_ops[output.grad_fn] = module
             if isinstance(module, _CONVOLUTIONS):
                 # A weight is used once for each output pixel, and a transposed one for each
                 # input pixel: weight holds all of (out, in / groups) or (in, out / groups).
@@ -265,7 +265,7 @@ def _weightless(tensor: Tensor) -> Tensor:
     return torch.empty(tensor.shape, dtype=dtype, device="meta")
 
 
-def _weightless_copy(model: nn.Module) -> nn.Module:
+def meta_copy(model: nn.Module) -> nn.Module:
     # What stands in this memo is taken as the copy: no weight is duplicated, and hooks that
     # others have on the model stay with it.
     memo: dict[int, object] = {

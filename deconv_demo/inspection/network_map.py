@@ -97,7 +97,7 @@ def map_network(model: nn.Module, *inputs: Tensor) -> NetworkMap:
     edges = []
     for target in order[1:]:
         operation = trace.outputs["" if target == OUTPUT else target][1]
-        joins = _sources(operation, made_by, trace.readers_first, target=target)
+        joins = _sources(operation, made_by, trace.reverse_topological, target=target)
         *skips, main = sorted(joins, key=order.index)
         edges += [
             MapEdge(source=name, target=target, is_skip=True, joined_by=joins[name])
@@ -136,11 +136,15 @@ def _nodes(trace: Trace) -> list[MapNode]:
 
 
 def _sources(
-    operation: Node | None, made_by: dict[Node, str], readers_first: list[Node], *, target: str
+    operation: Node | None,
+    made_by: dict[Node, str],
+    reverse_topological: list[Node],
+    *,
+    target: str,
 ) -> dict[str, str | None]:
     """Names of the nodes that an operation is computed from, and how each joined the others."""
     reach: dict[Node, set[str]] = {}
-    for node in reversed(readers_first):
+    for node in reversed(reverse_topological):
         name = made_by.get(node)
         if name is not None and name != target:
             reach[node] = {name}

@@ -13,12 +13,16 @@ from torch.autograd import forward_ad
 from torch.overrides import TorchFunctionMode
 
 from deconv_demo.inspection.layer_stats import Trace
-from deconv_demo.networks import shallow_twin
+from deconv_demo.networks import weight_sharing_copy
 
+# The ways back from a unit to the picture.
+PROJECTIONS = ("deconvnet", "gradient")
 _RELUS = {F.relu, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_}
 
 
-def effective_field(model: nn.Module, inputs: Sequence[Tensor], *, row: int, column: int) -> Tensor:
+def effective_receptive_field(
+    model: nn.Module, inputs: Sequence[Tensor], *, row: int, column: int
+) -> Tensor:
     """Return how much one output pixel changes with each pixel of the input.
 
     The effective receptive field of Luo et al. 2016: the absolute gradient of the output pixel
@@ -36,26 +40,27 @@ def effective_field(model: nn.Module, inputs: Sequence[Tensor], *, row: int, col
     Raises:
         ValueError: The output has no such pixel.
 
-    >>> seen = effective_field(nn.Conv2d(3, 8, 3), [torch.rand(1, 3, 9, 9)], row=0, column=4)
+    >>> layer, image = nn.Conv2d(3, 8, 3), torch.rand(1, 3, 9, 9)
+    >>> seen = effective_receptive_field(layer, [image], row=0, column=4)
     >>> seen.nonzero().amin(dim=0).tolist(), seen.nonzero().amax(dim=0).tolist()
     ([0, 4], [2, 6])
     """
     with torch.inference_mode(False), torch.enable_grad():
         given, pictures = _differentiable(inputs)
-        restored = _differentiable_twin(model)(*given)
+        restored = differentiable_copy(model)(*given)
         _check_pixel(restored, row, column, "the output")
         gradients = torch.autograd.grad(restored[0, :, row, column].mean(), pictures)
     return torch.cat(gradients, dim=1)[0].abs().sum(dim=0)
 
 
-def effective_reach(model: nn.Module, inputs: Sequence[Tensor], *, row: int, column: int) -> Tensor:
+def influence_map(model: nn.Module, inputs: Sequence[Tensor], *, row: int, column: int) -> Tensor:
     """Return how much each pixel of the output changes with one pixel of the input.
 
-    The reverse of ``effective_field``: the derivative of all outputs in the direction of one
+    The reverse of ``effective_receptive_field``: the derivative of all outputs towards one
     input pixel (all its channels alike), by one pass in forward mode.
 
     Args:
-        model, inputs: As for ``effective_field``.
+        model, inputs: As for ``effective_receptive_field``.
         row, column: The pixel of the input.
 
     Returns:
@@ -65,7 +70,7 @@ def effective_reach(model: nn.Module, inputs: Sequence[Tensor], *, row: int, col
     Raises:
         ValueError: The input has no such pixel.
 
-    >>> reach = effective_reach(nn.ConvTranspose2d(3, 8, 4, stride=2, padding=1),
+    >>> reach = influence_map(nn.ConvTranspose2d(3, 8, 4, stride=2, padding=1),
     ...                         [torch.rand(1, 3, 5, 5)], row=2, column=0)
     >>> reach.nonzero().amin(dim=0).tolist(), reach.nonzero().amax(dim=0).tolist()
     ([3, 0], [6, 2])
@@ -78,14 +83,14 @@ def effective_reach(model: nn.Module, inputs: Sequence[Tensor], *, row: int, col
             forward_ad.make_dual(value.detach().clone(), direction) if value.dim() == 4 else value
             for value in inputs
         ]
-        restored = _differentiable_twin(model)(*given)
+        restored = differentiable_copy(model)(*given)
         change = forward_ad.unpack_dual(restored).tangent
         if change is None:  # nothing of the picture reaches the output
             change = torch.zeros_like(restored)
         return change[0].abs().mean(dim=0).clone()
 
 
-def reach_window(
+def influence_window(
     model: nn.Module, layer_name: str, *inputs: Tensor, row: int, column: int
 ) -> tuple[range, range] | None:
     """Return the rows and columns of a layer's output that one input pixel can touch.
@@ -95,7 +100,7 @@ def reach_window(
 
     Args:
         model: Any network of convolutions.
-        layer_name: A layer that ``list_layers`` names.
+        layer_name: A layer that ``summarize_layers`` names.
         inputs: What its forward pass takes, only the shapes of which matter.
         row, column: The pixel of the input.
 
@@ -106,7 +111,7 @@ def reach_window(
     Raises:
         ValueError: The model has no such layer, or did not call it.
 
-    >>> reach_window(nn.Sequential(nn.ConvTranspose2d(3, 8, 4, stride=2, padding=1)), "0",
+    >>> influence_window(nn.Sequential(nn.ConvTranspose2d(3, 8, 4, stride=2, padding=1)), "0",
     ...              torch.zeros(1, 3, 5, 5), row=2, column=0)
     (range(3, 7), range(0, 3))
     """
@@ -123,7 +128,7 @@ def reach_window(
     return sides[0], sides[1]
 
 
-def project_unit(
+def backproject_unit(
     model: nn.Module,
     inputs: Sequence[Tensor],
     layer_name: str,
@@ -131,44 +136,49 @@ def project_unit(
     channel: int,
     row: int,
     column: int,
-    deconvnet: bool,
+    method: str,
 ) -> Tensor:
     """Project one unit of a feature map back to the picture.
 
     Args:
-        model, inputs: As for ``effective_field``.
+        model, inputs: As for ``effective_receptive_field``.
         layer_name: The layer.
         channel, row, column: The unit.
-        deconvnet: False gives the gradient of the unit's value. True gives the deconvnet of
-            Zeiler and Fergus 2014: the unit's own value goes back through the same layers
-            transposed, and every ReLU passes what is positive of that signal, wherever it was
-            open on the way there.
+        method: "gradient" gives the gradient of the unit's value. "deconvnet" gives the
+            projection of Zeiler and Fergus 2014: the unit's own value goes back through the same
+            layers transposed, and every ReLU passes what is positive of that signal, wherever
+            it was open on the way there.
 
     Returns:
         ``(C, H, W)`` float32 of the picture's shape, signed: what the unit would have more of.
 
     Raises:
-        ValueError: The network has no such layer, or the layer no such unit.
+        ValueError: The network has no such layer, the layer no such unit, or there is no such
+            method.
 
-    >>> unit = {"channel": 3, "row": 2, "column": 2, "deconvnet": False}
-    >>> project_unit(nn.Sequential(nn.Conv2d(3, 8, 3)), [torch.rand(1, 3, 9, 9)], "0", **unit).shape
+    >>> unit = {"channel": 3, "row": 2, "column": 2, "method": "gradient"}
+    >>> network, image = nn.Sequential(nn.Conv2d(3, 8, 3)), torch.rand(1, 3, 9, 9)
+    >>> backproject_unit(network, [image], "0", **unit).shape
     torch.Size([3, 9, 9])
     """
-    twin = _differentiable_twin(model)
+    if method not in PROJECTIONS:
+        raise ValueError(f"method is one of {', '.join(PROJECTIONS)}, not {method!r}")
+    deconvnet = method == "deconvnet"
+    copied = differentiable_copy(model)
     try:
-        layer = twin.get_submodule(layer_name)
+        layer = copied.get_submodule(layer_name)
     except AttributeError as error:
         raise ValueError(f"this network has no layer {layer_name!r}") from error
 
     def stop(_module: nn.Module, _given: tuple, output: Tensor) -> None:
-        raise _Reached(output)
+        raise _StopForward(output)
 
     layer.register_forward_hook(stop)
     with torch.inference_mode(False), torch.enable_grad(), _BackwardRelu(deconvnet):
         given, pictures = _differentiable(inputs)
         try:
-            twin(*given)
-        except _Reached as reached:
+            copied(*given)
+        except _StopForward as reached:
             maps = reached.maps
         else:
             raise ValueError(f"the layer {layer_name!r} is not called")
@@ -187,21 +197,21 @@ def _differentiable(inputs: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor
     return given, [value.requires_grad_() for value in given if value.dim() == 4]
 
 
-def _differentiable_twin(model: nn.Module) -> nn.Module:
+def differentiable_copy(model: nn.Module) -> nn.Module:
     """Where the weights were loaded in inference mode, autograd needs a copy of them."""
-    twin = shallow_twin(model)
+    copied = weight_sharing_copy(model)
     with torch.inference_mode(False):
-        for module in twin.modules():
+        for module in copied.modules():
             module._parameters = {
                 name: nn.Parameter(tensor.clone(), requires_grad=False)
                 if tensor is not None and tensor.is_inference()
                 else tensor
                 for name, tensor in module._parameters.items()
             }
-    return twin
+    return copied
 
 
-class _Reached(Exception):
+class _StopForward(Exception):
     """The layer has been computed: nothing behind it is needed."""
 
     def __init__(self, maps: Tensor) -> None:

@@ -1,9 +1,14 @@
 """The networks as plain modules, their files, and how they run lean and in 8 bits."""
 
-from deconv_demo.networks.activation_ranges import Ranges, measure_ranges, read_ranges, save_ranges
-from deconv_demo.networks.inplace import LeanResidualBlock, lean_twin, subpixel_twin
-from deconv_demo.networks.module_copy import shallow_twin
-from deconv_demo.networks.quantized import QuantisedNetwork, is_fast_here
+from deconv_demo.networks.activation_ranges import (
+    ActivationRange,
+    calibrate,
+    read_ranges,
+    save_ranges,
+)
+from deconv_demo.networks.inplace import InplaceResidualBlock, inplace_copy, subpixel_copy
+from deconv_demo.networks.module_copy import weight_sharing_copy
+from deconv_demo.networks.quantized import QuantizedNetwork, has_fast_int8
 from deconv_demo.networks.restorers import (
     DeconvUNet,
     DeconvUpscaler,
@@ -22,11 +27,11 @@ from deconv_demo.networks.weight_files import (
 )
 
 __all__ = [
+    "ActivationRange",
     "DeconvUNet",
     "DeconvUpscaler",
-    "LeanResidualBlock",
-    "QuantisedNetwork",
-    "Ranges",
+    "InplaceResidualBlock",
+    "QuantizedNetwork",
     "ResidualBlock",
     "SCALE",
     "WIDTHS",
@@ -34,16 +39,16 @@ __all__ = [
     "bicubic_upscale",
     "blank_inputs",
     "build_upsamplers",
+    "calibrate",
     "crop_inputs",
-    "is_fast_here",
-    "lean_twin",
-    "measure_ranges",
+    "has_fast_int8",
+    "inplace_copy",
     "read_header",
     "read_ranges",
     "read_tensors",
     "save_ranges",
     "save_weights",
     "sha256",
-    "shallow_twin",
-    "subpixel_twin",
+    "subpixel_copy",
+    "weight_sharing_copy",
 ]

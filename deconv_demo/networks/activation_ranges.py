@@ -19,14 +19,14 @@ from deconv_demo.networks.weight_files import (
 )
 
 # Other pictures reach further than those that were measured.
-ROOM = 1.15
+HEADROOM = 1.15
 # A channel that was hardly used may be used by another picture; this share of the widest
 # channel's range costs it little precision.
 NARROWEST = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ranges:
+class ActivationRange:
     """How far the numbers of one residual block reach, each of shape ``(channels,)``.
 
     Attributes:
@@ -38,17 +38,19 @@ class Ranges:
     high: Tensor
     hidden: Tensor
 
-    def widened(self) -> "Ranges":
+    def with_headroom(self) -> "ActivationRange":
         """Return ranges that contain zero, with room for other pictures."""
-        low, high = self.low.clamp(max=0) * ROOM, self.high.clamp(min=0) * ROOM
-        hidden = self.hidden.clamp(min=0) * ROOM
+        low, high = self.low.clamp(max=0) * HEADROOM, self.high.clamp(min=0) * HEADROOM
+        hidden = self.hidden.clamp(min=0) * HEADROOM
         floor = max(float((high - low).max()) * NARROWEST, 1e-6)
         lacking = (floor - (high - low)).clamp(min=0) / 2
         least = max(float(hidden.max()) * NARROWEST, 1e-6)
-        return Ranges(low=low - lacking, high=high + lacking, hidden=hidden.clamp(min=least))
+        return ActivationRange(
+            low=low - lacking, high=high + lacking, hidden=hidden.clamp(min=least)
+        )
 
 
-def measure_ranges(model: nn.Module, examples: Iterable[Sequence[Tensor]]) -> dict[str, Ranges]:
+def calibrate(model: nn.Module, examples: Iterable[Sequence[Tensor]]) -> dict[str, ActivationRange]:
     """Run a network and note how far the numbers in its residual blocks reach.
 
     Args:
@@ -58,7 +60,7 @@ def measure_ranges(model: nn.Module, examples: Iterable[Sequence[Tensor]]) -> di
     Returns:
         By the name of the block.
     """
-    found: dict[str, Ranges] = {}
+    found: dict[str, ActivationRange] = {}
     hooks = []
 
     def watch(name: str, block: ResidualBlock) -> None:
@@ -69,7 +71,7 @@ def measure_ranges(model: nn.Module, examples: Iterable[Sequence[Tensor]]) -> di
                 low = torch.minimum(low, found[name].low)
                 high = torch.maximum(high, found[name].high)
                 hidden = torch.maximum(hidden, found[name].hidden)
-            found[name] = Ranges(low=low, high=high, hidden=hidden)
+            found[name] = ActivationRange(low=low, high=high, hidden=hidden)
 
         hooks.append(block.conv1.register_forward_hook(note))
 
@@ -86,7 +88,7 @@ def measure_ranges(model: nn.Module, examples: Iterable[Sequence[Tensor]]) -> di
     return found
 
 
-def read_ranges(path: Path, task_id: str, *, weights: Path) -> dict[str, Ranges] | None:
+def read_ranges(path: Path, task_id: str, *, weights: Path) -> dict[str, ActivationRange] | None:
     """Return how far the numbers inside a network reach, by block, for running it in 8 bits.
 
     Args:
@@ -99,7 +101,7 @@ def read_ranges(path: Path, task_id: str, *, weights: Path) -> dict[str, Ranges]
     """
     try:
         tensors = _of_task(task_id, read_tensors(path))
-        if read_header(path).get(task_id) != _seal(tensors, weights):
+        if read_header(path).get(task_id) != _checksum(tensors, weights):
             return None
     except WeightsError:
         return None
@@ -107,10 +109,12 @@ def read_ranges(path: Path, task_id: str, *, weights: Path) -> dict[str, Ranges]
     for name, tensor in tensors.items():
         _, block, end = name.split("/")
         found.setdefault(block, {})[end] = tensor
-    return {block: Ranges(**ends) for block, ends in found.items()}
+    return {block: ActivationRange(**ends) for block, ends in found.items()}
 
 
-def save_ranges(path: Path, task_id: str, found: dict[str, Ranges], *, weights: Path) -> None:
+def save_ranges(
+    path: Path, task_id: str, found: dict[str, ActivationRange], *, weights: Path
+) -> None:
     """Write the ranges of a network for ``read_ranges``, beside those of others.
 
     Args:
@@ -132,14 +136,14 @@ def save_ranges(path: Path, task_id: str, found: dict[str, Ranges], *, weights: 
         for block, ranges in found.items()
         for end, tensor in vars(ranges).items()
     }
-    save_weights(path, tensors | own, header | {task_id: _seal(own, weights)})
+    save_weights(path, tensors | own, header | {task_id: _checksum(own, weights)})
 
 
 def _of_task(task_id: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in tensors.items() if name.startswith(f"{task_id}/")}
 
 
-def _seal(tensors: dict[str, Tensor], weights: Path) -> str:
+def _checksum(tensors: dict[str, Tensor], weights: Path) -> str:
     """Return a SHA-256 of ranges, as a file keeps them, and of the weights they are of."""
     digest = hashlib.sha256(sha256(weights).encode())
     for name in sorted(tensors):

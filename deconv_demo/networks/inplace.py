@@ -12,10 +12,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deconv_demo.convolution import phase_kernels
+from deconv_demo.networks.module_copy import weight_sharing_copy
 from deconv_demo.networks.restorers import ResidualBlock
 
 
-class LeanResidualBlock(nn.Module):
+class InplaceResidualBlock(nn.Module):
     """A ``ResidualBlock`` that overwrites its feature maps.
 
     Equal to the bit, but of no use under a hook or a gradient: what a hook has recorded of
@@ -82,14 +83,14 @@ class SubpixelUpsampling(nn.Module):
         return enlarged[..., border : border + height, border : border + width]
 
 
-def subpixel_twin(model: nn.Module) -> nn.Module:
+def subpixel_copy(model: nn.Module) -> nn.Module:
     """Return a copy of ``model`` with every transposed convolution rewritten."""
-    twin = copy.deepcopy(model)
-    replace_modules(twin, nn.ConvTranspose2d, lambda _, layer: SubpixelUpsampling(layer))
-    return twin.to(memory_format=torch.channels_last)
+    copied = copy.deepcopy(model)
+    replace_modules(copied, nn.ConvTranspose2d, lambda _, layer: SubpixelUpsampling(layer))
+    return copied.to(memory_format=torch.channels_last)
 
 
-def lean_twin(model: nn.Module) -> nn.Module:
+def inplace_copy(model: nn.Module) -> nn.Module:
     """Return a network that shares the tensors of ``model`` and computes the same, leaner.
 
     Args:
@@ -98,22 +99,21 @@ def lean_twin(model: nn.Module) -> nn.Module:
     >>> from deconv_demo.networks import DeconvUNet
     >>> network, image = DeconvUNet(widths=(8, 16), blocks=(1, 1)), torch.rand(1, 3, 6, 9)
     >>> with torch.inference_mode():
-    ...     torch.equal(lean_twin(network)(image), network(image))
+    ...     torch.equal(inplace_copy(network)(image), network(image))
     True
     """
     if not any(isinstance(module, ResidualBlock) for module in model.modules()):
         return model
-    twin = sharing_twin(model)
-    replace_modules(twin, ResidualBlock, lambda _, block: LeanResidualBlock(block))
-    return twin
+    copied = overwriting_copy(model)
+    replace_modules(copied, ResidualBlock, lambda _, block: InplaceResidualBlock(block))
+    return copied
 
 
-def sharing_twin(model: nn.Module) -> nn.Module:
-    """Return a copy of the modules, not of the tensors, that may overwrite its feature maps."""
-    shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
-    twin = copy.deepcopy(model, memo=shared)
-    twin.overwrites = True
-    return twin
+def overwriting_copy(model: nn.Module) -> nn.Module:
+    """Return a ``weight_sharing_copy`` that may overwrite its feature maps: inference only."""
+    copied = weight_sharing_copy(model)
+    copied.inplace = True
+    return copied
 
 
 def replace_modules(

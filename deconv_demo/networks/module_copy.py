@@ -6,34 +6,34 @@ from collections import OrderedDict
 from torch import nn
 
 
-def shallow_twin(model: nn.Module) -> nn.Module:
+def weight_sharing_copy(model: nn.Module) -> nn.Module:
     """Copy the modules of a network but not its tensors.
 
-    What is done to the twin, such as hooking or replacing a layer, never touches the original,
+    What is done to the copy, such as hooking or replacing a layer, never touches the original,
     which other threads may be running. Costs well under a millisecond.
 
     Args:
         model: Any network. Its own hooks are not copied; its parameters and buffers are shared,
-            so do not train the twin.
+            so do not train the copy.
 
     >>> layer = nn.Sequential(nn.Conv2d(3, 8, 3))
-    >>> twin = shallow_twin(layer)
-    >>> twin[0] = nn.Identity()
-    >>> type(layer[0]).__name__, shallow_twin(layer)[0].weight is layer[0].weight
+    >>> copied = weight_sharing_copy(layer)
+    >>> copied[0] = nn.Identity()
+    >>> type(layer[0]).__name__, weight_sharing_copy(layer)[0].weight is layer[0].weight
     ('Conv2d', True)
     """
-    return _twin(model, {})
+    return _copy(model, {})
 
 
-def _twin(module: nn.Module, made: dict[int, nn.Module]) -> nn.Module:
+def _copy(module: nn.Module, made: dict[int, nn.Module]) -> nn.Module:
     if id(module) in made:  # a layer in two places stays one layer
         return made[id(module)]
-    twin = made[id(module)] = copy.copy(module)
-    twin._modules = {
-        name: child if child is None else _twin(child, made)
+    copied = made[id(module)] = copy.copy(module)
+    copied._modules = {
+        name: child if child is None else _copy(child, made)
         for name, child in module._modules.items()
     }
     for kept, value in vars(module).items():
         if isinstance(value, OrderedDict) and "hooks" in kept:
-            setattr(twin, kept, OrderedDict())
-    return twin
+            setattr(copied, kept, OrderedDict())
+    return copied

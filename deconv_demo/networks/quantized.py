@@ -14,15 +14,15 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
-from deconv_demo.networks.activation_ranges import Ranges
-from deconv_demo.networks.inplace import lean_twin, replace_modules, sharing_twin
+from deconv_demo.networks.activation_ranges import ActivationRange
+from deconv_demo.networks.inplace import inplace_copy, overwriting_copy, replace_modules
 from deconv_demo.networks.restorers import ResidualBlock
 
 LARGEST_LEVEL, LARGEST_WEIGHT = 255, 127
 # What is cut off hardly shows as long as it is little: of 24 photographs that were not measured,
 # three kinds of damage each, none lost a hundredth of a dB more with up to 60 levels cut off and
 # 3 in 100,000 hidden numbers at their largest.
-MOST_CUT_OFF, MOST_AT_THE_TOP = 64, 1e-4
+MAX_CLIPPED_LEVELS, MAX_SATURATED_FRACTION = 64, 1e-4
 # One row in so many is looked at, which costs a twentieth of the time; a prime, so that stripes
 # are met at every phase.
 ROWS_BETWEEN_LOOKS = 7
@@ -33,45 +33,45 @@ NUMBERS_AT_ONCE = 1 << 18
 SIZES_KEPT = 4
 
 
-class BeyondTheLevels(ArithmeticError):
+class QuantizationOverflow(ArithmeticError):
     """A picture's numbers reach too far beyond the ranges that were measured."""
 
 
-class QuantisedResidualBlock(nn.Module):
+class QuantizedResidualBlock(nn.Module):
     """A ``ResidualBlock`` whose convolutions multiply 8-bit numbers.
 
-    Channel ``c`` of the input becomes levels ``u = round(x / step) + zero``, whole numbers from
-    0 to 255, so that ``x`` is about ``step * (u - zero)``. The steps go into the weights, which
-    are then rounded to 127 levels on either side, on a scale for each output channel; the
-    zeros come to a constant, which goes into the bias.
+    Channel ``c`` of the input becomes levels ``u = round(x / scale) + zero_point``, whole numbers
+    from 0 to 255, so that ``x`` is about ``scale * (u - zero_point)``. The scales go into the
+    weights, which are then rounded to 127 levels on either side, on a scale for each output
+    channel; the zeros come to a constant, which goes into the bias.
 
     Args:
         block: Whose weights are taken.
-        ranges: As ``ranges.measure_ranges`` found them.
+        ranges: As ``ranges.calibrate`` found them.
 
     Shape:
         - Input and output: ``(B, channels, H, W)``, float32; the input is overwritten.
 
     Raises:
-        BeyondTheLevels: In the forward pass, too much would be cut off.
+        QuantizationOverflow: In the forward pass, too much would be cut off.
     """
 
-    def __init__(self, block: ResidualBlock, ranges: Ranges) -> None:
+    def __init__(self, block: ResidualBlock, ranges: ActivationRange) -> None:
         super().__init__()
-        ranges = ranges.widened()
-        step = (ranges.high - ranges.low) / LARGEST_LEVEL
-        zero = (-ranges.low / step).round()
-        hidden_step = ranges.hidden / LARGEST_LEVEL
-        self.levels_per_unit = (1 / step).view(1, -1, 1, 1)
-        self.half_above_zero = (zero + 0.5).view(1, -1, 1, 1)
-        self.zero = zero.to(torch.uint8).view(1, -1, 1, 1)
+        ranges = ranges.with_headroom()
+        scale = (ranges.high - ranges.low) / LARGEST_LEVEL
+        zero_point = (-ranges.low / scale).round()
+        hidden_scale = ranges.hidden / LARGEST_LEVEL
+        self.levels_per_unit = (1 / scale).view(1, -1, 1, 1)
+        self.half_above_zero = (zero_point + 0.5).view(1, -1, 1, 1)
+        self.zero_point = zero_point.to(torch.uint8).view(1, -1, 1, 1)
         # The border that the first convolution lacks is part of its input, where it is each
         # channel's zero; what comes out one pixel too large on every side is the border that the
         # second one needs.
-        self.conv1 = _EightBitConvolution(
-            block.conv1, step=step, zero=zero, output_step=hidden_step, padding=1
+        self.conv1 = _Int8Conv2d(
+            block.conv1, scale=scale, zero_point=zero_point, output_scale=hidden_scale, padding=1
         )
-        self.conv2 = _EightBitConvolution(block.conv2, step=hidden_step, padding=0)
+        self.conv2 = _Int8Conv2d(block.conv2, scale=hidden_scale, padding=0)
 
     def forward(self, features: Tensor) -> Tensor:
         hidden = self.conv1(self._levels(features))
@@ -79,8 +79,10 @@ class QuantisedResidualBlock(nn.Module):
             border.zero_()
         looked_at = hidden[:, :, ::ROWS_BETWEEN_LOOKS]
         at_the_top = int((looked_at == LARGEST_LEVEL).sum())
-        if at_the_top > MOST_AT_THE_TOP * looked_at.numel():
-            raise BeyondTheLevels(f"{at_the_top} of {looked_at.numel()} hidden numbers cut off")
+        if at_the_top > MAX_SATURATED_FRACTION * looked_at.numel():
+            raise QuantizationOverflow(
+                f"{at_the_top} of {looked_at.numel()} hidden numbers cut off"
+            )
         return features.add_(self.conv2(hidden))
 
     def _levels(self, features: Tensor) -> Tensor:
@@ -89,7 +91,7 @@ class QuantisedResidualBlock(nn.Module):
         levels = torch.empty((batch, height + 2, width + 2, channels), dtype=torch.uint8)
         levels = levels.permute(0, 3, 1, 2)  # channels last
         for border in _borders(levels):
-            border.copy_(self.zero.expand_as(border))
+            border.copy_(self.zero_point.expand_as(border))
         rows = max(1, NUMBERS_AT_ONCE // (channels * width))
         for top in range(0, height, rows):
             band = features[:, :, top : top + rows]
@@ -97,8 +99,8 @@ class QuantisedResidualBlock(nn.Module):
             looked_at = rounded[:, :, -top % ROWS_BETWEEN_LOOKS :: ROWS_BETWEEN_LOOKS]
             if looked_at.numel():
                 lowest, highest = torch.aminmax(looked_at)
-                if lowest < -MOST_CUT_OFF or highest > LARGEST_LEVEL + MOST_CUT_OFF:
-                    raise BeyondTheLevels(f"levels from {lowest:.0f} to {highest:.0f}")
+                if lowest < -MAX_CLIPPED_LEVELS or highest > LARGEST_LEVEL + MAX_CLIPPED_LEVELS:
+                    raise QuantizationOverflow(f"levels from {lowest:.0f} to {highest:.0f}")
             # To 8 bits is to cut off, so the half makes it rounding.
             levels[:, :, top + 1 : top + 1 + band.shape[2], 1:-1] = rounded.clamp_(0, LARGEST_LEVEL)
         return levels
@@ -110,29 +112,29 @@ def _borders(image: Tensor) -> tuple[Tensor, Tensor]:
     return image[..., :: height - 1, :], image[..., :: width - 1]
 
 
-class _EightBitConvolution:
+class _Int8Conv2d:
     """A 3 x 3 convolution of levels, to levels after a ReLU or to float32."""
 
     def __init__(
         self,
         layer: nn.Conv2d,
         *,
-        step: Tensor,
-        zero: Tensor | None = None,
-        output_step: Tensor | None = None,
+        scale: Tensor,
+        zero_point: Tensor | None = None,
+        output_scale: Tensor | None = None,
         padding: int,
     ) -> None:
-        weight = layer.weight.detach() * step.view(1, -1, 1, 1)
+        weight = layer.weight.detach() * scale.view(1, -1, 1, 1)
         bias = torch.zeros(len(weight)) if layer.bias is None else layer.bias.detach()
-        if output_step is not None:
-            weight, bias = weight / output_step.view(-1, 1, 1, 1), bias / output_step
-        self.scale = weight.abs().amax((1, 2, 3)).clamp(min=1e-30) / LARGEST_WEIGHT
-        whole = (weight / self.scale.view(-1, 1, 1, 1)).round()
-        if zero is not None:
-            bias = bias - (whole * zero.view(1, -1, 1, 1)).sum((1, 2, 3)) * self.scale
+        if output_scale is not None:
+            weight, bias = weight / output_scale.view(-1, 1, 1, 1), bias / output_scale
+        self.weight_scale = weight.abs().amax((1, 2, 3)).clamp(min=1e-30) / LARGEST_WEIGHT
+        whole = (weight / self.weight_scale.view(-1, 1, 1, 1)).round()
+        if zero_point is not None:
+            bias = bias - (whole * zero_point.view(1, -1, 1, 1)).sum((1, 2, 3)) * self.weight_scale
         self.bias, self.padding = bias, [padding, padding]
         self.no_zeros = torch.zeros(len(weight), dtype=torch.int32)
-        self.to_levels = output_step is not None
+        self.to_levels = output_scale is not None
         self.weight = whole.to(torch.int8)
         self.packed: dict[tuple, Tensor] = {}
 
@@ -146,7 +148,15 @@ class _EightBitConvolution:
         packed = self.packed.get(key)
         if packed is None:
             packed = torch.ops.onednn.qconv_prepack(
-                self.weight, self.scale, 1.0, 0, [1, 1], self.padding, [1, 1], 1, levels.shape
+                self.weight,
+                self.weight_scale,
+                1.0,
+                0,
+                [1, 1],
+                self.padding,
+                [1, 1],
+                1,
+                levels.shape,
             )
             # Built anew, not changed: another thread may be reading it.
             newest = list(self.packed.items())[1 - SIZES_KEPT :]
@@ -159,7 +169,7 @@ class _EightBitConvolution:
             1.0,  # the steps of the levels and their zeros are in weights and bias
             0,
             self._packed_for(levels),
-            self.scale,
+            self.weight_scale,
             self.no_zeros,
             self.bias,
             [1, 1],
@@ -175,56 +185,56 @@ class _EightBitConvolution:
         )
 
 
-class QuantisedNetwork(nn.Module):
+class QuantizedNetwork(nn.Module):
     """A network with its residual blocks in 8 bits, or all in float32 for a picture beyond them.
 
     Args:
         model: On the CPU. It is left as it is; what is not in a block is shared.
-        ranges: Of every block, see ``ranges.measure_ranges``.
+        ranges: Of every block, see ``ranges.calibrate``.
 
     Attributes:
-        coarse: The network in 8 bits.
-        fine: The same in float32.
+        int8: The network in 8 bits.
+        float32: The same in float32.
         fell_back: Whether the last picture was done in float32.
 
     Raises:
         KeyError: A block has no ranges.
     """
 
-    def __init__(self, model: nn.Module, ranges: Mapping[str, Ranges]) -> None:
+    def __init__(self, model: nn.Module, ranges: Mapping[str, ActivationRange]) -> None:
         super().__init__()
         self.guided, self.size_multiple = model.guided, model.size_multiple
         self.fell_back = False
-        self.fine, self.coarse = lean_twin(model), sharing_twin(model)
+        self.float32, self.int8 = inplace_copy(model), overwriting_copy(model)
         replace_modules(
-            self.coarse,
+            self.int8,
             ResidualBlock,
-            lambda name, block: QuantisedResidualBlock(block, ranges[name]),
+            lambda name, block: QuantizedResidualBlock(block, ranges[name]),
         )
 
     def forward(self, *inputs: Tensor) -> Tensor:
         self.fell_back = False
         try:
-            return self.coarse(*inputs)
-        except BeyondTheLevels:
+            return self.int8(*inputs)
+        except QuantizationOverflow:
             self.fell_back = True
         # Not above: an exception keeps the feature maps of all it went through.
-        return self.fine(*inputs)
+        return self.float32(*inputs)
 
 
 @lru_cache(maxsize=1)
-def is_fast_here() -> bool:
+def has_fast_int8() -> bool:
     """Whether this processor multiplies 8-bit numbers fast and PyTorch does it right on it.
 
     A processor without VNNI sums pairs of products in 16 bits, where they do not fit.
     """
     try:
-        return torch.cpu._is_vnni_supported() and _is_right_here()
+        return torch.cpu._is_vnni_supported() and _int8_is_correct()
     except (AttributeError, RuntimeError):  # another PyTorch
         return False
 
 
-def _is_right_here() -> bool:
+def _int8_is_correct() -> bool:
     """Whether convolutions of the largest levels with the largest weights are right."""
     layer = nn.Conv2d(64, 64, kernel_size=3, padding=1)
     levels = torch.full((1, 64, 5, 6), LARGEST_LEVEL, dtype=torch.uint8)
@@ -233,11 +243,11 @@ def _is_right_here() -> bool:
         layer.weight.fill_(1.0)
         layer.weight[::2] = -1.0
         expected = layer(levels.float())
-        found = _EightBitConvolution(layer, step=torch.ones(64), padding=1)(levels)
+        found = _Int8Conv2d(layer, scale=torch.ones(64), padding=1)(levels)
         # The middle of the picture is 9 * 64 * 255, or nothing after the ReLU.
-        step = torch.full((64,), 9 * 64 * 1.5)
-        squeezed = _EightBitConvolution(layer, step=torch.ones(64), output_step=step, padding=1)
-        rounded = (expected.relu() / step[0]).round()
+        scale = torch.full((64,), 9 * 64 * 1.5)
+        squeezed = _Int8Conv2d(layer, scale=torch.ones(64), output_scale=scale, padding=1)
+        rounded = (expected.relu() / scale[0]).round()
         return torch.allclose(found, expected, rtol=1e-4) and bool(
             (squeezed(levels).float() - rounded).abs().max() <= 1
         )

@@ -66,13 +66,13 @@ class DeconvUNet(nn.Module):
 
     Shape:
         - ``image``: ``(B, 3, H, W)``, float, RGB in ``[0, 1]``, any size from 1 x 1.
-        - ``told``: with ``noise_level_map`` the noise's standard deviation on ``[0, 1]``,
+        - ``condition``: with ``noise_level_map`` the noise's standard deviation on ``[0, 1]``,
           ``(B,)``; with ``guided`` the second picture, ``(B, 3, H, W)``; otherwise nothing.
         - Output: ``(B, 3, H, W)``, float32, the same range but not clamped.
 
     Raises:
         ValueError: ``widths`` and ``blocks`` differ in length, both a noise level and a guide
-            are asked for, or ``told`` is missing where it is needed or given where it is not.
+            are asked for, or ``condition`` is missing where it is needed or given where it is not.
 
     >>> network = DeconvUNet(widths=(8, 16), blocks=(1, 1))
     >>> network(torch.rand(1, 3, 5, 7)).shape
@@ -80,7 +80,7 @@ class DeconvUNet(nn.Module):
     """
 
     # For a copy that only infers: nothing has recorded what it overwrites.
-    overwrites = False
+    inplace = False
 
     def __init__(
         self,
@@ -118,17 +118,17 @@ class DeconvUNet(nn.Module):
             if bias:
                 self.tail.bias.zero_()
 
-    def forward(self, image: Tensor, told: Tensor | None = None) -> Tensor:
-        if (told is not None) != (self.noise_level_map or self.guided):
+    def forward(self, image: Tensor, condition: Tensor | None = None) -> Tensor:
+        if (condition is not None) != (self.noise_level_map or self.guided):
             needs = "sigma" if self.noise_level_map else "a guide" if self.guided else "nothing"
-            raise ValueError(f"beside a picture this network needs {needs}, got {told!r}")
+            raise ValueError(f"beside a picture this network needs {needs}, got {condition!r}")
         height, width = image.shape[-2:]
         features = image
         if self.guided:
-            features = torch.cat([image, told.to(image)], dim=1)
+            features = torch.cat([image, condition.to(image)], dim=1)
         features = pad_to_multiple(features, self.size_multiple)
         if self.noise_level_map:
-            level = told.to(features).view(-1, 1, 1, 1).expand(-1, 1, *features.shape[-2:])
+            level = condition.to(features).view(-1, 1, 1, 1).expand(-1, 1, *features.shape[-2:])
             features = torch.cat([features, level], dim=1)
 
         features = self.head(features)
@@ -138,7 +138,7 @@ class DeconvUNet(nn.Module):
             skips.append(features)
             features = down(features)
         features = self.bottom(features)
-        add = torch.Tensor.add_ if self.overwrites else torch.add
+        add = torch.Tensor.add_ if self.inplace else torch.add
         for blocks, up in zip(reversed(self.decoder), reversed(self.up), strict=True):
             features = add(up(features), skips.pop())
             features = blocks(features)
@@ -170,7 +170,7 @@ class DeconvUpscaler(nn.Module):
 
     noise_level_map = guided = False
     size_multiple = 1
-    overwrites = False  # as in DeconvUNet
+    inplace = False  # as in DeconvUNet
 
     def __init__(self, *, channels: int, blocks: int, scale: int) -> None:
         super().__init__()
@@ -193,10 +193,10 @@ class DeconvUpscaler(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         features = self.head(image)
-        into_trunk = features.clone() if self.overwrites else features
+        into_trunk = features.clone() if self.inplace else features
         features = features + self.merge(self.trunk(into_trunk))
         for up in self.up:
-            features = F.relu(up(features), inplace=self.overwrites)
+            features = F.relu(up(features), inplace=self.inplace)
         return bicubic_upscale(image.float(), self.scale) + self.tail(features).float()
 
 

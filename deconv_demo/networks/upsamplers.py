@@ -67,7 +67,7 @@ class SmallUpsampler(nn.Module):
         else:
             self.tail = nn.Conv2d(width, 3 * SCALE**2, kernel_size=3, padding=1)
         if kind == "shuffle_icnr":
-            start_as_nearest(self.tail, SCALE)
+            icnr_init_(self.tail, SCALE)
 
     def forward(self, image: Tensor) -> Tensor:
         features = image
@@ -82,7 +82,7 @@ class SmallUpsampler(nn.Module):
 
 
 @torch.no_grad()
-def start_as_nearest(layer: nn.Conv2d, scale: int) -> None:
+def icnr_init_(layer: nn.Conv2d, scale: int) -> None:
     """Set a convolution before a pixel shuffle so that the two repeat pixels (ICNR).
 
     Args:

@@ -15,10 +15,14 @@ from deconv_demo.controls import resolve_controls
 from deconv_demo.estimation import estimate_sigma
 from deconv_demo.malloc import give_back_when_idle
 from deconv_demo.pictures import PictureError, from_pixels, is_grey, normalise, visible_pixels
-from deconv_demo.restoration.precision import inference_device, inference_dtype, running_form
+from deconv_demo.restoration.guide import estimate_kernel, fill_wiener_guide, is_identity
+from deconv_demo.restoration.precision import (
+    inference_device,
+    inference_dtype,
+    prepare_for_inference,
+)
 from deconv_demo.restoration.tiling import count_tiles, run_in_tiles
-from deconv_demo.restoration.weights import load_model, load_reader
-from deconv_demo.restoration.wiener_guide import blur_of, fill_guide, was_read
+from deconv_demo.restoration.weights import load_estimator, load_model
 from deconv_demo.tasks import TASKS, Task
 
 # A result must fit in memory and in a browser: 200 megapixels are 600 MB of pixels.
@@ -133,12 +137,14 @@ def enhance_by_tile(
     started = time.monotonic()
 
     device = inference_device()
-    model, dtype = running_form(load_model(task_id), device, dtype or inference_dtype(device))
+    model, dtype = prepare_for_inference(
+        load_model(task_id), device, dtype or inference_dtype(device)
+    )
     pixels = visible_pixels(source)
     grey = is_grey(pixels)
     if "sigma" in values and values["sigma"] is None:
         with _one_tile_at_a_time:
-            found = estimate_sigma(load_reader("noise_reader"), pixels)
+            found = estimate_sigma(load_estimator("noise_reader"), pixels)
         (sigma,) = (control for control in task.controls if control.name == "sigma")
         values["sigma"] = min(found, sigma.maximum)
     cut = {
@@ -153,9 +159,9 @@ def enhance_by_tile(
     if model.guided:
         given = np.empty((*pixels.shape[:2], 6), np.uint8)
         given[..., :3] = pixels
-        kernel = blur_of(pixels, device)
-        found["blur_kernel"] = _rounded(kernel) if was_read(kernel) else None
-        steps = fill_guide(pixels, kernel, given[..., 3:])
+        kernel = estimate_kernel(pixels, device)
+        found["blur_kernel"] = None if is_identity(kernel) else _rounded(kernel)
+        steps = fill_wiener_guide(pixels, kernel, given[..., 3:])
         while True:
             with _one_tile_at_a_time:
                 if next(steps, None) is None:
@@ -213,19 +219,19 @@ def blend(before: Image.Image, restored: Image.Image, amount: float) -> Image.Im
     return picture
 
 
-def computed_in(task_id: str, wanted: str | None = None) -> str:
+def resolve_dtype_name(task_id: str, wanted: str | None = None) -> str:
     """Return what ``enhance`` computes in on this machine: "float32", "bfloat16" or "int8".
 
     Args:
         task_id: Key of ``TASKS``.
         wanted: One of these, as ``enhance_by_tile`` may be given it; None takes the best.
 
-    >>> computed_in("denoise") in ("float32", "bfloat16", "int8")
+    >>> resolve_dtype_name("denoise") in ("float32", "bfloat16", "int8")
     True
     """
     device = inference_device()
     dtype = inference_dtype(device) if wanted is None else getattr(torch, wanted)
-    return _name(running_form(load_model(task_id), device, dtype)[1])
+    return _name(prepare_for_inference(load_model(task_id), device, dtype)[1])
 
 
 def _tile_runner(
@@ -243,15 +249,15 @@ def _tile_runner(
 
     def run(tile: np.ndarray) -> np.ndarray:
         given = torch.from_numpy(tile).to(device).permute(2, 0, 1).unsqueeze(0).float().div(255)
-        image, *told = given.split(3, dim=1)
+        image, *condition = given.split(3, dim=1)
         if sigma is not None:
-            told = [torch.tensor([sigma], device=device)]
+            condition = [torch.tensor([sigma], device=device)]
         with (
             _one_tile_at_a_time,
             torch.inference_mode(),
             torch.autocast(device.type, torch.bfloat16, enabled=dtype == torch.bfloat16),
         ):
-            restored = model(image.contiguous(memory_format=torch.channels_last), *told)
+            restored = model(image.contiguous(memory_format=torch.channels_last), *condition)
             fell_back.append(getattr(model, "fell_back", False))
         give_back_when_idle()
         return restored[0].permute(1, 2, 0).mul(255).cpu().numpy()

@@ -6,7 +6,7 @@ from functools import lru_cache
 import torch
 from torch import nn
 
-from deconv_demo.networks import QuantisedNetwork, is_fast_here, lean_twin
+from deconv_demo.networks import QuantizedNetwork, has_fast_int8, inplace_copy
 from deconv_demo.tasks import TASKS
 
 
@@ -22,7 +22,7 @@ def inference_dtype(device: torch.device) -> torch.dtype:
     it is slower; many of those multiply 8-bit numbers fast. So the CPU is asked.
     """
     dtype = float_dtype(device)
-    if dtype == torch.float32 and device.type == "cpu" and is_fast_here():
+    if dtype == torch.float32 and device.type == "cpu" and has_fast_int8():
         return torch.int8
     return dtype
 
@@ -37,7 +37,7 @@ def float_dtype(device: torch.device) -> torch.dtype:
 
 
 @lru_cache(maxsize=3 * len(TASKS))
-def running_form(
+def prepare_for_inference(
     model: nn.Module, device: torch.device, dtype: torch.dtype
 ) -> tuple[nn.Module, torch.dtype]:
     """Return a network as it runs fastest, and what it then computes in.
@@ -46,7 +46,7 @@ def running_form(
         model: As ``load_model`` gives it; it stays as it is.
         device: Where it is to run.
         dtype: float32, bfloat16, or int8, which becomes float32 where it cannot be
-            (and for pictures that reach beyond its levels, see ``QuantisedNetwork``).
+            (and for pictures that reach beyond its levels, see ``QuantizedNetwork``).
 
     Raises:
         ValueError: Another ``dtype``.
@@ -54,8 +54,8 @@ def running_form(
     ranges = getattr(model, "ranges", None)
     if dtype not in (torch.float32, torch.bfloat16, torch.int8):
         raise ValueError(f"networks run in float32, bfloat16 or int8, not in {dtype}")
-    if dtype == torch.int8 and device.type == "cpu" and ranges is not None and is_fast_here():
-        return QuantisedNetwork(model, ranges), dtype
+    if dtype == torch.int8 and device.type == "cpu" and ranges is not None and has_fast_int8():
+        return QuantizedNetwork(model, ranges), dtype
     # Modules move in place, and the one that was loaded belongs to all.
-    lean = lean_twin(model if device.type == "cpu" else copy.deepcopy(model).to(device))
+    lean = inplace_copy(model if device.type == "cpu" else copy.deepcopy(model).to(device))
     return lean, torch.float32 if dtype == torch.int8 else dtype

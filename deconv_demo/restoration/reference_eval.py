@@ -8,7 +8,7 @@ from PIL import Image
 from torch import Generator, Tensor
 
 from deconv_demo import degradations
-from deconv_demo.classical import crop_border, luma, psnr, ssim, wiener_skimage
+from deconv_demo.classical import crop_border, psnr, ssim, wiener_skimage, y_channel
 from deconv_demo.pictures import PictureError, from_pixels, normalise, to_image, to_uint8
 from deconv_demo.restoration.enhancement import Enhancement
 from deconv_demo.tasks import TASKS, Task
@@ -33,7 +33,7 @@ BLUR_SIZES = {"gaussian": (0.4, 3.0, 1.6), "motion": (1.0, 17.0, 9.0), "defocus"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Damage:
+class DegradationSpec:
     """What the page does to a clean picture before a network repairs it.
 
     Attributes:
@@ -83,25 +83,25 @@ def prepare_reference(picture: Image.Image, scale: int) -> Image.Image:
     return cropped.convert("L" if picture.mode in ("L", "LA") else "RGB")
 
 
-def damage(reference: Image.Image, damage: Damage) -> Image.Image:
+def degrade(reference: Image.Image, spec: DegradationSpec) -> Image.Image:
     """Blur, shrink, add noise and compress, in the order in which a camera does it.
 
     A grey picture stays grey.
     """
     image = to_image(reference)
-    if damage.blur is not None:
-        image = degradations.blur(image, BLURS[damage.blur](damage.blur_size))
-    if damage.scale > 1:
-        image = degradations.downscale(image, damage.scale)
-    generator = Generator().manual_seed(damage.seed)
+    if spec.blur is not None:
+        image = degradations.blur(image, BLURS[spec.blur](spec.blur_size))
+    if spec.scale > 1:
+        image = degradations.bicubic_downsample_uint8(image, spec.scale)
+    generator = Generator().manual_seed(spec.seed)
     shared = reference.mode == "L"  # one channel has one noise, not the mean of three
-    image = degradations.add_gaussian_noise(image, damage.sigma, generator, shared=shared)
-    if damage.jpeg_quality is not None:
-        image = degradations.jpeg(image, damage.jpeg_quality)
+    image = degradations.add_gaussian_noise(image, spec.sigma, generator, shared=shared)
+    if spec.jpeg_quality is not None:
+        image = degradations.jpeg(image, spec.jpeg_quality)
     return from_pixels(to_uint8(image), like=Image.new(reference.mode, (1, 1)))
 
 
-def judge(
+def score_result(
     reference: Image.Image, damaged: Image.Image, result: Enhancement, sigma: float
 ) -> list[Score]:
     """Score the damaged picture, the best classical method and the network against the truth.
@@ -168,9 +168,9 @@ def score_psnr(restored: Tensor, clean: Tensor, task: Task) -> float:
 
 def _compared(restored: Tensor, clean: Tensor, task: Task) -> tuple[Tensor, Tensor]:
     restored = degradations.quantise(restored)
-    if not task.on_luma:
+    if not task.y_channel_metric:
         return restored, clean
-    return crop_border(luma(restored), task.scale), crop_border(luma(clean), task.scale)
+    return crop_border(y_channel(restored), task.scale), crop_border(y_channel(clean), task.scale)
 
 
 def repeat_pixels(degraded: Tensor, scale: int) -> Tensor:

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from deconv_demo.estimation import BlurReader, NoiseReader
+from deconv_demo.estimation import BlurKernelEstimator, NoiseLevelEstimator
 from deconv_demo.networks import WeightsError, build_upsamplers, read_ranges, read_tensors, sha256
 from deconv_demo.tasks import TASKS
 
@@ -23,7 +23,7 @@ HUB_REPOSITORY = os.environ.get("DECONV_LAB_HUB", "")
 UPSAMPLERS_FILE = "upsamplers.safetensors"
 RANGES_FILE = "ranges.safetensors"
 # Networks that read the damage off a picture; each has a file, a command and a record of its name.
-READERS = {"blur_reader": BlurReader, "noise_reader": NoiseReader}
+ESTIMATORS = {"blur_reader": BlurKernelEstimator, "noise_reader": NoiseLevelEstimator}
 
 _FOR_AN_HOUR = "--data FOLDER_OF_PHOTOS --minutes 60"
 _trusted = False
@@ -38,8 +38,8 @@ def find_weights(task_id: str) -> Path:
     return _find(f"{task_id}.safetensors", f"train {task_id} {_FOR_AN_HOUR}")
 
 
-def find_reader(name: str) -> Path:
-    """Return the weights file of one of the ``READERS``, found as that of a task.
+def find_estimator(name: str) -> Path:
+    """Return the weights file of one of the ``ESTIMATORS``, found as that of a task.
 
     Raises:
         WeightsError: There is none.
@@ -117,22 +117,22 @@ def load_upsamplers() -> nn.ModuleDict:
     return networks.eval().requires_grad_(False)
 
 
-@lru_cache(maxsize=len(READERS))
-def load_reader(name: str) -> nn.Module:
-    """Build one of the ``READERS`` with its weights, on the CPU.
+@lru_cache(maxsize=len(ESTIMATORS))
+def load_estimator(name: str) -> nn.Module:
+    """Build one of the ``ESTIMATORS`` with its weights, on the CPU.
 
     Raises:
         KeyError: There is no such reader.
         WeightsError: Its file is absent, cut, altered, or made for another network.
 
-    >>> load_reader("blur_reader")(torch.zeros(1, 3, 64, 32)).shape
+    >>> load_estimator("blur_reader")(torch.zeros(1, 3, 64, 32)).shape
     torch.Size([1, 25, 25])
     """
-    reader = READERS[name]()
-    path = find_reader(name)
+    estimator = ESTIMATORS[name]()
+    path = find_estimator(name)
     _check_recorded(path, _recorded(name), how_to_record=_BY_TRAINING)
-    load_into(reader, path)
-    return reader.eval().requires_grad_(False)
+    load_into(estimator, path)
+    return estimator.eval().requires_grad_(False)
 
 
 def load_into(model: nn.Module, path: Path, *, strict: bool = True) -> None:
@@ -177,10 +177,10 @@ def load_into(model: nn.Module, path: Path, *, strict: bool = True) -> None:
 
 def _with_input_channels(tensor: Tensor, shape: torch.Size) -> Tensor:
     """Cut the input channels of a convolution's weight, or add silent ones, to fit a shape."""
-    widened = tensor.new_zeros(len(tensor), shape[1], *tensor.shape[2:])
+    with_headroom = tensor.new_zeros(len(tensor), shape[1], *tensor.shape[2:])
     common = min(shape[1], tensor.shape[1])
-    widened[:, :common] = tensor[:, :common]
-    return widened
+    with_headroom[:, :common] = tensor[:, :common]
+    return with_headroom
 
 
 def recorded_sha256(task_id: str) -> str | None:
@@ -199,21 +199,21 @@ def _recorded(*keys: str) -> str | None:
 
 
 @contextmanager
-def trusting() -> Iterator[None]:
+def skip_checksum() -> Iterator[None]:
     """Load weights whatever ``metrics.json`` says of them: they are being measured anew."""
     global _trusted
-    _forget()
+    _clear_caches()
     _trusted = True
     try:
         yield
     finally:
         _trusted = False
-        _forget()
+        _clear_caches()
 
 
-def _forget() -> None:
+def _clear_caches() -> None:
     load_model.cache_clear()
-    load_reader.cache_clear()
+    load_estimator.cache_clear()
 
 
 _BY_EVALUATION = "measure it: `python -m deconv_demo.training evaluate --data FOLDER_OF_PHOTOS`"

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from deconv_demo.networks import WeightsError
-from deconv_demo.restoration import RANGES_FILE, READERS, WEIGHTS_DIR
+from deconv_demo.restoration import ESTIMATORS, RANGES_FILE, WEIGHTS_DIR
 from deconv_demo.tasks import TASKS
 from deconv_demo.training.data import DataError
-from deconv_demo.training.metrics_file import ReportError, prepare_report
+from deconv_demo.training.metrics_file import MetricsFileError, prepare_report
 
 
 def _above(least: float, kind: type = float, *, inclusive: bool = False):
@@ -105,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; 0 on success, 2 with one sentence where the input was wrong."""
     options = _parser().parse_args(arguments)
-    if options.command in ("train", *READERS):
+    if options.command in ("train", *ESTIMATORS):
         # A shell starts background jobs deaf to Ctrl-C; both signals should save.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.default_int_handler)
@@ -128,13 +128,13 @@ def main(arguments: list[str] | None = None) -> int:
                 seed=options.seed,
                 weights_path=options.weights,
             )
-        elif options.command in READERS:
-            from deconv_demo.training.blur_estimator import BLUR_READING
-            from deconv_demo.training.estimators import train_reader
-            from deconv_demo.training.noise_estimator import NOISE_READING
+        elif options.command in ESTIMATORS:
+            from deconv_demo.training.blur_estimator import BLUR_SPEC
+            from deconv_demo.training.estimators import train_estimator
+            from deconv_demo.training.noise_estimator import NOISE_SPEC
 
-            readings = {reading.name: reading for reading in (BLUR_READING, NOISE_READING)}
-            train_reader(
+            readings = {spec.name: spec for spec in (BLUR_SPEC, NOISE_SPEC)}
+            train_estimator(
                 readings[options.command],
                 weights_path=options.weights or WEIGHTS_DIR / f"{options.command}.safetensors",
                 **_budget(options),
@@ -145,23 +145,23 @@ def main(arguments: list[str] | None = None) -> int:
             for entry in draw_failures(options.output, options.metrics):
                 print(json.dumps(entry))
         elif options.command == "trials":
-            from deconv_demo.training.report.ablation import record_trials, try_networks
-            from deconv_demo.training.report.variants import CANDIDATES
+            from deconv_demo.training.report.ablation import record_ablation, run_ablation
+            from deconv_demo.training.report.variants import VARIANTS
 
-            candidates = CANDIDATES[options.task_id]
-            unknown = set(options.only or ()) - candidates.keys()
+            variants = VARIANTS[options.task_id]
+            unknown = set(options.only or ()) - variants.keys()
             if unknown:
-                names = ", ".join(map(repr, candidates))
+                names = ", ".join(map(repr, variants))
                 raise DataError(f"no candidate is called {sorted(unknown)[0]!r}; there are {names}")
             prepare_report(options.metrics)
-            rows = try_networks(
+            rows = run_ablation(
                 options.task_id,
                 data=options.data,
                 validation=options.validation,
                 minutes=options.minutes,
-                candidates={name: candidates[name] for name in options.only or candidates},
+                variants={name: variants[name] for name in options.only or variants},
             )
-            record_trials(options.metrics, options.task_id, rows)
+            record_ablation(options.metrics, options.task_id, rows)
         elif options.command == "card":
             from deconv_demo.training.report.model_card import write_card
 
@@ -185,7 +185,7 @@ def main(arguments: list[str] | None = None) -> int:
                 low_resolution=options.low_resolution,
                 dtype=options.dtype,
             )
-    except (DataError, ReportError, WeightsError, OSError) as error:
+    except (DataError, MetricsFileError, WeightsError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0

@@ -8,25 +8,25 @@ import torch
 from torch import Generator, Tensor, nn
 
 from deconv_demo import degradations
-from deconv_demo.degradations import Degraded
-from deconv_demo.estimation import BLOCK, BlurReader, spectral_distance, spectral_features
+from deconv_demo.degradations import DegradedBatch
+from deconv_demo.estimation import BLOCK, BlurKernelEstimator, spectral_distance, spectral_features
 from deconv_demo.tasks import Recipe
-from deconv_demo.training.data import centre_crop, pixels_to_image, to_grey
-from deconv_demo.training.estimators import Judged, Reading
+from deconv_demo.training.data import centre_crop, pixels_to_image, to_gray
+from deconv_demo.training.estimators import EstimatorSpec, ValidationSet
 
 VALIDATION_CROP = 256
 KERNELS_JUDGED = 8
 HARD_SHARE = 1 / 3
 
 
-def with_its_blur(clean: Tensor, generator: Generator) -> Degraded:
+def with_its_blur(clean: Tensor, generator: Generator) -> DegradedBatch:
     """Blur and worsen the brightness of each image as the deblurrer's crops are, blur told."""
     kernels = torch.stack([_kernel(generator) for _ in clean])
-    grey = degradations.blur(to_grey(clean)[:, :1], kernels)
+    grey = degradations.blur(to_gray(clean)[:, :1], kernels)
     # The noise of three channels is weaker in their brightness: by the norm of its weights.
     sigma = torch.rand(len(clean), generator=generator) * (0.67 * 5 / 255)
     noisy = degradations.add_gaussian_noise(grey, sigma, generator).expand(-1, 3, -1, -1)
-    return degradations.jpeg_some(noisy, generator, share=0.25), kernels
+    return DegradedBatch(degradations.random_jpeg(noisy, generator, share=0.25), kernels)
 
 
 def _kernel(generator: Generator) -> Tensor:
@@ -39,39 +39,39 @@ def _kernel(generator: Generator) -> Tensor:
     )
 
 
-def held_out_blurs(pictures: list[np.ndarray]) -> Judged:
+def make_blur_validation_set(pictures: list[np.ndarray]) -> ValidationSet:
     """Damage the middle of each picture in some ways, the same ones every time."""
-    judged = []
+    validation_set = []
     for index, pixels in enumerate(pictures):
         generator = Generator().manual_seed(index)
         clean = pixels_to_image(centre_crop(pixels, VALIDATION_CROP)).expand(
             KERNELS_JUDGED, -1, -1, -1
         )
-        judged.append(with_its_blur(clean, generator))
-    return judged
+        validation_set.append(with_its_blur(clean, generator))
+    return validation_set
 
 
 @torch.inference_mode()
-def judge(reader: nn.Module, judged: Judged) -> dict[str, Any]:
+def validate_kernels(estimator: nn.Module, validation_set: ValidationSet) -> dict[str, Any]:
     """Return as ``error`` the mean ``spectral_error`` over pictures of any size."""
-    errors = [_loss(reader, image, told).item() for image, told in judged]
+    errors = [_loss(estimator, image, target).item() for image, target in validation_set]
     return {"error": float(np.mean(errors))}
 
 
-def spectral_error(kernels: Tensor, told: Tensor) -> Tensor:
+def spectral_error(kernels: Tensor, target: Tensor) -> Tensor:
     """Mean ``spectral_distance`` of kernels, ``(B, K, K)``, from what they should be."""
-    return spectral_distance(kernels, told).mean()
+    return spectral_distance(kernels, target).mean()
 
 
-def _loss(reader: nn.Module, blurred: Tensor, kernels: Tensor) -> Tensor:
+def _loss(estimator: nn.Module, blurred: Tensor, kernels: Tensor) -> Tensor:
     with torch.no_grad():
         features = spectral_features(blurred)
-    return spectral_error(reader(features), kernels)
+    return spectral_error(estimator(features), kernels)
 
 
-BLUR_READING = Reading(
+BLUR_SPEC = EstimatorSpec(
     name="blur_reader",
-    build=BlurReader,
+    build=BlurKernelEstimator,
     degrade=with_its_blur,
     recipe=Recipe(
         patch=256,
@@ -82,7 +82,7 @@ BLUR_READING = Reading(
         gradient_clip=1.0,
     ),
     smallest_side=BLOCK,
-    held_out=held_out_blurs,
+    make_validation_set=make_blur_validation_set,
     loss=_loss,
-    judge=judge,
+    validate=validate_kernels,
 )

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from deconv_demo.networks import Ranges, measure_ranges, save_ranges
-from deconv_demo.restoration import find_weights, guide_of, load_model, trusting
+from deconv_demo.networks import ActivationRange, calibrate, save_ranges
+from deconv_demo.restoration import find_weights, load_model, skip_checksum, wiener_guide
 from deconv_demo.tasks import TASKS
 from deconv_demo.training.data import centre_crop, pixels_to_image, read_pictures
 
@@ -35,7 +35,7 @@ def record_ranges(task_ids: list[str], path: Path, *, data: list[Path]) -> None:
     """
     pictures = read_pictures(data, smallest_side=SIDE)
     pictures = random.Random(0).sample(pictures, min(PICTURES, len(pictures)))
-    with trusting():  # weights that were trained just now are not recorded yet
+    with skip_checksum():  # weights that were trained just now are not recorded yet
         for task_id in dict.fromkeys(task_ids):
             found = ranges_of(task_id, pictures)
             save_ranges(path, task_id, found, weights=find_weights(task_id))
@@ -46,9 +46,9 @@ def record_ranges(task_ids: list[str], path: Path, *, data: list[Path]) -> None:
             )
 
 
-def ranges_of(task_id: str, pictures: list[np.ndarray]) -> dict[str, Ranges]:
+def ranges_of(task_id: str, pictures: list[np.ndarray]) -> dict[str, ActivationRange]:
     """Return how far the numbers reach in the blocks of a task's network, by name of the block."""
-    return measure_ranges(load_model(task_id), _examples(task_id, pictures))
+    return calibrate(load_model(task_id), _examples(task_id, pictures))
 
 
 def _examples(task_id: str, pictures: list[np.ndarray]) -> Iterator[list[Tensor]]:
@@ -61,15 +61,15 @@ def _examples(task_id: str, pictures: list[np.ndarray]) -> Iterator[list[Tensor]
     task, generator = TASKS[task_id], Generator().manual_seed(0)
     for index, pixels in enumerate(pictures):
         clean = _channels_last(pixels_to_image(centre_crop(pixels, SIDE)))
-        image, told = task.degrade(clean, generator)
+        image, condition = task.degrade(clean, generator)
         if index < CLEAN_SHARE * len(pictures):
-            image, told = clean, None if told is None else told * (index % 2)
+            image, condition = clean, None if condition is None else condition * (index % 2)
         inputs = [_channels_last(image)]
-        inputs += [guide_of(inputs[0])] if task.guided else []
-        yield inputs if told is None else [*inputs, told]
+        inputs += [wiener_guide(inputs[0])] if task.guided else []
+        yield inputs if condition is None else [*inputs, condition]
         if task.guided:
-            image, _ = task.settings[-1].degrade(clean, generator)
-            yield [_channels_last(image), guide_of(image)]
+            image, _ = task.benchmark_cases[-1].degrade(clean, generator)
+            yield [_channels_last(image), wiener_guide(image)]
 
 
 def _channels_last(image: Tensor) -> Tensor:

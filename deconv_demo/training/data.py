@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from deconv_demo.degradations import Degraded, quantise
+from deconv_demo.degradations import DegradedBatch, quantise
 from deconv_demo.pictures import PictureError, open_picture, to_pixels
-from deconv_demo.restoration import guide_of
+from deconv_demo.restoration import wiener_guide
 from deconv_demo.tasks import Task
 
 CLEAN_ENDING = re.compile(r"[-_](HR|GT)$", re.IGNORECASE)
@@ -65,7 +65,7 @@ def read_named_pictures(
     return large
 
 
-def find_twins(
+def match_lr_images(
     clean: dict[str, np.ndarray], small: dict[str, np.ndarray], scale: int
 ) -> list[np.ndarray]:
     """Find the low-resolution twin of every clean picture, as standard test sets ship them.
@@ -151,7 +151,7 @@ def pixels_to_image(pixels: np.ndarray) -> Tensor:
     return torch.from_numpy(pixels.astype(np.float32)).div(255).permute(2, 0, 1).unsqueeze(0)
 
 
-def to_grey(image: Tensor) -> Tensor:
+def to_gray(image: Tensor) -> Tensor:
     """Return ``(B, 3, H, W)`` in ``[0, 1]`` without colour: Y' of BT.601, rounded to 8 bits."""
     weights = torch.tensor([0.299, 0.587, 0.114]).to(image).view(1, 3, 1, 1)
     return quantise((image * weights).sum(dim=1, keepdim=True)).expand_as(image)
@@ -188,10 +188,10 @@ class CropSampler:
         self.weights = torch.tensor([float(len(p) * p.shape[1]) for p in self.pictures])
         self.side = crop_side(task)
 
-    def sample(self) -> tuple[Degraded, Tensor]:
-        """Return ``((degraded, told), clean)``, float32 in ``[0, 1]``, without margins.
+    def sample(self) -> tuple[DegradedBatch, Tensor]:
+        """Return ``((degraded, condition), clean)``, float32 in ``[0, 1]``, without margins.
 
-        ``told`` is what the network takes beside the degraded image: sigma, a guide or None.
+        ``condition`` is what the network takes beside the degraded image: sigma, a guide or None.
         """
         chosen = torch.multinomial(
             self.weights, self.task.recipe.batch, replacement=True, generator=self.generator
@@ -201,17 +201,19 @@ class CropSampler:
         if self.task.recipe.grey_share:
             drawn = torch.rand(len(clean), generator=self.generator)
             grey = (drawn < self.task.recipe.grey_share).to(clean.device)
-            clean[grey] = to_grey(clean[grey])
-        degraded, told = self.task.degrade(clean, self.generator)
+            clean[grey] = to_gray(clean[grey])
+        degraded, condition = self.task.degrade(clean, self.generator)
         margin, scale = self.task.recipe.margin, self.task.scale
         degraded, clean = _cut(degraded, margin), _cut(clean, margin * scale)
         if self.task.guided:
             drawn = torch.rand((), generator=self.generator)
-            told = guide_of(degraded, unread=bool(drawn < UNREAD_SHARE))
+            condition = wiener_guide(degraded, skip_estimation=bool(drawn < UNREAD_SHARE))
             top, left = (self._integer(self.task.recipe.context + 1) for _ in range(2))
             rows, columns = (slice(at, at + self.task.recipe.patch) for at in (top, left))
-            degraded, told, clean = (image[..., rows, columns] for image in (degraded, told, clean))
-        return (degraded, told), clean
+            degraded, condition, clean = (
+                image[..., rows, columns] for image in (degraded, condition, clean)
+            )
+        return (degraded, condition), clean
 
     def _crop(self, picture: Tensor) -> Tensor:
         side = self._side_to_cut(min(picture.shape[:2]))

@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
-from deconv_demo.degradations import Degraded
+from deconv_demo.degradations import DegradedBatch
 from deconv_demo.networks import read_header, save_weights, sha256
 from deconv_demo.restoration import load_into
 from deconv_demo.tasks import TASKS, Recipe, Task
 from deconv_demo.training.data import CropSampler, crop_side, read_pictures
-from deconv_demo.training.loop import follow
+from deconv_demo.training.loop import update_ema
 from deconv_demo.training.metrics_file import add_to_report, prepare_report
 
 WARM_UP_STEPS = 100
@@ -40,11 +40,11 @@ _USED = (
 )
 
 # Damaged pictures of one size, and what of the damage is to be read, one entry a picture.
-Judged = list[tuple[Tensor, Tensor]]
+ValidationSet = list[tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
+class EstimatorSpec:
     """What tells the training of one reader from that of another.
 
     Attributes:
@@ -53,24 +53,24 @@ class Reading:
         degrade: Clean crops and a generator to damaged ones and what is to be read off them.
         recipe: How it is trained.
         smallest_side: Of the pictures that it is judged by.
-        held_out: Damages those, the same way every time.
+        make_validation_set: Damages those, the same way every time.
         loss: What the network should make small: ``(network, damaged, truth)`` to a scalar.
-        judge: Network and held-out pictures to what the record of the file keeps of them; the
+        validate: Network and held-out pictures to what the record of the file keeps of them; the
             entry ``error`` chooses between weights.
     """
 
     name: str
     build: Callable[[], nn.Module]
-    degrade: Callable[[Tensor, Generator], Degraded]
+    degrade: Callable[[Tensor, Generator], DegradedBatch]
     recipe: Recipe
     smallest_side: int
-    held_out: Callable[[list[np.ndarray]], Judged]
+    make_validation_set: Callable[[list[np.ndarray]], ValidationSet]
     loss: Callable[[nn.Module, Tensor, Tensor], Tensor]
-    judge: Callable[[nn.Module, Judged], dict[str, Any]]
+    validate: Callable[[nn.Module, ValidationSet], dict[str, Any]]
 
 
-def train_reader(
-    reading: Reading,
+def train_estimator(
+    spec: EstimatorSpec,
     *,
     data: list[Path],
     minutes: float,
@@ -86,7 +86,7 @@ def train_reader(
     if they read held-out damage better. Ctrl-C judges and saves too.
 
     Args:
-        reading: Which reader.
+        spec: Which reader.
         data: Folders and tar files of clean photographs.
         minutes: Training time; the learning rate falls to zero along a cosine over it.
         weights_path: The safetensors file to continue and to replace; its checksum and error go
@@ -104,37 +104,37 @@ def train_reader(
         WeightsError: ``weights_path`` cannot be read.
     """
     prepare_report(weights_path.with_name("metrics.json"))
-    recipe = reading.recipe
+    recipe = spec.recipe
     # The sampler of the networks, with what is to be read as what is told of a picture.
-    task = _as_task(reading)
+    task = _as_task(spec)
     pictures = read_pictures(data, smallest_side=crop_side(task))
     if validation is None:
         count = min(HELD_OUT_PICTURES, len(pictures) // 4)
-        held_out, pictures = pictures[:count] or pictures, pictures[count:]
+        make_validation_set, pictures = pictures[:count] or pictures, pictures[count:]
     else:
-        held_out = read_pictures(validation, smallest_side=reading.smallest_side)
-    judged = reading.held_out(held_out)
+        make_validation_set = read_pictures(validation, smallest_side=spec.smallest_side)
+    validation_set = spec.make_validation_set(make_validation_set)
     seed = torch.seed() if seed is None else seed
     generator = Generator().manual_seed(seed % 2**63)
     sampler = CropSampler(pictures, task, generator, torch.device("cpu"))
 
-    reader, header = reading.build(), {"runs": "[]"}
+    estimator, header = spec.build(), {"runs": "[]"}
     if weights_path.exists():
-        load_into(reader, weights_path)
+        load_into(estimator, weights_path)
         header |= read_header(weights_path)
-    average = copy.deepcopy(reader).eval().requires_grad_(False)
-    before = reading.judge(average, judged)["error"]
-    print(f"{reading.name}: {len(pictures)} pictures, error {before:.4f} at the start", flush=True)
-    optimiser = torch.optim.Adam(reader.parameters())
+    ema_model = copy.deepcopy(estimator).eval().requires_grad_(False)
+    before = spec.validate(ema_model, validation_set)["error"]
+    print(f"{spec.name}: {len(pictures)} pictures, error {before:.4f} at the start", flush=True)
+    optimiser = torch.optim.Adam(estimator.parameters())
     peak = recipe.learning_rate if learning_rate is None else learning_rate
     started, step, spent, line_at, losses = time.monotonic(), 0, 0.0, 0.0, []
     try:
         while spent < minutes * 60 and (steps is None or step < steps):
             (damaged, truth), _ = sampler.sample()
             rate = min(1.0, (step + 1) / WARM_UP_STEPS) * _cosine(spent / minutes / 60)
-            loss = reading.loss(reader, damaged, truth)
-            losses.append(_step(reader, optimiser, loss, peak * rate, recipe.gradient_clip))
-            follow(average, reader, decay=recipe.ema_decay, step=step)
+            loss = spec.loss(estimator, damaged, truth)
+            losses.append(_step(estimator, optimiser, loss, peak * rate, recipe.gradient_clip))
+            update_ema(ema_model, estimator, decay=recipe.ema_decay, step=step)
             if not math.isfinite(losses[-1]):
                 print(f"the error became {losses[-1]}; judging and stopping", flush=True)
                 break
@@ -145,7 +145,7 @@ def train_reader(
                 print(f"step {step} · error {recent:.4f} · {left:.1f} min left", flush=True)
     except KeyboardInterrupt:
         print("stopped by Ctrl-C; judging and saving", flush=True)
-    found = reading.judge(average, judged)
+    found = spec.validate(ema_model, validation_set)
     after = found["error"]
     # Weights that have become NaN are no better than none.
     if after < before or not (weights_path.exists() or math.isnan(after)):
@@ -154,37 +154,37 @@ def train_reader(
         run["hardware"] = f"{platform.machine()}, {torch.get_num_threads()} threads"
         header["runs"] = json.dumps([*json.loads(header["runs"]), run])
         header["recipe"] = json.dumps({name: getattr(recipe, name) for name in _USED})
-        save_weights(weights_path, average.state_dict(), header)
-        record(reading, weights_path, found)
+        save_weights(weights_path, ema_model.state_dict(), header)
+        write_metrics(spec, weights_path, found)
     print(f"{step} steps in {spent / 60:.1f} min, error {before:.4f} -> {after:.4f}", flush=True)
     return before, after
 
 
-def record(reading: Reading, weights_path: Path, found: dict[str, Any]) -> None:
+def write_metrics(spec: EstimatorSpec, weights_path: Path, found: dict[str, Any]) -> None:
     """Write checksum, runs and what was judged of a file into the ``metrics.json`` beside it."""
     entry = {
         "sha256": sha256(weights_path),
         "bytes": weights_path.stat().st_size,
-        "parameters": sum(tensor.numel() for tensor in reading.build().parameters()),
+        "parameters": sum(tensor.numel() for tensor in spec.build().parameters()),
         "runs": json.loads(read_header(weights_path)["runs"]),
         **found,
         "error": round(found["error"], 4),
     }
-    add_to_report(weights_path.with_name("metrics.json"), entry, reading.name)
+    add_to_report(weights_path.with_name("metrics.json"), entry, spec.name)
 
 
-def _as_task(reading: Reading) -> Task:
+def _as_task(spec: EstimatorSpec) -> Task:
     """What the sampler of crops asks of a task."""
     return dataclasses.replace(
         TASKS["deblur"],
-        build=partial(reading.build),  # a task is asked for its arguments
-        degrade=reading.degrade,
-        recipe=reading.recipe,
+        build=partial(spec.build),  # a task is asked for its arguments
+        degrade=spec.degrade,
+        recipe=spec.recipe,
     )
 
 
 def _step(
-    reader: nn.Module,
+    estimator: nn.Module,
     optimiser: torch.optim.Optimizer,
     loss: Tensor,
     rate: float,
@@ -194,7 +194,7 @@ def _step(
         group["lr"] = rate
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
-    nn.utils.clip_grad_norm_(reader.parameters(), largest_norm)
+    nn.utils.clip_grad_norm_(estimator.parameters(), largest_norm)
     optimiser.step()
     return loss.item()
 

@@ -21,7 +21,7 @@ from deconv_demo.restoration import float_dtype, load_into
 from deconv_demo.tasks import TASKS, Task
 from deconv_demo.training.data import CropSampler, centre_crop, crop_side, read_pictures
 from deconv_demo.training.optimizers import make_optimisers
-from deconv_demo.training.validation import psnr_by_setting
+from deconv_demo.training.validation import psnr_by_case
 
 WARM_UP_STEPS = 200
 VALIDATION_CROP = 256
@@ -37,7 +37,7 @@ LONGEST_JUDGING_SECONDS = 120
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class TrainResult:
     """What a run came to: validation PSNR before and after, losses by step, whether by Ctrl-C."""
 
     psnr_before: float
@@ -59,7 +59,7 @@ def train(
     seed: int | None = None,
     task: Task | None = None,
     clock: Callable[[], float] = time.monotonic,
-) -> Outcome:
+) -> TrainResult:
     """Train the network of a task and keep the best weights in a file.
 
     Continues from ``weights_path`` where that file exists. The averaged weights are judged
@@ -107,23 +107,23 @@ def train(
         if relative.get("task_id") == task_id:  # an earlier form of this very network
             header = {"runs": relative.get("runs", "[]")}
     model = model.to(device, memory_format=torch.channels_last)
-    average = copy.deepcopy(model).eval().requires_grad_(False)
+    ema_model = copy.deepcopy(model).eval().requires_grad_(False)
 
     seed = torch.seed() if seed is None else seed
     sampler = CropSampler(pictures, task, torch.Generator().manual_seed(seed % 2**63), device)
     peak = recipe.learning_rate if learning_rate is None else learning_rate
     optimisers = make_optimisers(model, recipe.optimiser, learning_rate=peak)
 
-    best = psnr_before = _validate(average, task, held_out)
+    best = psnr_before = _validate(ema_model, task, held_out)
     print(
         f"{task_id}: {sum(p.numel() for p in model.parameters()):,} parameters, {len(pictures)} "
         f"pictures, {len(held_out)} for validation, {device}, start at {best:.3f} dB",
         flush=True,
     )
 
-    def judge_and_save() -> float:
+    def validate_and_save() -> float:
         nonlocal best, saved
-        psnr_now = _validate(average, task, held_out)
+        psnr_now = _validate(ema_model, task, held_out)
         curve.append((round(spent / 60, 1), round(psnr_now, 3)))
         # Weights that have become NaN are no better than none.
         if psnr_now > best or not (weights_path.exists() or math.isnan(psnr_now)):
@@ -131,27 +131,27 @@ def train(
             run = {"seconds": round(spent), "steps": step, "validation_psnr": round(best, 3)}
             run |= {"optimiser": recipe.optimiser, "learning_rate": peak, "curve": curve}
             header_now = _header(task_id, task, header, run, device)
-            save_weights(weights_path, average.state_dict(), header_now)
+            save_weights(weights_path, ema_model.state_dict(), header_now)
         return psnr_now
 
     budget, spent, step, losses = minutes * 60, 0.0, 0, []
     last_line, last_judged, last_psnr, interrupted = 0.0, 0.0, best, False
-    saved, curve, until_judged = False, [(0.0, round(best, 3))], SECONDS_BETWEEN_VALIDATIONS
+    saved, curve, next_validation = False, [(0.0, round(best, 3))], SECONDS_BETWEEN_VALIDATIONS
     try:
         while spent < budget and (steps is None or step < steps):
             started = clock()
-            rate = peak * _schedule(step, spent / budget)
-            losses.append(_step(model, average, optimisers, sampler, rate, step))
+            rate = peak * _lr_factor(step, spent / budget)
+            losses.append(_step(model, ema_model, optimisers, sampler, rate, step))
             if not math.isfinite(losses[-1]):
                 print(f"the loss became {losses[-1]}; judging and stopping", flush=True)
                 break
             step += 1
             spent += min(clock() - started, LONGEST_STEP_SECONDS)
-            if spent - last_judged > until_judged:
+            if spent - last_judged > next_validation:
                 started = clock()
-                last_psnr, last_judged = judge_and_save(), spent
+                last_psnr, last_judged = validate_and_save(), spent
                 cost = min(clock() - started, LONGEST_JUDGING_SECONDS)
-                until_judged = max(SECONDS_BETWEEN_VALIDATIONS, cost / VALIDATION_SHARE)
+                next_validation = max(SECONDS_BETWEEN_VALIDATIONS, cost / VALIDATION_SHARE)
             if spent - last_line > SECONDS_BETWEEN_LINES:
                 last_line = spent
                 left = (budget - spent) / 60
@@ -163,7 +163,7 @@ def train(
     except KeyboardInterrupt:
         print("stopped by Ctrl-C; judging and saving", flush=True)
         interrupted = True
-    psnr_after = judge_and_save()
+    psnr_after = validate_and_save()
     if saved:
         _record_whole_run(weights_path, seconds=round(spent), steps=step, curve=curve)
     print(
@@ -171,7 +171,7 @@ def train(
         f"{psnr_after:.3f} dB, best {best:.3f} dB in {weights_path.name}",
         flush=True,
     )
-    return Outcome(
+    return TrainResult(
         psnr_before=psnr_before, psnr_after=psnr_after, losses=losses, interrupted=interrupted
     )
 
@@ -186,7 +186,7 @@ def _record_whole_run(path: Path, **whole: Any) -> None:
 
 def _step(
     model: nn.Module,
-    average: nn.Module,
+    ema_model: nn.Module,
     optimisers: list[torch.optim.Optimizer],
     sampler: CropSampler,
     rate: float,
@@ -194,10 +194,10 @@ def _step(
 ) -> float:
     """One step of the optimisers on one batch, then of the averaged weights; returns the loss."""
     recipe = sampler.task.recipe
-    (degraded, told), clean = sampler.sample()
+    (degraded, condition), clean = sampler.sample()
     degraded = degraded.contiguous(memory_format=torch.channels_last)
     with bfloat16_autocast(degraded.device):
-        restored = model(degraded) if told is None else model(degraded, told)
+        restored = model(degraded) if condition is None else model(degraded, condition)
     loss = F.l1_loss(restored, clean)
     loss.backward()
     nn.utils.clip_grad_norm_(model.parameters(), recipe.gradient_clip)
@@ -206,19 +206,19 @@ def _step(
             group["lr"] = rate
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
-    follow(average, model, decay=recipe.ema_decay, step=step)
+    update_ema(ema_model, model, decay=recipe.ema_decay, step=step)
     return loss.item()
 
 
 @torch.no_grad()
-def follow(average: nn.Module, model: nn.Module, *, decay: float, step: int) -> None:
+def update_ema(ema_model: nn.Module, model: nn.Module, *, decay: float, step: int) -> None:
     """Move averaged weights towards those of a model, by ``1 - decay`` of the way."""
     # Early on the average follows closely, or it would remember the random start for long.
     decay = min(decay, (1 + step) / (10 + step))
-    torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), weight=1 - decay)
+    torch._foreach_lerp_(list(ema_model.parameters()), list(model.parameters()), weight=1 - decay)
 
 
-def _schedule(step: int, progress: float) -> float:
+def _lr_factor(step: int, progress: float) -> float:
     """Warm up over the first steps, then a cosine that ends at zero with the budget."""
     return min(1.0, (step + 1) / WARM_UP_STEPS) * (1 + math.cos(math.pi * min(progress, 1))) / 2
 
@@ -233,7 +233,7 @@ def _validate(model: nn.Module, task: Task, pictures: list[np.ndarray]) -> float
     """Mean validation PSNR over the settings of the task, on the crops that a run judges by."""
     device = next(model.parameters()).device
     with bfloat16_autocast(device):
-        return statistics.fmean(psnr_by_setting(model, task, pictures, device).values())
+        return statistics.fmean(psnr_by_case(model, task, pictures, device).values())
 
 
 def _header(

@@ -13,7 +13,7 @@ import torch
 from deconv_demo.restoration import inference_device, inference_dtype
 
 
-class ReportError(RuntimeError):
+class MetricsFileError(RuntimeError):
     """A file of measured numbers cannot be read or written."""
 
 
@@ -21,18 +21,20 @@ def read_report(path: Path) -> dict[str, Any]:
     """Return what the file holds; nothing where there is none.
 
     Raises:
-        ReportError: It is no such file.
+        MetricsFileError: It is no such file.
     """
     if not path.exists():
         return {}
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ReportError(
+        raise MetricsFileError(
             f"{path} cannot be read as measured numbers ({error}); name another file"
         ) from error
     if not isinstance(report, dict):
-        raise ReportError(f"{path} holds {type(report).__name__}, not measured numbers by name")
+        raise MetricsFileError(
+            f"{path} holds {type(report).__name__}, not measured numbers by name"
+        )
     return report
 
 
@@ -40,7 +42,7 @@ def prepare_report(path: Path) -> None:
     """Find out before hours of measuring whether their numbers can be kept.
 
     Raises:
-        ReportError: They cannot.
+        MetricsFileError: They cannot.
     """
     read_report(path)
     try:
@@ -50,7 +52,7 @@ def prepare_report(path: Path) -> None:
         if not path.stat().st_size:
             path.unlink()
     except OSError as error:
-        raise ReportError(f"{path} cannot be written ({error}); name another file") from error
+        raise MetricsFileError(f"{path} cannot be written ({error}); name another file") from error
 
 
 def add_to_report(path: Path, value: Any, *keys: str) -> dict[str, Any]:

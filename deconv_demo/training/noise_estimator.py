@@ -11,12 +11,12 @@ from torch import Generator, Tensor, nn
 from torchvision.transforms.v2.functional import gaussian_blur
 
 from deconv_demo import degradations
-from deconv_demo.degradations import Degraded
-from deconv_demo.estimation import SMALLEST_SIDE, NoiseReader, estimate_sigma
+from deconv_demo.degradations import DegradedBatch
+from deconv_demo.estimation import SMALLEST_SIDE, NoiseLevelEstimator, estimate_sigma
 from deconv_demo.pictures import to_uint8
 from deconv_demo.tasks import Recipe
-from deconv_demo.training.data import centre_crop, pixels_to_image, to_grey
-from deconv_demo.training.estimators import Judged, Reading
+from deconv_demo.training.data import centre_crop, pixels_to_image, to_gray
+from deconv_demo.training.estimators import EstimatorSpec, ValidationSet
 from deconv_demo.training.loop import bfloat16_autocast
 from deconv_demo.training.synthetic_images import random_drawing
 
@@ -46,7 +46,7 @@ CLEAN_PART_SHARE = 0.2
 TOLERATED = 2.0
 
 
-def with_its_noise(clean: Tensor, generator: Generator) -> Degraded:
+def with_its_noise(clean: Tensor, generator: Generator) -> DegradedBatch:
     """Noise of a strength drawn for each image from 0 to 80 / 255, strength told.
 
     Some images are replaced by drawings, some come from a JPEG, some get a clean part after the
@@ -54,7 +54,7 @@ def with_its_noise(clean: Tensor, generator: Generator) -> Degraded:
     """
     choices = np.random.default_rng(int(torch.randint(2**31, (), generator=generator)))
     shown = torch.cat([_shown(image, choices) for image in clean.split(1)])
-    shown = degradations.jpeg_some(shown, generator, share=JPEG_BEFORE_SHARE)
+    shown = degradations.random_jpeg(shown, generator, share=JPEG_BEFORE_SHARE)
     drawn, brightness, grey = torch.rand(3, len(clean), generator=generator)
     drawn = ((drawn - CLEAN_SHARE) / (1 - CLEAN_SHARE)).clamp_min(0)
     sigma = drawn**TOWARDS_WEAK * (LARGEST_LEVEL / 255)
@@ -68,10 +68,10 @@ def with_its_noise(clean: Tensor, generator: Generator) -> Degraded:
     noisy = degradations.quantise(noisy * tones.view(-1, 3, 1, 1))
     sigma = sigma * tones.mean(dim=1)
     noisy = torch.cat([_with_clean_part(image, choices) for image in noisy.split(1)])
-    compressed = degradations.jpeg_some(
+    compressed = degradations.random_jpeg(
         noisy, generator, share=JPEG_AFTER_SHARE, qualities=JPEG_AFTER_QUALITIES
     )
-    return compressed, sigma
+    return DegradedBatch(compressed, sigma)
 
 
 def _shown(image: Tensor, choices: np.random.Generator) -> Tensor:
@@ -136,7 +136,7 @@ def _with_clean_part(image: Tensor, choices: np.random.Generator) -> Tensor:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Condition:
+class NoiseCase:
     """One known noise that readers are judged on.
 
     Attributes:
@@ -161,53 +161,50 @@ class Condition:
     drawn: bool = False
 
 
-CONDITIONS = (
-    Condition(name="none", level=0),
-    *(Condition(name=str(level), level=level) for level in (5, 15, 25, 50, 75)),
-    Condition(name="25, in grey", level=25, grey=True),
-    Condition(name="25, in sepia", level=25, grey=True, tone=(1.0, 0.85, 0.65)),
-    Condition(name="15, coarse grain", level=15, grain=0.6),
-    Condition(name="15, coarse grain, in grey", level=15, grey=True, grain=0.6),
-    Condition(name="25, a white border", level=25, border=24),
-    Condition(name="15, then JPEG 75", level=15, quality=75),
-    Condition(name="none, a drawing", level=0, drawn=True),
-    Condition(name="15, a drawing", level=15, drawn=True),
+NOISE_CASES = (
+    NoiseCase(name="none", level=0),
+    *(NoiseCase(name=str(level), level=level) for level in (5, 15, 25, 50, 75)),
+    NoiseCase(name="25, in grey", level=25, grey=True),
+    NoiseCase(name="25, in sepia", level=25, grey=True, tone=(1.0, 0.85, 0.65)),
+    NoiseCase(name="15, coarse grain", level=15, grain=0.6),
+    NoiseCase(name="15, coarse grain, in grey", level=15, grey=True, grain=0.6),
+    NoiseCase(name="25, a white border", level=25, border=24),
+    NoiseCase(name="15, then JPEG 75", level=15, quality=75),
+    NoiseCase(name="none, a drawing", level=0, drawn=True),
+    NoiseCase(name="15, a drawing", level=15, drawn=True),
 )
 
 
-def held_out_noise(pictures: list[np.ndarray]) -> Judged:
+def make_noise_validation_set(pictures: list[np.ndarray]) -> ValidationSet:
     """Add the noise of each condition to the middle of each picture, the same every time."""
-    levels = torch.tensor([condition.level for condition in CONDITIONS]) / 255
-    judged = []
+    levels = torch.tensor([case.level for case in NOISE_CASES]) / 255
+    validation_set = []
     for index, pixels in enumerate(pictures):
         clean = pixels_to_image(centre_crop(pixels, VALIDATION_CROP))
         drawing = random_drawing(np.random.default_rng(index), VALIDATION_CROP)
         drawing = pixels_to_image(drawing[: clean.shape[-2], : clean.shape[-1]])
         noise = Generator().manual_seed(index)
-        damaged = [
-            _damaged(drawing if condition.drawn else clean, condition, noise)
-            for condition in CONDITIONS
-        ]
-        judged.append((torch.cat(damaged), levels))
-    return judged
+        damaged = [_damaged(drawing if case.drawn else clean, case, noise) for case in NOISE_CASES]
+        validation_set.append((torch.cat(damaged), levels))
+    return validation_set
 
 
-def _damaged(clean: Tensor, condition: Condition, generator: Generator) -> Tensor:
+def _damaged(clean: Tensor, case: NoiseCase, generator: Generator) -> Tensor:
     noise = torch.randn(clean.shape, generator=generator)
-    if condition.grey:
-        clean, noise = to_grey(clean), noise[:, :1]
-    if condition.grain:
-        noise = _coarse(noise, condition.grain)
-    tone = torch.tensor(condition.tone)
-    noisy = clean + condition.level / 255 / tone.mean() * noise
+    if case.grey:
+        clean, noise = to_gray(clean), noise[:, :1]
+    if case.grain:
+        noise = _coarse(noise, case.grain)
+    tone = torch.tensor(case.tone)
+    noisy = clean + case.level / 255 / tone.mean() * noise
     noisy = degradations.quantise(noisy * tone.view(3, 1, 1))
-    if condition.border:
-        inside = slice(condition.border, -condition.border)
-        noisy = F.pad(noisy[..., inside, inside], [condition.border] * 4, value=1.0)
-    return noisy if condition.quality is None else degradations.jpeg(noisy, condition.quality)
+    if case.border:
+        inside = slice(case.border, -case.border)
+        noisy = F.pad(noisy[..., inside, inside], [case.border] * 4, value=1.0)
+    return noisy if case.quality is None else degradations.jpeg(noisy, case.quality)
 
 
-def judge(reader: nn.Module, judged: Judged) -> dict[str, Any]:
+def validate_sigma(estimator: nn.Module, validation_set: ValidationSet) -> dict[str, Any]:
     """Return as ``error`` the mean ``relative_error``, and how far off each condition is read.
 
     The latter of 255; beside the network stands the classical estimate: the median of the finest
@@ -218,9 +215,9 @@ def judge(reader: nn.Module, judged: Judged) -> dict[str, Any]:
 
     off: dict[str, list[list[float]]] = {"network": [], "wavelets": []}
     errors = []
-    for damaged, sigma in judged:
+    for damaged, sigma in validation_set:
         pictures = [to_uint8(image) for image in damaged]
-        found = torch.tensor([estimate_sigma(reader, pixels) for pixels in pictures])
+        found = torch.tensor([estimate_sigma(estimator, pixels) for pixels in pictures])
         errors.append(relative_error(found, sigma).mean().item())
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of drawings, which may have no detail at all
@@ -229,8 +226,8 @@ def judge(reader: nn.Module, judged: Judged) -> dict[str, Any]:
             off[name].append(((read - sigma).abs() * 255).tolist())
     means = {name: np.mean(values, axis=0).round(2).tolist() for name, values in off.items()}
     rows = [
-        {"noise": condition.name} | {name: means[name][index] for name in means}
-        for index, condition in enumerate(CONDITIONS)
+        {"noise": case.name} | {name: means[name][index] for name in means}
+        for index, case in enumerate(NOISE_CASES)
     ]
     return {"error": float(np.mean(errors)), "off_by": rows}
 
@@ -244,16 +241,16 @@ def relative_error(found: Tensor, sigma: Tensor) -> Tensor:
     return ((found - sigma) * 255).abs() / (sigma * 255 + TOLERATED)
 
 
-def _loss(reader: nn.Module, noisy: Tensor, sigma: Tensor) -> Tensor:
+def _loss(estimator: nn.Module, noisy: Tensor, sigma: Tensor) -> Tensor:
     with bfloat16_autocast(noisy.device):
-        found = reader(noisy.contiguous(memory_format=torch.channels_last))
+        found = estimator(noisy.contiguous(memory_format=torch.channels_last))
     off = relative_error(found, sigma)
     return F.smooth_l1_loss(off, torch.zeros_like(off), beta=0.05)
 
 
-NOISE_READING = Reading(
+NOISE_SPEC = EstimatorSpec(
     name="noise_reader",
-    build=NoiseReader,
+    build=NoiseLevelEstimator,
     degrade=with_its_noise,
     recipe=Recipe(
         patch=128,
@@ -266,7 +263,7 @@ NOISE_READING = Reading(
         reduced_share=0.6,
     ),
     smallest_side=SMALLEST_SIDE,
-    held_out=held_out_noise,
+    make_validation_set=make_noise_validation_set,
     loss=_loss,
-    judge=judge,
+    validate=validate_sigma,
 )

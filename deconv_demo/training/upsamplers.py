@@ -14,7 +14,7 @@ from torch import nn
 
 from deconv_demo.classical import psnr
 from deconv_demo.convolution import checkerboard_db
-from deconv_demo.degradations import downscale, quantise
+from deconv_demo.degradations import bicubic_downsample_uint8, quantise
 from deconv_demo.networks import SCALE, WIDTHS, build_upsamplers, read_header, save_weights, sha256
 from deconv_demo.tasks import TASKS, Recipe
 from deconv_demo.training.data import (
@@ -49,15 +49,15 @@ def train_upsamplers(
             beside it.
 
     Returns:
-        What ``judge`` says of each kind on the held-out pictures, with ``grid_db_before``: the
-        grid before the first step.
+        What ``evaluate_upsampler`` says of each kind on the held-out pictures, with
+        ``grid_db_before``: the grid before the first step.
 
     Raises:
         DataError: No photographs.
     """
     upscale = TASKS["upscale_x2"]
     # Halved and nothing else: they are compared for their grids, not for what files do.
-    task = dataclasses.replace(upscale, recipe=RECIPE, degrade=upscale.settings[0].degrade)
+    task = dataclasses.replace(upscale, recipe=RECIPE, degrade=upscale.benchmark_cases[0].degrade)
     pictures = read_pictures(data, smallest_side=crop_side(task))
     prepare_report(weights_path.with_name("metrics.json"))
     count = min(HELD_OUT_PICTURES, len(pictures) // 4)
@@ -79,10 +79,10 @@ def train_upsamplers(
         if (step + 1) % STEPS_BETWEEN_LINES == 0:
             line = " · ".join(f"{kind} {loss:.4f}" for kind, loss in losses.items())
             print(f"step {step + 1} of {steps} · {line}", flush=True)
-    reached = {kind: judge(network, held_out) for kind, network in networks.items()}
+    reached = {kind: evaluate_upsampler(network, held_out) for kind, network in networks.items()}
     at_start = build_upsamplers(seed)
     for kind, entry in reached.items():
-        entry["grid_db_before"] = judge(at_start[kind], held_out)["grid_db"]
+        entry["grid_db_before"] = evaluate_upsampler(at_start[kind], held_out)["grid_db"]
     header = {
         "networks": json.dumps({"class": "SmallUpsampler", "widths": WIDTHS}),
         "recipe": json.dumps(_USED | {"optimiser": "Adam", "loss": "L1", "schedule": "cosine"}),
@@ -94,13 +94,13 @@ def train_upsamplers(
         "validation": json.dumps(reached),
     }
     save_weights(weights_path, networks.state_dict(), header)
-    record(weights_path)
+    write_metrics(weights_path)
     for kind, entry in reached.items():
         print(f"{kind} on {len(held_out)} held-out pictures: {json.dumps(entry)}", flush=True)
     return reached
 
 
-def record(weights_path: Path) -> None:
+def write_metrics(weights_path: Path) -> None:
     """Write checksum and header of the file into the ``metrics.json`` beside it."""
     path = weights_path.with_name("metrics.json")
     header = read_header(weights_path)
@@ -132,7 +132,7 @@ def _step(
 
 
 @torch.inference_mode()
-def judge(network: nn.Module, pictures: list[np.ndarray]) -> dict[str, float]:
+def evaluate_upsampler(network: nn.Module, pictures: list[np.ndarray]) -> dict[str, float]:
     """Halve pictures and double them again.
 
     Returns:
@@ -143,7 +143,7 @@ def judge(network: nn.Module, pictures: list[np.ndarray]) -> dict[str, float]:
     for pixels in pictures:
         height, width = (side - side % SCALE for side in pixels.shape[:2])
         clean = pixels_to_image(pixels[:height, :width])
-        enlarged = network(downscale(clean, SCALE))
+        enlarged = network(bicubic_downsample_uint8(clean, SCALE))
         values.append(psnr(quantise(enlarged), clean))
         grids.append(checkerboard_db(enlarged[0], SCALE))
     return {"psnr": round(float(np.mean(values)), 3), "grid_db": round(float(np.mean(grids)), 2)}

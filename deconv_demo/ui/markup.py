@@ -90,9 +90,9 @@ def score_table(language: str, task_id: str | None, scores: Sequence[Score]) -> 
     """Return damaged picture, classical method and network as a table with bars."""
     if not scores or task_id is None:
         return ""
-    on_luma = TASKS[task_id].on_luma
+    y_channel_metric = TASKS[task_id].y_channel_metric
     names = [
-        text(language, "scores.pixels" if on_luma else "scores.damaged"),
+        text(language, "scores.pixels" if y_channel_metric else "scores.damaged"),
         text(language, f"scores.{_classical(task_id)}"),
         text(language, "scores.network"),
     ]
@@ -100,7 +100,7 @@ def score_table(language: str, task_id: str | None, scores: Sequence[Score]) -> 
         _row(language, name, score, best=score is scores[-1])
         for name, score in zip(names, scores, strict=True)
     )
-    note = text(language, "scores.note_luma" if on_luma else "scores.note")
+    note = text(language, "scores.note_luma" if y_channel_metric else "scores.note")
     title = text(language, "scores.title")
     return (
         f'<table class="scores"><caption>{safe(title)}</caption>'

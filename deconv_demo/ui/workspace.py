@@ -134,8 +134,8 @@ def preview_crop(picture: Image.Image) -> Image.Image:
     width, height = picture.size
     if width * height <= LARGEST_SHOWN_PIXELS:
         return picture
-    shrink = (LARGEST_SHOWN_PIXELS / (width * height)) ** 0.5
-    part = (int(width * shrink), int(height * shrink))
+    bicubic_downsample = (LARGEST_SHOWN_PIXELS / (width * height)) ** 0.5
+    part = (int(width * bicubic_downsample), int(height * bicubic_downsample))
     left, top = ((whole - cut) // 2 for whole, cut in zip(picture.size, part, strict=True))
     cropped = picture.crop((left, top, left + part[0], top + part[1]))
     cropped.info = dict(picture.info)

@@ -14,12 +14,12 @@ from deconv_demo.classical.iterative import (
     CircularConvolution,
     Convolution,
     conjugate_gradient,
-    first,
+    ista_wavelets,
     landweber,
-    landweber_after,
+    landweber_closed_form,
     richardson_lucy,
-    soft_wavelets,
-    sparse_landweber,
+    soft_threshold_wavelets,
+    take,
     tikhonov,
     wiener_circular,
 )
@@ -105,7 +105,7 @@ def test_the_residual_of_landweber_falls_below_its_bound_and_not_above(grey):
     observed = operator.forward(grey) + 0.02 * normal(1, 128, 128)
 
     def residuals(step):
-        iterates = first(landweber(operator, observed, step=step), 30)
+        iterates = take(landweber(operator, observed, step=step), 30)
         return [(operator.forward(x) - observed).norm().item() for x in iterates]
 
     bound = 2 / operator.squared_norm
@@ -122,15 +122,15 @@ def test_the_first_step_of_landweber_is_one_transposed_convolution(grey):
     torch.testing.assert_close(iterate, 0.7 * expected[0])
 
 
-@pytest.mark.parametrize("regulariser", [0.0, 0.003])
+@pytest.mark.parametrize("lam", [0.0, 0.003])
 @pytest.mark.parametrize("iterations", [1, 2, 17])
 @pytest.mark.parametrize("step", [0.9, 1.6])
-def test_an_iterate_of_landweber_without_the_ones_before(grey, regulariser, iterations, step):
+def test_an_iterate_of_landweber_without_the_ones_before(grey, lam, iterations, step):
     operator = CircularConvolution(SKEW, 128, 128)
     assert operator.squared_norm == pytest.approx(1), "so that the larger step overshoots"
-    options = {"step": step, "regulariser": regulariser}
-    expected = first(landweber(operator, grey, **options), iterations)[-1]
-    found = landweber_after(operator, grey, iterations=iterations, **options)
+    options = {"step": step, "lam": lam}
+    expected = take(landweber(operator, grey, **options), iterations)[-1]
+    found = landweber_closed_form(operator, grey, iterations=iterations, **options)
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
 
 
@@ -140,7 +140,7 @@ def test_richardson_lucy_is_scikit_images(grey, iterations):
     expected = skimage.restoration.richardson_lucy(
         grey[0].numpy(), SKEW.flip(0, 1).numpy(), num_iter=iterations, clip=False
     )
-    found = first(richardson_lucy(Convolution(SKEW), grey), iterations)[-1]
+    found = take(richardson_lucy(Convolution(SKEW), grey), iterations)[-1]
     np.testing.assert_allclose(found[0].numpy(), expected, rtol=1e-6, atol=1e-9)
 
 
@@ -153,13 +153,13 @@ def test_wiener_is_scikit_images(grey, balance):
     np.testing.assert_allclose(found[0].numpy(), expected, atol=1e-9)
 
 
-@pytest.mark.parametrize("regulariser", [0.0, 0.5])
-def test_conjugate_gradients_solve_the_normal_equations(regulariser):
+@pytest.mark.parametrize("lam", [0.0, 0.5])
+def test_conjugate_gradients_solve_the_normal_equations(lam):
     operator, observed = Convolution(normal(5, 5)), normal(1, 6, 7, seed=1)
     matrix = operator.matrix(6, 7)
-    normal_matrix = matrix.T @ matrix + regulariser * torch.eye(42, dtype=torch.float64)
+    normal_matrix = matrix.T @ matrix + lam * torch.eye(42, dtype=torch.float64)
     expected = torch.linalg.solve(normal_matrix, matrix.T @ observed.flatten())
-    found = first(conjugate_gradient(operator, observed, regulariser=regulariser), 400)[-1]
+    found = take(conjugate_gradient(operator, observed, lam=lam), 400)[-1]
     torch.testing.assert_close(found.flatten(), expected, rtol=1e-5, atol=1e-6)
 
 
@@ -167,20 +167,20 @@ def test_conjugate_gradients_solve_the_normal_equations(regulariser):
 def test_conjugate_gradients_end_at_tikhonov(grey):
     operator = CircularConvolution(SKEW, 128, 128)
     closed = tikhonov(operator, grey, 0.01)
-    iterated = first(conjugate_gradient(operator, grey, regulariser=0.01), 200)[-1]
+    iterated = take(conjugate_gradient(operator, grey, lam=0.01), 200)[-1]
     torch.testing.assert_close(iterated, closed, rtol=1e-6, atol=1e-7)
     gradient = operator.adjoint(operator.forward(closed) - grey) + 0.01 * closed
     assert gradient.abs().max() < 1e-12
 
 
 def test_nothing_to_do_ends_at_once():
-    assert first(conjugate_gradient(Convolution(SKEW), torch.zeros(1, 9, 9)), 5) == []
+    assert take(conjugate_gradient(Convolution(SKEW), torch.zeros(1, 9, 9)), 5) == []
 
 
 @pytest.mark.slow
 def test_quality_rises_and_falls_again_under_noise(blurred):
     clean, blur, observed, sigma = blurred
-    iterates = first(richardson_lucy(blur, observed), 150)
+    iterates = take(richardson_lucy(blur, observed), 150)
     quality = [psnr(x.clamp(0, 1), clean) for x in iterates]
     best = max(range(150), key=quality.__getitem__)
     assert 5 < best < 100
@@ -195,8 +195,8 @@ def test_soft_thresholds_make_their_sum_smaller_at_every_step(grey, monkeypatch)
     operator, threshold, step = CircularConvolution(SKEW, 128, 128), 0.004, 0.9
     observed = operator.forward(grey) + 0.02 * normal(1, 128, 128)
     monkeypatch.setattr(torch, "randint", lambda *_args, **_options: torch.zeros(2, dtype=int))
-    iterates = first(
-        sparse_landweber(operator, observed, step=step, threshold=threshold, generator=Generator()),
+    iterates = take(
+        ista_wavelets(operator, observed, step=step, threshold=threshold, generator=Generator()),
         25,
     )
 
@@ -211,8 +211,8 @@ def test_soft_thresholds_make_their_sum_smaller_at_every_step(grey, monkeypatch)
 
 
 def test_a_threshold_of_zero_changes_nothing(grey):
-    torch.testing.assert_close(soft_wavelets(grey, 0.0), grey)
-    flat = soft_wavelets(grey, 100.0)  # all detail gone
+    torch.testing.assert_close(soft_threshold_wavelets(grey, 0.0), grey)
+    flat = soft_threshold_wavelets(grey, 100.0)  # all detail gone
     assert flat.std() < grey.std()
     assert flat.mean() == pytest.approx(grey.mean().item())
 

@@ -8,7 +8,7 @@ import skimage.color
 import skimage.metrics
 import torch
 
-from deconv_demo.classical.metrics import crop_border, luma, psnr, ssim
+from deconv_demo.classical.metrics import crop_border, psnr, ssim, y_channel
 
 
 @pytest.fixture
@@ -85,12 +85,12 @@ def test_ssim_says_what_it_needs(shape):
 def test_luma_matches_scikit_image(photos):
     image = photos["coffee"]
     expected = skimage.color.rgb2ycbcr(channels_last(image))[..., 0] / 255
-    np.testing.assert_allclose(luma(image)[0, 0].double().numpy(), expected, atol=1e-6)
+    np.testing.assert_allclose(y_channel(image)[0, 0].double().numpy(), expected, atol=1e-6)
 
 
 def test_luma_range():
     ends = torch.tensor([0.0, 1.0]).view(2, 1, 1, 1).expand(2, 3, 1, 1)
-    assert luma(ends).flatten().mul(255).tolist() == pytest.approx([16, 235], abs=1e-3)
+    assert y_channel(ends).flatten().mul(255).tolist() == pytest.approx([16, 235], abs=1e-3)
 
 
 def test_crop_border():

@@ -11,21 +11,21 @@ from torch import Generator, Tensor
 
 from deconv_demo.degradations import (
     BLUR_KERNEL_SIZE,
-    SHARP,
+    IDENTITY_KERNEL,
     add_gaussian_noise,
+    bicubic_downsample_uint8,
+    blend_two_blurs,
     blur,
     blur_and_noise,
-    blur_apart,
     defocus_kernel,
-    downscale,
     gaussian_kernel,
-    half_planes,
+    half_plane_masks,
     is_grey,
     jpeg,
-    jpeg_some,
     motion_kernel,
     quantise,
     random_blur_kernel,
+    random_jpeg,
 )
 
 
@@ -198,7 +198,7 @@ def test_random_kernels_differ_and_repeat():
 @pytest.mark.parametrize("scale", [2, 4])
 def test_downscale_is_pillows_bicubic(scale, photos, resize_with_pillow):
     for name, image in photos.items():
-        smaller = downscale(image, scale)
+        smaller = bicubic_downsample_uint8(image, scale)
         expected = resize_with_pillow(image, (128 // scale, 128 // scale)).clamp(0, 1)
         # Rounding is all that lies between them, but for the borders, which Pillow cuts off.
         difference = (smaller - expected).abs()[..., 3:-3, 3:-3]
@@ -213,7 +213,7 @@ def test_downscale_is_pillows_for_8_bit_pictures(scale, photo_pixels):
     side = 128 // scale
     expected = Image.fromarray(pixels).resize((side, side), Image.Resampling.BICUBIC)
     image = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
-    levels = downscale(image, scale)[0].permute(1, 2, 0).mul(255).numpy()
+    levels = bicubic_downsample_uint8(image, scale)[0].permute(1, 2, 0).mul(255).numpy()
     # One level, since Pillow also rounds between its two passes.
     difference = np.abs(levels - np.asarray(expected, dtype=np.float32))[3:-3, 3:-3]
     assert difference.max() <= 1.001
@@ -242,18 +242,20 @@ def test_downscale_is_that_of_matlab_up_to_the_borders(size, scale):
     rows, columns = (matlab_matrix(length, scale) for length in size)
     expected = rows @ pixels @ columns.T
     image = torch.from_numpy(pixels).float().expand(1, 3, *size)
-    assert np.abs(downscale(image, scale)[0, 1].numpy() - expected).max() <= 0.501 / 255
+    assert (
+        np.abs(bicubic_downsample_uint8(image, scale)[0, 1].numpy() - expected).max() <= 0.501 / 255
+    )
 
 
 def test_downscale_names_the_size_and_the_scale():
     with pytest.raises(ValueError, match="30 x 33 is not a multiple of 4"):
-        downscale(torch.zeros(1, 3, 30, 33), 4)
+        bicubic_downsample_uint8(torch.zeros(1, 3, 30, 33), 4)
 
 
 def test_a_share_of_the_images_is_compressed(photos):
     crop = photos["astronaut"][..., 40:88, 32:96]
     images = crop.expand(400, -1, -1, -1)
-    worn = jpeg_some(images, seeded(), share=0.25)
+    worn = random_jpeg(images, seeded(), share=0.25)
     changed = (worn != images).flatten(1).any(dim=1)
     assert changed.float().mean().item() == pytest.approx(0.25, abs=0.06)
     losses = (worn - images)[changed].square().flatten(1).mean(dim=1)
@@ -262,13 +264,13 @@ def test_a_share_of_the_images_is_compressed(photos):
         (jpeg(crop, quality) - crop).square().mean().item() for quality in (60, 95)
     )
     assert mildest / 1.5 < losses.min() < losses.max() < harshest * 1.5
-    assert torch.equal(worn, jpeg_some(images, seeded(), share=0.25))
+    assert torch.equal(worn, random_jpeg(images, seeded(), share=0.25))
 
 
 def test_blocks_begin_anywhere():
     """The rows at which a compressed ramp jumps tell where its blocks begin."""
     ramp = torch.linspace(0, 1, 48).view(1, 1, 48, 1).expand(60, 3, 48, 48)
-    worn = jpeg_some(ramp, seeded(), share=1, qualities=(5, 5))
+    worn = random_jpeg(ramp, seeded(), share=1, qualities=(5, 5))
     jumps = (worn.diff(dim=2) - ramp.diff(dim=2)).abs().mean(dim=(1, 3))
     starts = {int(row) % 8 for row in jumps[:, 8:-8].argmax(dim=1)}
     assert len(starts) > 4
@@ -276,7 +278,7 @@ def test_blocks_begin_anywhere():
 
 def test_a_half_plane_is_zero_on_one_side_and_one_on_the_other():
     angles, offsets = torch.tensor([0.0, math.pi / 2]), torch.tensor([0.0, 0.25])
-    left_right, upper_lower = half_planes(40, 60, angles, offsets)[:, 0]
+    left_right, upper_lower = half_plane_masks(40, 60, angles, offsets)[:, 0]
     assert left_right[:, :20].max() < 0.01
     assert left_right[:, 40:].min() > 0.99
     assert torch.allclose(left_right, left_right[:1])
@@ -289,7 +291,7 @@ def test_a_half_plane_is_zero_on_one_side_and_one_on_the_other():
 
 def test_two_parts_get_two_blurs(photos):
     clean, wide = photos["coffee"], gaussian_kernel(3.0)
-    sides = half_planes(128, 128, torch.zeros(1), torch.zeros(1))
-    blurred = blur_apart(clean, SHARP, wide, sides)
+    sides = half_plane_masks(128, 128, torch.zeros(1), torch.zeros(1))
+    blurred = blend_two_blurs(clean, IDENTITY_KERNEL, wide, sides)
     assert torch.allclose(blurred[..., :50], clean[..., :50], atol=1e-3)
     assert torch.allclose(blurred[..., 78:], blur(clean, wide)[..., 78:], atol=1e-3)

@@ -23,12 +23,12 @@ from deconv_demo.degradations import (
 from deconv_demo.estimation.blur import (
     BLOCK,
     LARGEST_READ,
-    BlurReader,
-    read_blur,
-    right_way_round,
+    BlurKernelEstimator,
+    estimate_kernels,
+    resolve_flip_ambiguity,
     spectral_features,
 )
-from deconv_demo.restoration.weights import load_reader
+from deconv_demo.restoration.weights import load_estimator
 
 KERNELS = {
     "Gaussian": gaussian_kernel(1.6),
@@ -131,17 +131,18 @@ def test_a_picture_and_its_reflection_have_the_same_features():
 def test_the_picture_tells_a_blur_from_its_reflection(name, turn):
     kernel = motion_kernel(13, 1.0, turn)[None]
     blurred = blur_and_noise(photo(name), kernel, 2.55 / 255, Generator().manual_seed(0))
-    assert torch.equal(right_way_round(blurred, kernel), kernel)
-    assert torch.equal(right_way_round(blurred, kernel.flip(1, 2)), kernel)
+    assert torch.equal(resolve_flip_ambiguity(blurred, kernel), kernel)
+    assert torch.equal(resolve_flip_ambiguity(blurred, kernel.flip(1, 2)), kernel)
 
 
 def test_two_blurs_are_not_taken_for_one():
-    clean, reader = photo(side=(256, 400)), load_reader("blur_reader")
+    clean, estimator = photo(side=(256, 400)), load_estimator("blur_reader")
     moved, noise = blur(clean, KERNELS["motion"]), Generator().manual_seed(0)
     split = torch.cat([moved[..., :200], clean[..., 200:]], dim=-1)
     with torch.no_grad():
         one, two = (
-            read_blur(reader, add_gaussian_noise(image, 2 / 255, noise)) for image in (moved, split)
+            estimate_kernels(estimator, add_gaussian_noise(image, 2 / 255, noise))
+            for image in (moved, split)
         )
     assert torch.equal(two, point())
     assert not torch.equal(one, point())
@@ -150,8 +151,8 @@ def test_two_blurs_are_not_taken_for_one():
 def test_eight_bits_are_read_as_the_same_picture():
     image = blur_and_noise(photo(), KERNELS["motion"], 2 / 255, Generator().manual_seed(0))
     with torch.no_grad():
-        expected = read_blur(load_reader("blur_reader"), image)
-        found = read_blur(load_reader("blur_reader"), image.mul(255).round().byte())
+        expected = estimate_kernels(load_estimator("blur_reader"), image)
+        found = estimate_kernels(load_estimator("blur_reader"), image.mul(255).round().byte())
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-4)
 
 
@@ -159,7 +160,7 @@ def test_each_of_a_batch_is_turned_by_its_own_picture():
     kernel = KERNELS["bent motion"]
     blurred = blur(torch.cat([photo(), photo("coffee")]), kernel)
     given = torch.stack([kernel, kernel.flip(0, 1)])
-    assert torch.equal(right_way_round(blurred, given), torch.stack([kernel, kernel]))
+    assert torch.equal(resolve_flip_ambiguity(blurred, given), torch.stack([kernel, kernel]))
 
 
 def test_features_tell_a_strip_of_zeros_where_motion_puts_it():
@@ -172,11 +173,11 @@ def test_features_tell_a_strip_of_zeros_where_motion_puts_it():
 
 
 def test_pictures_too_small_or_too_flat_to_tell_are_taken_as_they_are():
-    reader = BlurReader().eval()
+    estimator = BlurKernelEstimator().eval()
     with torch.no_grad():
-        small = read_blur(reader, torch.rand(2, 3, BLOCK - 1, 400))
-        flat, photograph = read_blur(
-            reader, torch.cat([torch.full((1, 3, 300, 334), 0.4), photo()])
+        small = estimate_kernels(estimator, torch.rand(2, 3, BLOCK - 1, 400))
+        flat, photograph = estimate_kernels(
+            estimator, torch.cat([torch.full((1, 3, 300, 334), 0.4), photo()])
         )
     assert torch.equal(small, point().expand(2, -1, -1))
     assert torch.equal(flat, point()[0])
@@ -193,17 +194,17 @@ def test_bars_do_not_count(shade):
 
 
 def test_a_large_picture_is_read_in_its_middle():
-    reader = BlurReader().eval()
+    estimator = BlurKernelEstimator().eval()
     wide = torch.rand(1, 3, 130, LARGEST_READ + 200)
     with torch.no_grad():
-        expected = reader(spectral_features(wide[..., 100:-100]))
-        found = read_blur(reader, wide)
+        expected = estimator(spectral_features(wide[..., 100:-100]))
+        found = estimate_kernels(estimator, wide)
     assert torch.equal(found, expected) or torch.equal(found, expected.flip(1, 2))
 
 
 def test_kernels_are_positive_and_sum_to_one():
     with torch.no_grad():
-        kernels = BlurReader()(torch.randn(3, 3, BLOCK, BLOCK // 2))
+        kernels = BlurKernelEstimator()(torch.randn(3, 3, BLOCK, BLOCK // 2))
     assert kernels.min() > 0
     assert kernels.sum(dim=(1, 2)).tolist() == pytest.approx([1, 1, 1], abs=1e-5)
     assert math.prod(kernels.shape[1:]) == BLUR_KERNEL_SIZE**2

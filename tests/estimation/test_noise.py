@@ -13,22 +13,22 @@ from PIL import Image, ImageDraw, ImageFont
 from deconv_demo.estimation.noise import (
     BLOCK,
     BLOCKS,
-    FIELD,
+    RECEPTIVE_FIELD,
     SMALLEST_SIDE,
-    NoiseReader,
+    NoiseLevelEstimator,
     _spread_blocks,
     estimate_sigma,
-    of_one_tone,
+    is_monochrome,
     weighted_mean,
 )
-from deconv_demo.restoration.weights import load_reader
+from deconv_demo.restoration.weights import load_estimator
 
 
 def level_of(pixels: np.ndarray) -> float:
-    return estimate_sigma(load_reader("noise_reader"), pixels) * 255
+    return estimate_sigma(load_estimator("noise_reader"), pixels) * 255
 
 
-def with_noise(pixels: np.ndarray, level: float) -> np.ndarray:
+def fixed_noise(pixels: np.ndarray, level: float) -> np.ndarray:
     noise = np.random.default_rng(0).normal(0, level, pixels.shape)
     return np.rint(pixels + noise).clip(0, 255).astype(np.uint8)
 
@@ -56,7 +56,7 @@ def pictures() -> dict[str, np.ndarray]:
 def test_noise_is_found_again(name, level, pictures):
     """Although 0 and 255 cut off a third of the noise of 75, and more in the dark."""
     # A photograph has a little noise of its own.
-    assert level_of(with_noise(pictures[name], level)) == pytest.approx(level, rel=0.1, abs=2)
+    assert level_of(fixed_noise(pictures[name], level)) == pytest.approx(level, rel=0.1, abs=2)
 
 
 @pytest.mark.parametrize("level", [0, 5, 15, 25, 50, 75])
@@ -64,7 +64,7 @@ def test_nearer_than_the_median_of_wavelets(level, pictures):
     """Also on grass, which both take for noise."""
     ours, theirs = [], []
     for pixels in pictures.values():
-        noisy = with_noise(pixels, level)
+        noisy = fixed_noise(pixels, level)
         rival = skimage.restoration.estimate_sigma(noisy, channel_axis=-1, average_sigmas=True)
         ours.append(abs(level_of(noisy) - level))
         theirs.append(abs(rival - level))
@@ -79,11 +79,11 @@ def test_a_clean_photo_is_left_as_it_is(name, pictures):
 @pytest.mark.parametrize("level", [5, 10, 40])
 def test_noise_alone(level):
     grey = np.full((96, 96, 3), 128, np.uint8)
-    assert level_of(with_noise(grey, level)) == pytest.approx(level, rel=0.1)
+    assert level_of(fixed_noise(grey, level)) == pytest.approx(level, rel=0.1)
 
 
 def test_more_noise_gives_a_higher_estimate(pictures):
-    estimates = [level_of(with_noise(pictures["cat"], level)) for level in range(0, 60, 12)]
+    estimates = [level_of(fixed_noise(pictures["cat"], level)) for level in range(0, 60, 12)]
     assert min(np.diff(estimates)) > 6
 
 
@@ -101,12 +101,12 @@ def test_a_flat_picture_has_none(value):
 
 @pytest.mark.parametrize("size", [(1, 1), (SMALLEST_SIDE - 1, 400), (400, SMALLEST_SIDE - 1)])
 def test_too_small_to_tell(size):
-    assert level_of(with_noise(np.full((*size, 3), 128, np.uint8), 30)) == 0
+    assert level_of(fixed_noise(np.full((*size, 3), 128, np.uint8), 30)) == 0
 
 
 @pytest.mark.parametrize("size", [(16, 16), (16, 17), (20, 16), (16, 3000), (21, 22)])
 def test_the_smallest_pictures_give_a_number(size):
-    assert 3 < level_of(with_noise(np.full((*size, 3), 128, np.uint8), 10)) < 30
+    assert 3 < level_of(fixed_noise(np.full((*size, 3), 128, np.uint8), 10)) < 30
 
 
 @pytest.mark.parametrize(
@@ -125,40 +125,42 @@ def test_blocks_are_spread_over_the_whole_picture(size, count):
 
 
 def test_what_lies_beyond_its_field_does_not_change_a_place():
-    reader = NoiseReader()
+    estimator = NoiseLevelEstimator()
     image = torch.rand(1, 3, 61, 61, generator=torch.Generator().manual_seed(0))
     changed = image.clone()
     changed[..., :20, :20] = 0
-    before, after = (reader.places(each, one_tone=False)[0][0] for each in (image, changed))
+    before, after = (
+        estimator.local_estimates(each, one_tone=False)[0][0] for each in (image, changed)
+    )
     moved = (before != after)[0]
     assert moved[:4, :4].all()
     # The sixth place begins at row 20 and smooths over row 19, the seventh sees nothing of it.
     assert not moved[6:].any()
     assert not moved[:, 6:].any()
-    assert before.shape[-1] == (61 - FIELD) // 4 + 1
+    assert before.shape[-1] == (61 - RECEPTIVE_FIELD) // 4 + 1
 
 
 def test_pictures_of_one_tone_are_read_by_convolutions_of_their_own():
     """In a batch of all kinds, each as if it had come alone, and none by those of the other."""
-    reader = NoiseReader()
+    estimator = NoiseLevelEstimator()
     images = torch.rand(4, 3, 40, 40, generator=torch.Generator().manual_seed(0))
     images[1] = images[1, :1]
     images[3] = images[3, :1] * torch.tensor([1, 0.8, 0.6]).view(3, 1, 1)
-    found = reader(images)
-    alone = torch.cat([reader(image[None]) for image in images])
+    found = estimator(images)
+    alone = torch.cat([estimator(image[None]) for image in images])
     assert found.tolist() == pytest.approx(alone.tolist(), abs=1e-6)
-    channels = torch.cat([reader(channel.expand(1, 3, -1, -1)) for channel in images[3]])
+    channels = torch.cat([estimator(channel.expand(1, 3, -1, -1)) for channel in images[3]])
     assert found[3].item() == pytest.approx(channels.mean().item(), abs=1e-6)
     with torch.no_grad():
-        reader.grey[-1].bias += 1
-    assert ((reader(images) - found).abs() > 0.01).tolist() == [False, True, False, True]
+        estimator.grey[-1].bias += 1
+    assert ((estimator(images) - found).abs() > 0.01).tolist() == [False, True, False, True]
 
 
 @pytest.mark.parametrize("name", ["astronaut", "coffee", "cat"])
 def test_photographs_in_colour_are_not_of_one_tone(name, pictures):
     for level in (5, 25):
-        image = torch.from_numpy(with_noise(pictures[name], level)).permute(2, 0, 1)[None] / 255
-        assert not of_one_tone(image).item()
+        image = torch.from_numpy(fixed_noise(pictures[name], level)).permute(2, 0, 1)[None] / 255
+        assert not is_monochrome(image).item()
 
 
 @pytest.mark.parametrize("quality", [None, 60])
@@ -170,18 +172,18 @@ def test_old_prints_are_of_one_tone(level, quality, pictures):
         file = io.BytesIO()
         Image.fromarray(pixels).save(file, "JPEG", quality=quality)
         pixels = np.array(Image.open(file))
-    assert of_one_tone(torch.from_numpy(pixels).permute(2, 0, 1)[None] / 255).item()
+    assert is_monochrome(torch.from_numpy(pixels).permute(2, 0, 1)[None] / 255).item()
 
 
 def test_a_picture_of_many_blocks_is_read_one_way_as_a_whole():
     """Although most of its blocks are in grey: the two ways weigh places differently."""
-    reader, pixels = NoiseReader(), np.full((600, 600, 3), 128, np.uint8)
+    estimator, pixels = NoiseLevelEstimator(), np.full((600, 600, 3), 128, np.uint8)
     pixels[:200, :200] = np.random.default_rng(0).integers(0, 256, (200, 200, 3))
-    before = estimate_sigma(reader, pixels)
+    before = estimate_sigma(estimator, pixels)
     with torch.no_grad():
-        reader.grey[-1].bias += 1
-    assert estimate_sigma(reader, pixels) == before
-    assert estimate_sigma(reader, pixels[200:]) > before
+        estimator.grey[-1].bias += 1
+    assert estimate_sigma(estimator, pixels) == before
+    assert estimate_sigma(estimator, pixels[200:]) > before
 
 
 def test_places_count_as_much_as_they_are_certain():
@@ -218,7 +220,7 @@ def test_edges_are_not_noise(kind, invert, request):
     clean = 255 - clean if invert else clean
     assert level_of(clean) < 0.5
     for level in (5, 15):
-        assert level_of(with_noise(clean, level)) == pytest.approx(level, rel=0.25, abs=3)
+        assert level_of(fixed_noise(clean, level)) == pytest.approx(level, rel=0.25, abs=3)
 
 
 @pytest.mark.parametrize("ground", ["black", "#0000aa", "#300a24"])
@@ -228,7 +230,7 @@ def test_pure_colours_of_a_screen_are_not_noise(ink, ground, size):
     """Large letters of one channel had been read as any noise up to 200."""
     page = print_page(ink, ground, size)
     assert level_of(page) < 2.5
-    assert level_of(with_noise(page, 10)) == pytest.approx(10, abs=4)
+    assert level_of(fixed_noise(page, 10)) == pytest.approx(10, abs=4)
 
 
 @pytest.mark.parametrize("pixel", [4, 8])
@@ -249,7 +251,7 @@ def test_a_scanned_page_is_not_noise():
 @pytest.mark.parametrize("shape", ["frame", "band", "letterbox"])
 def test_parts_without_noise_do_not_say_that_there_is_none(shape, value, pictures):
     """Frames, captions, black bars: added after the noise, as flat as can be."""
-    noisy = with_noise(pictures["astronaut"], 25)
+    noisy = fixed_noise(pictures["astronaut"], 25)
     if shape == "frame":
         noisy[:20] = noisy[-20:] = noisy[:, :20] = noisy[:, -20:] = value
     elif shape == "band":
@@ -263,7 +265,7 @@ def test_parts_without_noise_do_not_say_that_there_is_none(shape, value, picture
 @pytest.mark.parametrize("name", ["coffee", "cat"])
 def test_noise_is_still_found_after_a_jpeg(name, quality, pictures):
     stream = io.BytesIO()
-    Image.fromarray(with_noise(pictures[name], 20)).save(stream, "JPEG", quality=quality)
+    Image.fromarray(fixed_noise(pictures[name], 20)).save(stream, "JPEG", quality=quality)
     assert level_of(np.asarray(Image.open(stream))) == pytest.approx(20, rel=0.4)
 
 
@@ -284,6 +286,6 @@ def test_coarse_grain_is_found(grain, pictures):
 
 
 def test_a_sky_that_is_white_in_the_file_does_not_say_that_there_is_none(pictures):
-    noisy = with_noise(pictures["coffee"], 20)
+    noisy = fixed_noise(pictures["coffee"], 20)
     noisy[:60] = 255
     assert level_of(noisy) == pytest.approx(20, rel=0.1)

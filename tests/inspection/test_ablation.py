@@ -11,7 +11,7 @@ from torch import nn
 
 from deconv_demo.inspection.ablation import OUTPUT, Edits, Skip, layer_input, list_skips, run_edited
 from deconv_demo.inspection.feature_maps import record_feature_maps
-from deconv_demo.inspection.layer_stats import list_layers
+from deconv_demo.inspection.layer_stats import summarize_layers
 from deconv_demo.inspection.network_map import map_network
 from deconv_demo.networks.restorers import DeconvUpscaler, bicubic_upscale, crop_inputs
 from deconv_demo.restoration.weights import load_model
@@ -44,7 +44,7 @@ def test_channels_equal_edited_weights_run_from_the_start(task_id, photos):
     inputs = inputs_of(task_id, photos)
     known = known_of(model, inputs)
     before = {name: tensor.clone() for name, tensor in known.items()}
-    convolutions = [layer for layer in list_layers(model, *inputs) if layer.kind != "block"]
+    convolutions = [layer for layer in summarize_layers(model, *inputs) if layer.kind != "block"]
     for facts in [convolutions[0], *convolutions[4::9], convolutions[-1]]:
         # Of those that a ReLU behind lets through: some channels of a trained network are dead.
         with record_feature_maps(model, [facts.name]) as recorded, torch.no_grad():
@@ -69,7 +69,7 @@ def test_a_block_off_is_an_identity(task_id, photos):
     model = load_model(task_id)
     inputs = inputs_of(task_id, photos)
     known = known_of(model, inputs)
-    blocks = [facts.name for facts in list_layers(model, *inputs) if facts.kind == "block"]
+    blocks = [facts.name for facts in summarize_layers(model, *inputs) if facts.kind == "block"]
     for name in (blocks[0], blocks[len(blocks) // 2], blocks[-1]):
         for factor in (0.0, 0.5, 2.0):
             twin = copy.deepcopy(model)

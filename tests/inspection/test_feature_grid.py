@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from skimage.color import rgb2lab
 
 from deconv_demo.inspection import feature_grid as module
-from deconv_demo.inspection.feature_grid import atlas, colourise, fitted_size, tile_at
+from deconv_demo.inspection.feature_grid import colourise, fitted_size, make_feature_grid, tile_at
 
 
 def lightness(pixels):
@@ -65,7 +65,9 @@ def test_colourise_refuses_a_limit_that_is_none(limit):
 def test_each_map_lies_where_the_order_puts_it(columns):
     order = [4, 0, 3, 1, 2]
     maps = torch.arange(5.0).view(5, 1, 1).expand(5, 6, 6) / 4  # channel k is k / 4 throughout
-    pixels, limits = atlas(maps, order, columns=columns, tile=12, common_scale=True, gap=3)
+    pixels, limits = make_feature_grid(
+        maps, order, columns=columns, tile=12, common_scale=True, gap=3
+    )
     rows = -(-5 // columns)
     assert pixels.shape == (rows * 12 + (rows - 1) * 3, columns * 12 + (columns - 1) * 3, 3)
     assert limits == [1.0] * 5
@@ -81,8 +83,8 @@ def test_each_map_lies_where_the_order_puts_it(columns):
 def test_tile_at_finds_the_tiles_that_atlas_drew():
     # Every channel in a colour of its own, looked up by its colour and by its place.
     maps = torch.arange(1.0, 8.0).view(7, 1, 1)
-    pixels, _ = atlas(maps, range(7), columns=3, tile=5, common_scale=True, gap=2)
-    limit = atlas(maps, [0], columns=1, tile=5, common_scale=True)[1][0]
+    pixels, _ = make_feature_grid(maps, range(7), columns=3, tile=5, common_scale=True, gap=2)
+    limit = make_feature_grid(maps, [0], columns=1, tile=5, common_scale=True)[1][0]
     colours = [colourise(value, signed=False, limit=limit).tolist() for value in maps[:, 0, 0]]
     for y, x in np.ndindex(pixels.shape[:2]):
         colour = pixels[y, x].tolist()
@@ -98,7 +100,9 @@ def test_tile_at_knows_nothing_beyond_the_atlas(point):
 
 @pytest.mark.parametrize(("height", "width"), [(4, 8), (8, 4), (32, 8), (1, 500), (64, 64)])
 def test_a_map_keeps_its_shape_centred_in_its_tile(height, width):
-    pixels, _ = atlas(torch.ones(1, height, width), [0], columns=1, tile=16, common_scale=True)
+    pixels, _ = make_feature_grid(
+        torch.ones(1, height, width), [0], columns=1, tile=16, common_scale=True
+    )
     drawn = (pixels != module.BACKGROUND).all(-1)
     rows, columns = np.flatnonzero(drawn.any(1)), np.flatnonzero(drawn.any(0))
     shape = (len(rows), len(columns))
@@ -112,14 +116,14 @@ def test_a_map_keeps_its_shape_centred_in_its_tile(height, width):
 
 def test_enlarged_maps_repeat_their_pixels():
     maps = torch.randn(2, 5, 5, generator=torch.Generator().manual_seed(1))
-    pixels, limits = atlas(maps, [1], columns=1, tile=15, common_scale=False)
+    pixels, limits = make_feature_grid(maps, [1], columns=1, tile=15, common_scale=False)
     once = colourise(maps[1], signed=True, limit=limits[0])
     assert np.array_equal(pixels, once.repeat(3, axis=0).repeat(3, axis=1))
 
 
 def test_enlarging_by_a_fraction_takes_the_pixel_under_each_centre():
     maps = torch.rand(1, 6, 6, generator=torch.Generator().manual_seed(2))
-    pixels, limits = atlas(maps, [0], columns=1, tile=16, common_scale=True)
+    pixels, limits = make_feature_grid(maps, [0], columns=1, tile=16, common_scale=True)
     nearest = F.interpolate(maps[None], size=16, mode="nearest-exact")[0, 0]
     assert np.array_equal(pixels, colourise(nearest, signed=False, limit=limits[0]))
 
@@ -129,7 +133,7 @@ def test_shrunken_maps_average_areas():
     maps = torch.randn(3, 8, 8, generator=torch.Generator().manual_seed(3))
     fine = maps.repeat_interleave(5, dim=1).repeat_interleave(5, dim=2)
     expected = F.avg_pool2d(fine, 8)
-    pixels, limits = atlas(maps, [2], columns=1, tile=5, common_scale=False)
+    pixels, limits = make_feature_grid(maps, [2], columns=1, tile=5, common_scale=False)
     drawn = colourise(expected[2], signed=True, limit=limits[0]).astype(int)
     # One step of colour: float32 sums may round to the neighbour.
     assert np.abs(pixels - drawn).max() <= 3
@@ -138,8 +142,8 @@ def test_shrunken_maps_average_areas():
 def test_limits_are_quantiles_of_each_map_or_of_the_layer():
     maps = torch.randn(3, 40, 40, generator=torch.Generator().manual_seed(4))
     maps *= torch.tensor([1.0, 5.0, 0.1]).view(3, 1, 1)
-    _, own = atlas(maps, [2, 0], columns=2, tile=8, common_scale=False)
-    _, common = atlas(maps, [2, 0], columns=2, tile=8, common_scale=True)
+    _, own = make_feature_grid(maps, [2, 0], columns=2, tile=8, common_scale=False)
+    _, common = make_feature_grid(maps, [2, 0], columns=2, tile=8, common_scale=True)
     assert own == pytest.approx([np.quantile(maps[k].abs().numpy(), 0.995) for k in (2, 0)])
     assert common == pytest.approx([np.quantile(maps.abs().numpy(), 0.995)] * 2)
 
@@ -147,7 +151,7 @@ def test_limits_are_quantiles_of_each_map_or_of_the_layer():
 def test_a_sparse_map_is_scaled_by_its_maximum_and_an_empty_one_stays_dark():
     maps = torch.zeros(2, 40, 40)
     maps[0, 0, 0] = 7.0
-    pixels, limits = atlas(maps, [0, 1], columns=2, tile=40, common_scale=False, gap=0)
+    pixels, limits = make_feature_grid(maps, [0, 1], columns=2, tile=40, common_scale=False, gap=0)
     assert limits == [7.0, 0.0]
     dark, bright = colourise(np.array([0.0, 1.0]), signed=False, limit=1.0)
     assert (pixels[0, 0] == bright).all()
@@ -157,12 +161,12 @@ def test_a_sparse_map_is_scaled_by_its_maximum_and_an_empty_one_stays_dark():
 def test_one_negative_value_anywhere_makes_the_layer_signed():
     maps = torch.ones(2, 4, 4)
     maps[1, 0, 0] = -1e-3
-    pixels, _ = atlas(maps, [0], columns=1, tile=4, common_scale=False)
+    pixels, _ = make_feature_grid(maps, [0], columns=1, tile=4, common_scale=False)
     assert (pixels == colourise(np.ones((4, 4)), signed=True, limit=1.0)).all()
 
 
 def test_atlas_says_what_it_needs():
     with pytest.raises(ValueError, match=r"\(1, 2, 4, 4\)"):
-        atlas(torch.zeros(1, 2, 4, 4), [0], columns=1, tile=4, common_scale=False)
+        make_feature_grid(torch.zeros(1, 2, 4, 4), [0], columns=1, tile=4, common_scale=False)
     with pytest.raises(ValueError, match="0 channels"):
-        atlas(torch.zeros(2, 4, 4), [], columns=1, tile=4, common_scale=False)
+        make_feature_grid(torch.zeros(2, 4, 4), [], columns=1, tile=4, common_scale=False)

@@ -4,7 +4,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from deconv_demo.inspection.feature_maps import record_feature_maps
-from deconv_demo.inspection.layer_stats import list_layers, receptive_window
+from deconv_demo.inspection.layer_stats import receptive_window, summarize_layers
 from deconv_demo.networks.restorers import DeconvUNet, DeconvUpscaler, ResidualBlock
 
 
@@ -46,11 +46,11 @@ def test_joined_side_by_side_nothing_is_claimed():
 
 
 def by_name(model, *inputs):
-    return {layer.name: layer for layer in list_layers(model, *inputs)}
+    return {layer.name: layer for layer in summarize_layers(model, *inputs)}
 
 
 def fields(model, *inputs):
-    return [layer.receptive_field for layer in list_layers(model, *inputs)]
+    return [layer.receptive_field for layer in summarize_layers(model, *inputs)]
 
 
 def all_positive(model):
@@ -83,7 +83,7 @@ def build(name, *, dtype=torch.float32):
 
 def test_layers_come_in_the_order_of_the_data_with_their_kinds():
     model, inputs = build("unet")
-    layers = list_layers(model, *inputs)
+    layers = summarize_layers(model, *inputs)
     names = [layer.name for layer in layers]
     assert names[:5] == [
         "head",
@@ -112,7 +112,7 @@ def test_layers_come_in_the_order_of_the_data_with_their_kinds():
 @pytest.mark.parametrize("name", NETWORKS)
 def test_shapes_are_those_of_the_maps_of_a_real_pass(name):
     model, inputs = build(name)
-    layers = list_layers(model, *inputs)
+    layers = summarize_layers(model, *inputs)
     with record_feature_maps(model, [layer.name for layer in layers]) as maps:
         model(*inputs)
     for layer in layers:
@@ -126,7 +126,7 @@ def test_macs_and_parameters_equal_an_independent_counter(name):
     with FlopCounterMode(display=False) as counter:
         model(*inputs)
     counted = counter.get_flop_counts()
-    for layer in list_layers(model, *inputs):
+    for layer in summarize_layers(model, *inputs):
         flops = sum(counted[f"{type(model).__name__}.{layer.name}"].values())
         assert layer.macs == flops / 2
         module = model.get_submodule(layer.name)
@@ -154,7 +154,7 @@ def test_a_layer_called_twice_counts_twice_and_stands_last():
         def forward(self, image):
             return self.again(self.between(self.again(image)))
 
-    between, again = list_layers(Recurrent(), torch.rand(1, 3, 8, 8))
+    between, again = summarize_layers(Recurrent(), torch.rand(1, 3, 8, 8))
     assert (between.name, again.name) == ("between", "again")
     assert again.macs == 2 * 8 * 8 * 3 * 3 * 9
     assert (between.receptive_field, again.receptive_field) == (3, 5)
@@ -211,7 +211,7 @@ def test_windows_equal_the_support_of_the_gradient_of_a_random_network(name):
     model = all_positive(model)
     image = inputs[0].requires_grad_()
     # Every fourth layer from the last one back, among them those that see most.
-    layers = list_layers(model, *inputs)[::-4]
+    layers = summarize_layers(model, *inputs)[::-4]
     outputs = {}
     for layer in layers:
         model.get_submodule(layer.name).register_forward_hook(
@@ -260,7 +260,7 @@ def test_the_model_is_left_alone_even_while_it_is_recorded():
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     model.train()
     with record_feature_maps(model, ["head"]) as maps, torch.inference_mode():
-        layers = list_layers(model, *inputs)
+        layers = summarize_layers(model, *inputs)
     assert maps == {}
     assert len(layers) == 21
     assert model.training
@@ -271,7 +271,7 @@ def test_the_model_is_left_alone_even_while_it_is_recorded():
 
 
 def test_a_half_precision_model_is_listed_too():
-    layers = list_layers(
+    layers = summarize_layers(
         DeconvUpscaler(channels=4, blocks=1, scale=2).bfloat16(), torch.rand(1, 3, 8, 8)
     )
     assert (layers[-1].height, layers[-1].receptive_field) == (16, 10)

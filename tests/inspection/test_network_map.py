@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from deconv_demo.inspection.layer_stats import list_layers
+from deconv_demo.inspection.layer_stats import summarize_layers
 from deconv_demo.inspection.network_map import INPUT, OUTPUT, map_network
 from deconv_demo.networks.restorers import DeconvUNet, DeconvUpscaler, ResidualBlock, blank_inputs
 from deconv_demo.tasks import TASKS
@@ -110,7 +110,7 @@ def test_nodes_hold_every_layer_once_in_the_order_of_the_data(task_id):
     inputs = inputs_of(model)
     nodes = map_network(model, *inputs).nodes
     held = [facts for node in nodes for facts in (*node.inner, node.facts)]
-    assert held == list_layers(model, *inputs)
+    assert held == summarize_layers(model, *inputs)
     transposed = [
         name for name, layer in model.named_modules() if isinstance(layer, nn.ConvTranspose2d)
     ]

@@ -10,10 +10,10 @@ from torch import nn
 
 from deconv_demo.inspection.layer_stats import receptive_window
 from deconv_demo.inspection.receptive_field import (
-    effective_field,
-    effective_reach,
-    project_unit,
-    reach_window,
+    backproject_unit,
+    effective_receptive_field,
+    influence_map,
+    influence_window,
 )
 from deconv_demo.networks.restorers import DeconvUNet, DeconvUpscaler
 from deconv_demo.restoration.weights import load_model
@@ -60,7 +60,7 @@ def test_theory_is_the_support_of_the_gradient_of_a_random_network(name):
     side = model(*inputs).shape[-1]
     # Pixels apart by one: a pixel's place in the grid of the strides matters.
     for row, column in ((side // 2, side // 2 + 1), (side // 2 + 3, side // 2 + 2)):
-        field = effective_field(model, inputs, row=row, column=column)
+        field = effective_receptive_field(model, inputs, row=row, column=column)
         window = receptive_window(model, "tail", *inputs, row=row, column=column)
         assert window is not None
         for (first, last), expected in zip(hull(field), window, strict=True):
@@ -72,12 +72,12 @@ def test_reach_is_the_reverse_of_the_field(name):
     model, inputs = build(name)
     side = inputs[0].shape[-1]
     row, column = side // 2 - 1, side // 2 + 2
-    reach = effective_reach(model, inputs, row=row, column=column)
+    reach = influence_map(model, inputs, row=row, column=column)
     assert reach.shape == model(*inputs).shape[-2:]
     for y, x in (
         (r, c) for r in range(1, reach.shape[0], 11) for c in range(2, reach.shape[1], 13)
     ):
-        seen = effective_field(model, inputs, row=y, column=x)[row, column] > 0
+        seen = effective_receptive_field(model, inputs, row=y, column=x)[row, column] > 0
         assert (reach[y, x] > 0) == seen
 
 
@@ -86,8 +86,8 @@ def test_the_window_of_reach_is_the_support_of_what_changes(name):
     model, inputs = build(name)
     side = inputs[0].shape[-1]
     for row, column in ((side // 2, side // 2 + 1), (0, side - 1)):
-        reach = effective_reach(model, inputs, row=row, column=column)
-        window = reach_window(model, "tail", *inputs, row=row, column=column)
+        reach = influence_map(model, inputs, row=row, column=column)
+        window = influence_window(model, "tail", *inputs, row=row, column=column)
         assert window is not None
         for (first, last), expected in zip(hull(reach), window, strict=True):
             assert (first, last) == (expected[0], expected[-1])
@@ -104,7 +104,7 @@ def plain_network():
 
 def test_field_matches_finite_differences():
     model, (image,) = plain_network()
-    field = effective_field(model, [image], row=13, column=11)
+    field = effective_receptive_field(model, [image], row=13, column=11)
     for y, x in ((13, 11), (12, 12), (14, 9), (0, 0)):
         expected = 0.0
         for channel in range(3):
@@ -118,7 +118,7 @@ def test_field_matches_finite_differences():
 
 def test_reach_matches_finite_differences():
     model, (image,) = plain_network()
-    reach = effective_reach(model, [image], row=13, column=11)
+    reach = influence_map(model, [image], row=13, column=11)
     moved = image.clone()
     moved[0, :, 13, 11] += 1e-6
     expected = ((model(moved) - model(image)) / 1e-6)[0].abs().mean(dim=0)
@@ -143,7 +143,7 @@ def test_gradient_projection_is_the_gradient(layer_name):
     unit = {"channel": 1, "row": 11, "column": 9}
     picture = inputs[0].clone().requires_grad_()
     unit_of(model, [picture], layer_name, **unit).backward()
-    projection = project_unit(model, inputs, layer_name, **unit, deconvnet=False)
+    projection = backproject_unit(model, inputs, layer_name, **unit, method="gradient")
     torch.testing.assert_close(projection, picture.grad[0])
 
 
@@ -158,9 +158,9 @@ def test_deconvnet_by_hand():
     back = F.conv_transpose2d(signal, model[2].weight, padding=1)
     expected = F.conv_transpose2d(back.clamp(min=0), model[0].weight, padding=1)[0]
     unit = {"channel": 2, "row": 6, "column": 5}
-    projection = project_unit(model, [image], "2", **unit, deconvnet=True)
+    projection = backproject_unit(model, [image], "2", **unit, method="deconvnet")
     torch.testing.assert_close(projection, expected)
-    gradient = project_unit(model, [image], "2", **unit, deconvnet=False)
+    gradient = backproject_unit(model, [image], "2", **unit, method="gradient")
     assert not torch.allclose(gradient, expected, atol=1e-3)
 
 
@@ -187,38 +187,38 @@ def test_every_way_to_write_a_relu_is_the_deconvnets(way):
     image = -torch.rand(1, 1, 4, 4)
     unit = {"channel": 0, "row": 1, "column": 2}
     # Shut on the way there, so no gradient; the value of 3 is positive and passes on the way back.
-    projection = project_unit(Network(), [image], "layer", **unit, deconvnet=True)
+    projection = backproject_unit(Network(), [image], "layer", **unit, method="deconvnet")
     assert projection[0, 1, 2] == projection.sum() == 6
-    assert not project_unit(Network(), [image], "layer", **unit, deconvnet=False).any()
+    assert not backproject_unit(Network(), [image], "layer", **unit, method="gradient").any()
 
 
 def test_trained_weights_stay_as_they_are(photos):
     model = load_model("denoise")
     inputs = [photos["cat"][..., :64, :64], torch.tensor([0.1])]
     with torch.inference_mode():  # as the page runs its networks
-        field = effective_field(model, inputs, row=30, column=33)
-        reach = effective_reach(model, inputs, row=30, column=33)
+        field = effective_receptive_field(model, inputs, row=30, column=33)
+        reach = influence_map(model, inputs, row=30, column=33)
         unit = {"channel": 3, "row": 5, "column": 5}
-        project_unit(model, inputs, "down.1", **unit, deconvnet=True)
+        backproject_unit(model, inputs, "down.1", **unit, method="deconvnet")
     assert clean(model)
     for picture in (field, reach):  # a trained network may look most at a pixel nearby
         row, column = divmod(int(picture.argmax()), 64)
         assert max(abs(row - 30), abs(column - 33)) <= 3
         assert picture[30, 33] > 0.8 * picture.max()
     with pytest.raises(RuntimeError):
-        effective_field(model, [torch.zeros(1, 7, 64, 64), inputs[1]], row=0, column=0)
+        effective_receptive_field(model, [torch.zeros(1, 7, 64, 64), inputs[1]], row=0, column=0)
     assert clean(model)
 
 
 def test_weights_that_were_loaded_in_inference_mode():
     with torch.inference_mode():
         model, inputs = build("denoiser")
-        expected = effective_field(build("denoiser")[0], inputs, row=3, column=4).shape
+        expected = effective_receptive_field(build("denoiser")[0], inputs, row=3, column=4).shape
     assert next(model.parameters()).is_inference()
-    assert effective_field(model, inputs, row=3, column=4).shape == expected == (48, 48)
-    assert effective_reach(model, inputs, row=3, column=4).shape == (48, 48)
-    unit = {"channel": 0, "row": 3, "column": 3, "deconvnet": True}
-    assert project_unit(model, inputs, "up.0", **unit).shape == (3, 48, 48)
+    assert effective_receptive_field(model, inputs, row=3, column=4).shape == expected == (48, 48)
+    assert influence_map(model, inputs, row=3, column=4).shape == (48, 48)
+    unit = {"channel": 0, "row": 3, "column": 3, "method": "deconvnet"}
+    assert backproject_unit(model, inputs, "up.0", **unit).shape == (3, 48, 48)
     assert all(parameter.is_inference() for parameter in model.parameters())
 
 
@@ -226,14 +226,15 @@ def test_two_threads_with_ways_back_of_their_own(photos):
     model, inputs = load_model("upscale_x2"), [photos["cat"][..., :32, :32]]
     unit = {"channel": 3, "row": 16, "column": 16}
     expected = {
-        way: project_unit(model, inputs, "merge", **unit, deconvnet=way) for way in (True, False)
+        way: backproject_unit(model, inputs, "merge", **unit, method=way)
+        for way in ("deconvnet", "gradient")
     }
-    together, results = threading.Barrier(2), {True: [], False: []}
+    together, results = threading.Barrier(2), {"deconvnet": [], "gradient": []}
 
     def visit(way):
         for _ in range(4):
             together.wait(timeout=60)
-            results[way].append(project_unit(model, inputs, "merge", **unit, deconvnet=way))
+            results[way].append(backproject_unit(model, inputs, "merge", **unit, method=way))
 
     threads = [threading.Thread(target=visit, args=(way,)) for way in results]
     for thread in threads:
@@ -250,11 +251,11 @@ def test_two_threads_with_ways_back_of_their_own(photos):
 def test_pixels_and_layers_that_are_not_there():
     model, inputs = build("unet")
     with pytest.raises(ValueError, match=r"output is 48 rows of 48.*\(48, 0\)"):
-        effective_field(model, inputs, row=48, column=0)
+        effective_receptive_field(model, inputs, row=48, column=0)
     with pytest.raises(ValueError, match=r"input is 48 rows of 48.*\(0, -1\)"):
-        effective_reach(model, inputs, row=0, column=-1)
-    unit = {"row": 0, "column": 0, "deconvnet": False}
+        influence_map(model, inputs, row=0, column=-1)
+    unit = {"row": 0, "column": 0, "method": "gradient"}
     with pytest.raises(ValueError, match="no layer 'middle'"):
-        project_unit(model, inputs, "middle", channel=0, **unit)
+        backproject_unit(model, inputs, "middle", channel=0, **unit)
     with pytest.raises(ValueError, match="head has 4 channels, not 4"):
-        project_unit(model, inputs, "head", channel=4, **unit)
+        backproject_unit(model, inputs, "head", channel=4, **unit)

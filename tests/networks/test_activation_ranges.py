@@ -5,7 +5,7 @@ import skimage.data
 import torch
 from PIL import Image
 
-from deconv_demo.networks.activation_ranges import Ranges, read_ranges, save_ranges
+from deconv_demo.networks.activation_ranges import ActivationRange, read_ranges, save_ranges
 from deconv_demo.networks.weight_files import read_header, read_tensors, save_weights
 from deconv_demo.restoration.weights import RANGES_FILE, WEIGHTS_DIR, find_weights, load_model
 from deconv_demo.training import __main__ as command_line
@@ -16,7 +16,7 @@ from deconv_demo.training.calibration import _examples
 def test_ranges_that_were_changed_are_not_believed(tmp_path, change):
     path, weights = tmp_path / "ranges.safetensors", tmp_path / "a.safetensors"
     save_weights(weights, {"a": torch.zeros(1)}, {})
-    one = Ranges(low=-torch.ones(3), high=torch.arange(3.0), hidden=torch.ones(3))
+    one = ActivationRange(low=-torch.ones(3), high=torch.arange(3.0), hidden=torch.ones(3))
     save_ranges(path, "upscale_x2", {"trunk.0": one}, weights=weights)
     tensors, header = read_tensors(path), read_header(path)
     if change == "one number":
@@ -30,7 +30,9 @@ def test_ranges_that_were_changed_are_not_believed(tmp_path, change):
 def test_ranges_are_kept_for_each_task_and_only_for_its_weights(tmp_path):
     path, weights = tmp_path / "ranges.safetensors", tmp_path / "a.safetensors"
     save_weights(weights, {"a": torch.zeros(1)}, {})
-    one = {"trunk.0": Ranges(low=-torch.ones(3), high=torch.arange(3.0), hidden=torch.ones(3))}
+    one = {
+        "trunk.0": ActivationRange(low=-torch.ones(3), high=torch.arange(3.0), hidden=torch.ones(3))
+    }
     save_ranges(path, "upscale_x2", one, weights=weights)
     save_ranges(path, "upscale_x4", {"trunk.1": one["trunk.0"]}, weights=weights)
     found = read_ranges(path, "upscale_x2", weights=weights)

@@ -5,10 +5,10 @@ import torch
 from torch import nn
 
 from deconv_demo.networks.inplace import (
-    LeanResidualBlock,
+    InplaceResidualBlock,
     SubpixelUpsampling,
-    lean_twin,
-    subpixel_twin,
+    inplace_copy,
+    subpixel_copy,
 )
 from deconv_demo.networks.restorers import ResidualBlock
 from deconv_demo.tasks import TASKS
@@ -28,15 +28,17 @@ def test_the_twin_computes_the_same_to_the_bit(task_id, dtype, random_image):
     untouched = image.clone()
     with torch.inference_mode(), torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
         expected = model(*inputs_of(model, image))
-        assert torch.equal(lean_twin(model)(*inputs_of(model, image)), expected)
+        assert torch.equal(inplace_copy(model)(*inputs_of(model, image)), expected)
     assert torch.equal(image, untouched)
 
 
 def test_tensors_are_shared_and_the_network_keeps_its_blocks():
     model = TASKS["upscale_x2"].build()
     blocks = [name for name, module in model.named_modules() if isinstance(module, ResidualBlock)]
-    twin = lean_twin(model)
-    lean = [name for name, module in twin.named_modules() if isinstance(module, LeanResidualBlock)]
+    twin = inplace_copy(model)
+    lean = [
+        name for name, module in twin.named_modules() if isinstance(module, InplaceResidualBlock)
+    ]
     assert lean == blocks
     assert [n for n, m in model.named_modules() if isinstance(m, ResidualBlock)] == blocks
     own = dict(model.named_parameters())
@@ -52,7 +54,7 @@ def test_pixel_shuffle_computes_the_same(task_id, random_image):
     image = random_image(21, 34)
     with torch.inference_mode():
         expected = model(*inputs_of(model, image))
-        twin = subpixel_twin(model)
+        twin = subpixel_copy(model)
         assert not any(isinstance(module, nn.ConvTranspose2d) for module in twin.modules())
         difference = (twin(*inputs_of(model, image)) - expected).abs().max()
     assert difference < 1e-5
@@ -92,7 +94,7 @@ def test_fewer_bytes_are_asked_for():
             module(features)
         return sum(max(0, e.self_cpu_memory_usage) for e in profiler.events())
 
-    saved = allocated(block) - allocated(LeanResidualBlock(block))
+    saved = allocated(block) - allocated(InplaceResidualBlock(block))
     assert saved == 2 * features.numel() * features.element_size()
 
 
@@ -101,7 +103,7 @@ def test_a_block_returns_the_memory_that_it_was_given_unless_told_to_keep_it():
     given = features.clone()
     with torch.inference_mode():
         expected = block(features)
-        assert torch.equal(LeanResidualBlock(block, keeps_input=True)(features), expected)
+        assert torch.equal(InplaceResidualBlock(block, keeps_input=True)(features), expected)
         assert torch.equal(features, given)
-        assert LeanResidualBlock(block)(features) is features
+        assert InplaceResidualBlock(block)(features) is features
     assert torch.equal(features, expected)

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from deconv_demo.networks.module_copy import shallow_twin
+from deconv_demo.networks.module_copy import weight_sharing_copy
 from deconv_demo.networks.restorers import DeconvUNet
 
 
@@ -13,11 +13,11 @@ def make_network():
 
 def test_a_twin_computes_the_same_with_the_same_tensors():
     network, image = make_network(), torch.rand(1, 3, 12, 10)
-    twin = shallow_twin(network)
-    assert torch.equal(twin(image), network(image))
+    copied = weight_sharing_copy(network)
+    assert torch.equal(copied(image), network(image))
     originals = dict(network.named_parameters())
-    assert all(parameter is originals[name] for name, parameter in twin.named_parameters())
-    assert [type(m) for m in twin.modules()] == [type(m) for m in network.modules()]
+    assert all(parameter is originals[name] for name, parameter in copied.named_parameters())
+    assert [type(m) for m in copied.modules()] == [type(m) for m in network.modules()]
 
 
 def test_what_is_done_to_a_twin_stays_there():
@@ -25,12 +25,12 @@ def test_what_is_done_to_a_twin_stays_there():
     before = network(image)
     seen = []
     network.head.register_forward_hook(lambda *_: seen.append("original"))
-    twin = shallow_twin(network)
-    twin.head.register_forward_hook(lambda *_: seen.append("twin"))
-    twin.head.register_forward_pre_hook(lambda *_: seen.append("twin first"))
-    twin.tail.forward = lambda features: features[:, :3] * 0
-    twin.bottom[0] = nn.Identity()
-    assert torch.equal(twin(image), image)
+    copied = weight_sharing_copy(network)
+    copied.head.register_forward_hook(lambda *_: seen.append("twin"))
+    copied.head.register_forward_pre_hook(lambda *_: seen.append("twin first"))
+    copied.tail.forward = lambda features: features[:, :3] * 0
+    copied.bottom[0] = nn.Identity()
+    assert torch.equal(copied(image), image)
     assert seen == ["twin first", "twin"]
     assert torch.equal(network(image), before)
     assert seen == ["twin first", "twin", "original"]
@@ -39,5 +39,5 @@ def test_what_is_done_to_a_twin_stays_there():
 
 def test_a_layer_in_two_places_stays_one():
     layer = nn.Conv2d(3, 3, 1)
-    twin = shallow_twin(nn.Sequential(layer, nn.ReLU(), layer))
-    assert twin[0] is twin[2] is not layer
+    copied = weight_sharing_copy(nn.Sequential(layer, nn.ReLU(), layer))
+    assert copied[0] is copied[2] is not layer

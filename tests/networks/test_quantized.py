@@ -10,22 +10,22 @@ from torch import Generator, nn
 
 from deconv_demo.classical.metrics import psnr
 from deconv_demo.networks import quantized
-from deconv_demo.networks.activation_ranges import ROOM, Ranges, measure_ranges
+from deconv_demo.networks.activation_ranges import HEADROOM, ActivationRange, calibrate
 from deconv_demo.networks.quantized import (
     LARGEST_LEVEL,
-    MOST_CUT_OFF,
-    BeyondTheLevels,
-    QuantisedNetwork,
-    QuantisedResidualBlock,
-    is_fast_here,
+    MAX_CLIPPED_LEVELS,
+    QuantizationOverflow,
+    QuantizedNetwork,
+    QuantizedResidualBlock,
+    has_fast_int8,
 )
 from deconv_demo.networks.restorers import DeconvUNet, DeconvUpscaler, ResidualBlock
 from deconv_demo.restoration import enhancement, precision
-from deconv_demo.restoration.enhancement import computed_in, enhance, enhance_by_tile
+from deconv_demo.restoration.enhancement import enhance, enhance_by_tile, resolve_dtype_name
 from deconv_demo.restoration.weights import load_model
 from deconv_demo.tasks import TASKS
 
-needs_fast_8_bits = pytest.mark.skipif(not is_fast_here(), reason="no VNNI on this processor")
+needs_fast_8_bits = pytest.mark.skipif(not has_fast_int8(), reason="no VNNI on this processor")
 
 
 def block_and_features(channels=16, size=(9, 12), *, bias=True, seed=0, batch=1):
@@ -40,9 +40,9 @@ def block_and_features(channels=16, size=(9, 12), *, bias=True, seed=0, batch=1)
 
 
 def in_8_bits(block, features):
-    (ranges,) = measure_ranges(nn.Sequential(block), [(features,)]).values()
+    (ranges,) = calibrate(nn.Sequential(block), [(features,)]).values()
     with torch.inference_mode():
-        return QuantisedResidualBlock(block, ranges)(features.clone())
+        return QuantizedResidualBlock(block, ranges)(features.clone())
 
 
 @needs_fast_8_bits
@@ -61,9 +61,9 @@ def test_a_block_is_that_of_float32_but_for_rounding(size, bias, batch):
 @needs_fast_8_bits
 def test_a_block_returns_the_memory_that_it_was_given():
     block, features = block_and_features()
-    (ranges,) = measure_ranges(nn.Sequential(block), [(features,)]).values()
+    (ranges,) = calibrate(nn.Sequential(block), [(features,)]).values()
     with torch.inference_mode():
-        assert QuantisedResidualBlock(block, ranges)(features) is features
+        assert QuantizedResidualBlock(block, ranges)(features) is features
 
 
 @needs_fast_8_bits
@@ -79,10 +79,10 @@ def test_borders_are_no_worse_than_the_middle():
 @needs_fast_8_bits
 def test_a_block_runs_in_several_sizes_in_turn():
     block, features = block_and_features(size=(40, 40))
-    (ranges,) = measure_ranges(nn.Sequential(block), [(features,)]).values()
+    (ranges,) = calibrate(nn.Sequential(block), [(features,)]).values()
     # At the borders of a part, hidden numbers are others.
-    ranges = Ranges(low=ranges.low, high=ranges.high, hidden=ranges.hidden * 1.5)
-    twin = QuantisedResidualBlock(block, ranges)
+    ranges = ActivationRange(low=ranges.low, high=ranges.high, hidden=ranges.hidden * 1.5)
+    twin = QuantizedResidualBlock(block, ranges)
     with torch.inference_mode():
         for side in (40, 8, 12, 16, 20, 24, 40):
             part = features[..., :side, :side].contiguous(memory_format=torch.channels_last)
@@ -94,7 +94,7 @@ def test_ranges_are_the_extremes_of_all_examples():
     block, first = block_and_features(seed=1)
     _, second = block_and_features(seed=2)
     model = nn.Sequential(nn.Identity(), block)
-    found = measure_ranges(model, [(first,), (second,)])
+    found = calibrate(model, [(first,), (second,)])
     assert found.keys() == {"1"}
     both = torch.cat([first, second]).permute(1, 0, 2, 3).flatten(1)
     assert torch.equal(found["1"].low, both.amin(1))
@@ -106,7 +106,9 @@ def test_ranges_are_the_extremes_of_all_examples():
 
 def test_widened_ranges_have_room_contain_zero_and_are_never_empty():
     low, high = torch.tensor([-1.0, 2.0, 0.0, -4.0]), torch.tensor([3.0, 5.0, 0.0, -2.0])
-    wide = Ranges(low=low, high=high, hidden=torch.tensor([2.0, 0.0, 1.0, 1.0])).widened()
+    wide = ActivationRange(
+        low=low, high=high, hidden=torch.tensor([2.0, 0.0, 1.0, 1.0])
+    ).with_headroom()
     assert (wide.low < low).tolist() == [True, True, True, True]
     assert (wide.high > high).all()
     assert (wide.low <= 0).all()
@@ -114,7 +116,7 @@ def test_widened_ranges_have_room_contain_zero_and_are_never_empty():
     assert (wide.high - wide.low).min() >= 0.1 * (wide.high - wide.low).max() - 1e-6
     assert (wide.hidden > 0.1).all()
     silent = torch.zeros(4)
-    silent = Ranges(low=silent, high=silent, hidden=silent).widened()
+    silent = ActivationRange(low=silent, high=silent, hidden=silent).with_headroom()
     assert (silent.high > silent.low).all()
     assert (silent.hidden > 0).all()
 
@@ -135,37 +137,37 @@ def test_a_twin_leaves_the_network_as_it_was_and_is_close_to_it(model):
     inputs = [image, 1 - image] if model.guided else [image]
     with torch.inference_mode():
         before = model(*inputs)
-        twin = QuantisedNetwork(model, measure_ranges(model, [inputs]))
+        twin = QuantizedNetwork(model, calibrate(model, [inputs]))
         found = twin(*inputs)
         assert torch.equal(model(*inputs), before)
-    assert not any(isinstance(module, ResidualBlock) for module in twin.coarse.modules())
-    assert twin.coarse.tail.weight is model.tail.weight
-    assert twin.fine.tail.weight is model.tail.weight
+    assert not any(isinstance(module, ResidualBlock) for module in twin.int8.modules())
+    assert twin.int8.tail.weight is model.tail.weight
+    assert twin.float32.tail.weight is model.tail.weight
     assert 0 < (found - before).abs().max() < 0.03
 
 
 def test_a_block_without_ranges_is_refused():
     model = DeconvUpscaler(channels=4, blocks=1, scale=2)
     with pytest.raises(KeyError, match="trunk.0"):
-        QuantisedNetwork(model, {})
+        QuantizedNetwork(model, {})
 
 
 @needs_fast_8_bits
 @pytest.mark.parametrize("side", ["low", "high"])
 def test_a_block_says_when_too_much_would_be_cut_off(side):
     block, features = block_and_features(size=(32, 32))
-    (ranges,) = measure_ranges(nn.Sequential(block), [(features,)]).values()
-    twin, wide = QuantisedResidualBlock(block, ranges), ranges.widened()
+    (ranges,) = calibrate(nn.Sequential(block), [(features,)]).values()
+    twin, wide = QuantizedResidualBlock(block, ranges), ranges.with_headroom()
     # One channel that goes so many levels beyond its range, in one row that is looked at.
     channel, sign = 5, -1 if side == "low" else 1
     level = float(wide.high[channel] - wide.low[channel]) / LARGEST_LEVEL
     end = float(getattr(wide, side)[channel])
     with torch.inference_mode():
-        for levels, too_far in ((MOST_CUT_OFF - 4, False), (MOST_CUT_OFF + 4, True)):
+        for levels, too_far in ((MAX_CLIPPED_LEVELS - 4, False), (MAX_CLIPPED_LEVELS + 4, True)):
             given = features.clone()
             given[0, channel, 14, 3] = end + sign * levels * level
             if too_far:
-                with pytest.raises(BeyondTheLevels):
+                with pytest.raises(QuantizationOverflow):
                     twin(given)
             else:
                 twin(given)
@@ -174,10 +176,10 @@ def test_a_block_says_when_too_much_would_be_cut_off(side):
 @needs_fast_8_bits
 def test_hidden_numbers_that_would_be_cut_off_are_seen_too():
     block, features = block_and_features(size=(32, 32))
-    (ranges,) = measure_ranges(nn.Sequential(block), [(features,)]).values()
-    narrow = Ranges(low=ranges.low, high=ranges.high, hidden=ranges.hidden / 4)
-    with torch.inference_mode(), pytest.raises(BeyondTheLevels):
-        QuantisedResidualBlock(block, narrow)(features)
+    (ranges,) = calibrate(nn.Sequential(block), [(features,)]).values()
+    narrow = ActivationRange(low=ranges.low, high=ranges.high, hidden=ranges.hidden / 4)
+    with torch.inference_mode(), pytest.raises(QuantizationOverflow):
+        QuantizedResidualBlock(block, narrow)(features)
 
 
 @needs_fast_8_bits
@@ -186,14 +188,14 @@ def test_a_picture_beyond_the_levels_is_done_in_float32():
     model = model.to(memory_format=torch.channels_last)
     nn.init.normal_(model.tail.weight, std=0.05)
     image = torch.rand(1, 3, 20, 28, generator=Generator().manual_seed(0))
-    twin = QuantisedNetwork(model, measure_ranges(model, [[image]]))
+    twin = QuantizedNetwork(model, calibrate(model, [[image]]))
     with torch.inference_mode():
         assert not torch.equal(twin(image), model(image))
-        beyond = image * 2 * ROOM
+        beyond = image * 2 * HEADROOM
         assert torch.equal(twin(beyond), model(beyond))
         # An error that is still being handled holds the feature maps of all it went through.
         handled = []
-        twin.fine.register_forward_pre_hook(lambda *_: handled.append(sys.exc_info()[0]))
+        twin.float32.register_forward_pre_hook(lambda *_: handled.append(sys.exc_info()[0]))
         twin(beyond)
     assert handled == [None]
 
@@ -202,16 +204,16 @@ def test_a_picture_beyond_the_levels_is_done_in_float32():
 @pytest.mark.parametrize("task_id", TASKS)
 def test_what_ships_runs_in_8_bits_and_loses_next_to_nothing(task_id, photo_pixels, monkeypatch):
     # Not in float32 after all.
-    monkeypatch.setattr(QuantisedNetwork, "forward", lambda self, *given: self.coarse(*given))
+    monkeypatch.setattr(QuantizedNetwork, "forward", lambda self, *given: self.int8(*given))
     assert load_model(task_id).ranges is not None
     task = TASKS[task_id]
     clean = torch.from_numpy(photo_pixels["cat"].copy()).permute(2, 0, 1)[None] / 255
-    degraded, sigma = task.settings[0].degrade(clean, Generator().manual_seed(0))
+    degraded, sigma = task.benchmark_cases[0].degrade(clean, Generator().manual_seed(0))
     array = degraded[0].permute(1, 2, 0).mul(255).round().byte().numpy()
-    told = {} if sigma is None else {"sigma": sigma.item()}
+    controls = {} if sigma is None else {"sigma": sigma.item()}
     results = {}
     for dtype in (torch.float32, torch.int8):
-        *_, result = enhance_by_tile(Image.fromarray(array), task_id, dtype=dtype, **told)
+        *_, result = enhance_by_tile(Image.fromarray(array), task_id, dtype=dtype, **controls)
         assert result.facts["dtype"] == str(dtype).removeprefix("torch.")
         results[dtype] = torch.from_numpy(np.array(result.after)).permute(2, 0, 1)[None] / 255
     change = (results[torch.int8] - results[torch.float32]).abs() * 255
@@ -233,11 +235,11 @@ def test_hard_pictures_that_were_not_measured_do_not_break(task_id):
     bars = np.where((np.arange(64)[:, None, None] + 3) % 8 < 4, 255, 0)
     for array in (noise, blots, *(np.broadcast_to(x, (64, 64, 3)) for x in (lines, stripes, bars))):
         array = array.astype(np.uint8)
-        fine, coarse = (
+        float32, int8 = (
             np.asarray([*enhance_by_tile(Image.fromarray(array), task_id, dtype=dtype)][-1].after)
             for dtype in (torch.float32, torch.int8)
         )
-        assert np.abs(fine.astype(int) - coarse).max() < 8
+        assert np.abs(float32.astype(int) - int8).max() < 8
 
 
 def test_other_kinds_of_numbers_are_refused():
@@ -246,17 +248,17 @@ def test_other_kinds_of_numbers_are_refused():
 
 
 def test_8_bits_are_not_used_where_they_go_wrong(monkeypatch):
-    monkeypatch.setattr(precision, "is_fast_here", lambda: False)
-    form = precision.running_form.__wrapped__
+    monkeypatch.setattr(precision, "has_fast_int8", lambda: False)
+    form = precision.prepare_for_inference.__wrapped__
     _, dtype = form(load_model("upscale_x2"), torch.device("cpu"), torch.int8)
     assert dtype == torch.float32
 
 
 @pytest.mark.parametrize("task_id", TASKS)
 def test_what_is_wanted_is_what_it_is_computed_in(task_id):
-    assert computed_in(task_id, "float32") == "float32"
-    assert computed_in(task_id, "bfloat16") == "bfloat16"
-    assert computed_in(task_id, "int8") == ("int8" if is_fast_here() else "float32")
+    assert resolve_dtype_name(task_id, "float32") == "float32"
+    assert resolve_dtype_name(task_id, "bfloat16") == "bfloat16"
+    assert resolve_dtype_name(task_id, "int8") == ("int8" if has_fast_int8() else "float32")
 
 
 def test_a_network_without_ranges_says_that_it_ran_in_float32(monkeypatch):
@@ -264,7 +266,7 @@ def test_a_network_without_ranges_says_that_it_ran_in_float32(monkeypatch):
     monkeypatch.setattr(enhancement, "load_model", lambda _: model)
     monkeypatch.setattr(enhancement, "inference_dtype", lambda _: torch.int8)
     assert enhance(Image.new("RGB", (8, 8)), "upscale_x2").facts["dtype"] == "float32"
-    assert computed_in("upscale_x2") == "float32"
+    assert resolve_dtype_name("upscale_x2") == "float32"
 
 
 @pytest.mark.parametrize(
@@ -278,12 +280,12 @@ def test_a_network_without_ranges_says_that_it_ran_in_float32(monkeypatch):
 def test_the_processor_is_asked(monkeypatch, bfloat16, vnni, expected):
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: bfloat16)
     monkeypatch.setattr(torch.cpu, "_is_vnni_supported", lambda: vnni)
-    monkeypatch.setattr(quantized, "_is_right_here", lambda: True)
-    is_fast_here.cache_clear()
+    monkeypatch.setattr(quantized, "_int8_is_correct", lambda: True)
+    has_fast_int8.cache_clear()
     try:
         assert precision.inference_dtype(torch.device("cpu")) == expected
     finally:
-        is_fast_here.cache_clear()
+        has_fast_int8.cache_clear()
 
 
 def test_a_pytorch_that_lacks_the_operator_or_computes_it_wrongly_is_not_trusted(monkeypatch):
@@ -293,8 +295,8 @@ def test_a_pytorch_that_lacks_the_operator_or_computes_it_wrongly_is_not_trusted
         raise AttributeError("no such operator")
 
     for convolve in (lacking, lambda _, levels: levels.float() * 0):
-        monkeypatch.setattr(quantized._EightBitConvolution, "__call__", convolve)
-        is_fast_here.cache_clear()
-        assert not is_fast_here()
+        monkeypatch.setattr(quantized._Int8Conv2d, "__call__", convolve)
+        has_fast_int8.cache_clear()
+        assert not has_fast_int8()
     monkeypatch.undo()
-    is_fast_here.cache_clear()
+    has_fast_int8.cache_clear()

@@ -138,9 +138,9 @@ def test_the_noise_level_reaches_the_denoiser_image_by_image(networks, random_im
 
 
 def test_unet_says_what_it_needs():
-    told = DeconvUNet(widths=(4, 8), blocks=(1, 1), noise_level_map=True)
+    condition = DeconvUNet(widths=(4, 8), blocks=(1, 1), noise_level_map=True)
     with pytest.raises(ValueError, match="needs sigma, got None"):
-        told(torch.zeros(1, 3, 8, 8))
+        condition(torch.zeros(1, 3, 8, 8))
     blind = DeconvUNet(widths=(4, 8), blocks=(1, 1))
     with pytest.raises(ValueError, match=r"needs nothing, got tensor\(\[0\.1"):
         blind(torch.zeros(1, 3, 8, 8), torch.tensor([0.1]))

@@ -9,12 +9,12 @@ from torch import nn
 
 from deconv_demo.classical.metrics import psnr
 from deconv_demo.convolution.checkerboard import checkerboard_db
-from deconv_demo.degradations import downscale
+from deconv_demo.degradations import bicubic_downsample_uint8
 from deconv_demo.networks.upsamplers import (
     WIDTHS,
     SmallUpsampler,
     build_upsamplers,
-    start_as_nearest,
+    icnr_init_,
 )
 from deconv_demo.networks.weight_files import WeightsError, read_header, read_tensors, sha256
 from deconv_demo.restoration import weights
@@ -66,14 +66,14 @@ def test_a_seed_repeats_and_leaves_other_random_numbers_alone():
 def test_icnr_starts_as_nearest_neighbour(random_image):
     layer = nn.Conv2d(3, 18, kernel_size=3, padding=1)
     features = random_image(6, 7)
-    start_as_nearest(layer, 3)
+    icnr_init_(layer, 3)
     shuffled = F.pixel_shuffle(layer(features), 3)
     one_of_nine = F.conv2d(features, layer.weight[::9], layer.bias[::9], padding=1)
     torch.testing.assert_close(shuffled, F.interpolate(one_of_nine, scale_factor=3))
 
 
 def test_before_training_icnr_has_no_grid_and_plain_pixel_shuffle_has(photos):
-    small, networks = downscale(photos["astronaut"], 2), build_upsamplers(0)
+    small, networks = bicubic_downsample_uint8(photos["astronaut"], 2), build_upsamplers(0)
     grids = {
         kind: checkerboard_db(networks[kind](small)[0], 2) for kind in ("shuffle", "shuffle_icnr")
     }
@@ -94,7 +94,7 @@ def test_shipped_weights_are_checked_small_and_told_how_they_were_made():
 
 def test_shipped_networks_enlarge_photographs(photos):
     for name, clean in photos.items():
-        small = downscale(clean, 2)
+        small = bicubic_downsample_uint8(clean, 2)
         repeated = psnr(F.interpolate(small, scale_factor=2), clean)
         for kind, network in load_upsamplers().items():
             assert psnr(network(small).clamp(0, 1), clean) > repeated + 0.3, (name, kind)
@@ -104,7 +104,7 @@ def test_shipped_networks_enlarge_photographs(photos):
 def test_resizing_first_leaves_the_least_grid(photos):
     def grid(kind):
         readings = [
-            checkerboard_db(load_upsamplers()[kind](downscale(clean, 2))[0], 2)
+            checkerboard_db(load_upsamplers()[kind](bicubic_downsample_uint8(clean, 2))[0], 2)
             for clean in photos.values()
         ]
         return sum(readings) / len(readings)
@@ -153,6 +153,8 @@ def test_they_are_judged_on_pictures_that_were_halved_and_nothing_else(photo_pix
     network = build_upsamplers(0)["transposed_4"]
     clean = pixels_to_image(pixels)
     with torch.inference_mode():
-        enlarged = network(downscale(clean, 2))
+        enlarged = network(bicubic_downsample_uint8(clean, 2))
     expected = psnr(enlarged.clamp(0, 1).mul(255).round().div(255), clean)
-    assert training.judge(network, [pixels])["psnr"] == pytest.approx(expected, abs=1e-3)
+    assert training.evaluate_upsampler(network, [pixels])["psnr"] == pytest.approx(
+        expected, abs=1e-3
+    )

@@ -14,8 +14,8 @@ from deconv_demo.degradations import blur, motion_kernel
 from deconv_demo.estimation.noise import estimate_sigma
 from deconv_demo.pictures import normalize
 from deconv_demo.restoration.enhancement import enhance
-from deconv_demo.restoration.weights import load_reader
-from deconv_demo.restoration.wiener_guide import blur_of, fill_guide
+from deconv_demo.restoration.guide import estimate_kernel, fill_wiener_guide
+from deconv_demo.restoration.weights import load_estimator
 from deconv_demo.tasks import TASKS
 
 SIZES = [(1, 1), (5, 3), (33, 70)]
@@ -105,7 +105,7 @@ def test_sigma_is_estimated_once_from_the_whole_picture(controls, use):
     network = use(Given())
     pixels = np.random.default_rng(0).normal(128, 20, (180, 215, 3)).clip(0, 255).astype(np.uint8)
     result = enhance(Image.fromarray(pixels), "denoise", **controls)
-    estimated = estimate_sigma(load_reader("noise_reader"), pixels)
+    estimated = estimate_sigma(load_estimator("noise_reader"), pixels)
     assert estimated * 255 == pytest.approx(20, rel=0.1)
     assert result.facts["sigma"] == estimated
     assert [sigma for _, sigma in network.calls] == pytest.approx([estimated] * 2)
@@ -161,7 +161,7 @@ def test_a_guided_network_is_given_one_guide_without_seams(angle, use):
     result = enhance(Image.fromarray(pixels), "deblur")
     assert result.facts["tiles"] > 8
     expected = np.empty_like(pixels)
-    for _ in fill_guide(pixels, blur_of(pixels), expected):
+    for _ in fill_wiener_guide(pixels, estimate_kernel(pixels), expected):
         pass
     assert np.array_equal(np.asarray(result.after), expected)
 

@@ -11,7 +11,13 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from deconv_demo.pictures import normalize
 from deconv_demo.restoration import reference_eval
 from deconv_demo.restoration.enhancement import Enhancement
-from deconv_demo.restoration.reference_eval import BLURS, Damage, damage, judge, prepare_reference
+from deconv_demo.restoration.reference_eval import (
+    BLURS,
+    DegradationSpec,
+    degrade,
+    prepare_reference,
+    score_result,
+)
 from deconv_demo.tasks import TASKS
 
 
@@ -27,7 +33,7 @@ def restored_as(picture, task_id):
     )
 
 
-def luma(picture):
+def y_channel(picture):
     """Y of ITU-R BT.601 in studio range, 16 to 235, not rounded."""
     red, green, blue = np.moveaxis(np.asarray(picture.convert("RGB"), dtype=float), 2, 0)
     return 16 + (65.481 * red + 128.553 * green + 24.966 * blue) / 255
@@ -58,31 +64,31 @@ def test_too_small_to_judge(scale, size):
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 def test_damage_is_the_same_each_time_and_keeps_the_mode(photo, mode, blur):
     reference = photo.convert(mode)
-    wish = Damage(sigma=20 / 255, blur=blur, blur_size=3, scale=2, jpeg_quality=60, seed=5)
-    first, second = damage(reference, wish), damage(reference, wish)
+    spec = DegradationSpec(sigma=20 / 255, blur=blur, blur_size=3, scale=2, jpeg_quality=60, seed=5)
+    first, second = degrade(reference, spec), degrade(reference, spec)
     assert first.mode == mode
     assert first.size == (48, 40)
     assert np.array_equal(first, second)
-    another = damage(reference, Damage(**{**vars(wish), "seed": 6}))
+    another = degrade(reference, DegradationSpec(**{**vars(spec), "seed": 6}))
     assert not np.array_equal(first, another)
     assert np.array_equal(reference, photo.convert(mode))
 
 
 def test_no_damage_is_no_change(photo):
-    assert np.array_equal(damage(photo, Damage()), photo)
+    assert np.array_equal(degrade(photo, DegradationSpec()), photo)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 def test_noise_has_the_strength_that_is_asked_for(mode):
     grey = Image.new("RGB", (200, 200), (128, 128, 128)).convert(mode)
-    noisy = np.asarray(damage(grey, Damage(sigma=25 / 255))).astype(float)
+    noisy = np.asarray(degrade(grey, DegradationSpec(sigma=25 / 255))).astype(float)
     assert noisy.std() == pytest.approx(25, rel=0.02)
     assert noisy.mean() == pytest.approx(128, abs=0.5)
 
 
 @pytest.mark.parametrize("blur", BLURS)
 def test_blur_takes_detail_and_keeps_the_mean(photo, blur):
-    blurred = damage(photo, Damage(blur=blur, blur_size=4))
+    blurred = degrade(photo, DegradationSpec(blur=blur, blur_size=4))
     before, after = (np.asarray(picture, dtype=float) for picture in (photo, blurred))
     assert np.abs(np.diff(after, axis=1)).mean() < 0.8 * np.abs(np.diff(before, axis=1)).mean()
     assert after.mean() == pytest.approx(before.mean(), abs=2)
@@ -91,13 +97,13 @@ def test_blur_takes_detail_and_keeps_the_mean(photo, blur):
 @pytest.mark.parametrize("blur", BLURS)
 @pytest.mark.parametrize("size", [0.5, 15])
 def test_every_size_that_the_page_offers_can_be_made(photo, blur, size):
-    assert damage(photo, Damage(blur=blur, blur_size=size)).size == photo.size
+    assert degrade(photo, DegradationSpec(blur=blur, blur_size=size)).size == photo.size
 
 
 def test_jpeg_comes_last(photo):
     # Only a JPEG of the noise itself is made of 8 x 8 cosines again when it is compressed anew.
-    compressed = damage(photo, Damage(sigma=20 / 255, jpeg_quality=30))
-    clean = damage(photo, Damage(sigma=20 / 255))
+    compressed = degrade(photo, DegradationSpec(sigma=20 / 255, jpeg_quality=30))
+    clean = degrade(photo, DegradationSpec(sigma=20 / 255))
     error = np.abs(np.asarray(compressed).astype(float) - np.asarray(clean)).mean()
     assert 2 < error < 30
     assert len(np.unique(np.asarray(compressed))) > 50
@@ -105,9 +111,9 @@ def test_jpeg_comes_last(photo):
 
 @pytest.mark.parametrize("task_id", ["denoise", "deblur"])
 def test_scores_of_restoration_are_those_of_scikit_image(photo, task_id):
-    damaged = damage(photo, Damage(sigma=25 / 255))
-    result = damage(photo, Damage(sigma=5 / 255))
-    rows = judge(photo, damaged, restored_as(result, task_id), 25 / 255)
+    damaged = degrade(photo, DegradationSpec(sigma=25 / 255))
+    result = degrade(photo, DegradationSpec(sigma=5 / 255))
+    rows = score_result(photo, damaged, restored_as(result, task_id), 25 / 255)
     assert [row.name for row in rows][::2] == ["damaged", "network"]
     truth = np.asarray(photo)
     for row, picture in ((rows[0], damaged), (rows[2], result)):
@@ -125,20 +131,20 @@ def test_scores_of_restoration_are_those_of_scikit_image(photo, task_id):
 
 
 def test_upscales_are_judged_on_luma_without_the_border(photo):
-    damaged = damage(photo, Damage(scale=2))
+    damaged = degrade(photo, DegradationSpec(scale=2))
     bicubic = damaged.resize(photo.size, Image.Resampling.BICUBIC)
-    rows = judge(photo, damaged, restored_as(bicubic, "upscale_x2"), 0.0)
-    truth = luma(photo)[2:-2, 2:-2]
+    rows = score_result(photo, damaged, restored_as(bicubic, "upscale_x2"), 0.0)
+    truth = y_channel(photo)[2:-2, 2:-2]
     repeated = damaged.resize(photo.size, Image.Resampling.NEAREST)
     for row, picture in ((rows[0], repeated), (rows[2], bicubic)):
-        error = np.square(luma(picture)[2:-2, 2:-2] - truth).mean()
+        error = np.square(y_channel(picture)[2:-2, 2:-2] - truth).mean()
         assert row.psnr_db == pytest.approx(10 * math.log10(255**2 / error), abs=1e-3)
     # The classical method is the bicubic enlargement that the slider shows as "before".
     assert rows[1].psnr_db == pytest.approx(rows[2].psnr_db, abs=0.05)
 
 
 def test_equal_pictures_are_infinitely_close(photo):
-    rows = judge(photo, photo, restored_as(photo, "denoise"), 0.0)
+    rows = score_result(photo, photo, restored_as(photo, "denoise"), 0.0)
     assert math.isinf(rows[2].psnr_db)
     assert rows[2].ssim == pytest.approx(1)
     # Told that there is no noise, the classical method leaves the picture alone.
@@ -146,7 +152,7 @@ def test_equal_pictures_are_infinitely_close(photo):
 
 
 def test_the_unsharp_mask_is_the_best_of_all_that_are_tried(photo):
-    degraded = normalize.to_image(damage(photo, Damage(blur="gaussian", blur_size=1.6)))
+    degraded = normalize.to_image(degrade(photo, DegradationSpec(blur="gaussian", blur_size=1.6)))
     clean = normalize.to_image(photo)
     name, best = reference_eval.best_classical("deblur", degraded, None, clean)
     assert name.startswith("unsharp mask, radius")

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from deconv_demo.networks.restorers import DeconvUNet, DeconvUpscaler
+from deconv_demo.restoration.guide import wiener_guide_crop
 from deconv_demo.restoration.tiling import (
     COST_OF_A_ROW,
     RAMP,
@@ -22,7 +23,6 @@ from deconv_demo.restoration.tiling import (
     run_in_tiles,
 )
 from deconv_demo.restoration.weights import load_model
-from deconv_demo.restoration.wiener_guide import guide_part
 from deconv_demo.tasks import CONTEXT, TASKS
 
 OVERLAP = overlap()
@@ -309,7 +309,7 @@ def test_shipped_unets_do_not_show_their_tiles(task_id, picture):
     cut = {"most_pixels": 336**2, "multiple": model.size_multiple, "context": task.tile_context}
     assert count_tiles(*pixels.shape[:2], **cut) == 2
     if model.guided:
-        guide = guide_part(pixels, (0, 0, pixels.shape[1], pixels.shape[0]))
+        guide = wiener_guide_crop(pixels, (0, 0, pixels.shape[1], pixels.shape[0]))
         pixels = np.concatenate([pixels, guide], axis=2)
     run = as_tile_function(model, *([sigma] if model.noise_level_map else []))
     tiled, whole = in_tiles(pixels, run, **cut), in_one_piece(pixels, run)

@@ -10,9 +10,9 @@ import torch
 from safetensors import safe_open
 from torch import Generator, nn
 
-from deconv_demo.classical.metrics import crop_border, luma, psnr
+from deconv_demo.classical.metrics import crop_border, psnr, y_channel
 from deconv_demo.networks import weight_files
-from deconv_demo.networks.activation_ranges import Ranges, save_ranges
+from deconv_demo.networks.activation_ranges import ActivationRange, save_ranges
 from deconv_demo.networks.restorers import DeconvUNet, DeconvUpscaler, bicubic_upscale
 from deconv_demo.networks.weight_files import (
     WeightsError,
@@ -22,10 +22,10 @@ from deconv_demo.networks.weight_files import (
     sha256,
 )
 from deconv_demo.restoration import weights
+from deconv_demo.restoration.guide import wiener_guide
 from deconv_demo.restoration.weights import load_into, load_model, recorded_sha256
-from deconv_demo.restoration.wiener_guide import guide_of
 from deconv_demo.tasks import TASKS, Recipe
-from deconv_demo.training.data import to_grey
+from deconv_demo.training.data import to_gray
 
 LARGEST_FILE = 10_000_000
 
@@ -133,7 +133,7 @@ def test_weights_of_the_hub_come_with_their_ranges(
     ends = {end: torch.ones(4) for end in ("low", "high", "hidden")}
     if has_ranges:
         path = hub / weights.RANGES_FILE
-        save_ranges(path, "deblur", {"bottom.0": Ranges(**ends)}, weights=weights_file)
+        save_ranges(path, "deblur", {"bottom.0": ActivationRange(**ends)}, weights=weights_file)
 
     def download(_repository, name, **_options):
         if not (hub / name).exists():
@@ -254,7 +254,9 @@ def test_shipped_file_is_the_recorded_one(task_id, shipped):
     assert sha256(shipped) == recorded_sha256(task_id)
     recorded = json.loads((weights.WEIGHTS_DIR / "metrics.json").read_text(encoding="utf-8"))
     assert recorded["tasks"][task_id]["bytes"] == shipped.stat().st_size
-    assert set(recorded["tasks"][task_id]["settings"]) == {s.name for s in TASKS[task_id].settings}
+    assert set(recorded["tasks"][task_id]["settings"]) == {
+        s.name for s in TASKS[task_id].benchmark_cases
+    }
 
 
 @shipped_files
@@ -286,23 +288,25 @@ def test_shipped_header_is_the_table(task_id, shipped):
 
 
 def test_a_gain_is_asked_of_every_setting():
-    assert set(LEAST_GAIN_DB) == {(t, s.name) for t, task in TASKS.items() for s in task.settings}
+    assert set(LEAST_GAIN_DB) == {
+        (t, s.name) for t, task in TASKS.items() for s in task.benchmark_cases
+    }
 
 
 @pytest.mark.parametrize(("task_id", "setting_name"), LEAST_GAIN_DB)
 def test_shipped_network_gains(task_id, setting_name, photos):
     task, model = TASKS[task_id], load_model(task_id)
-    setting = next(setting for setting in task.settings if setting.name == setting_name)
+    case = next(case for case in task.benchmark_cases if case.name == setting_name)
     for index, (photo, clean) in enumerate(photos.items()):
-        clean = to_grey(clean) if setting.grey else clean
-        degraded, told = setting.degrade(clean, Generator().manual_seed(index))
-        told = guide_of(degraded) if task.guided else told
+        clean = to_gray(clean) if case.grey else clean
+        degraded, condition = case.degrade(clean, Generator().manual_seed(index))
+        condition = wiener_guide(degraded) if task.guided else condition
         with torch.inference_mode():
-            restored = model(degraded) if told is None else model(degraded, told)
+            restored = model(degraded) if condition is None else model(degraded, condition)
         before = degraded if task.scale == 1 else bicubic_upscale(degraded, task.scale)
         pictures = [image.clamp(0, 1).mul(255).round().div(255) for image in (before, restored)]
-        if task.on_luma:
-            pictures = [crop_border(luma(image), task.scale) for image in pictures]
-            clean = crop_border(luma(clean), task.scale)
+        if task.y_channel_metric:
+            pictures = [crop_border(y_channel(image), task.scale) for image in pictures]
+            clean = crop_border(y_channel(clean), task.scale)
         psnr_before, psnr_after = (psnr(image, clean) for image in pictures)
         assert psnr_after - psnr_before >= LEAST_GAIN_DB[task_id, setting_name], photo

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from deconv_demo.inspection.feature_maps import record_feature_maps
-from deconv_demo.inspection.layer_stats import list_layers
+from deconv_demo.inspection.layer_stats import summarize_layers
 
 
 def inputs_of(task_id, photos):
@@ -15,7 +15,7 @@ def inputs_of(task_id, photos):
 
 def nodes_of(model, inputs, *, inside_blocks=False):
     """What a page would keep: blocks and the convolutions outside of them."""
-    layers = list_layers(model, *inputs)
+    layers = summarize_layers(model, *inputs)
     blocks = [layer.name for layer in layers if layer.kind == "block"]
     return [
         layer.name

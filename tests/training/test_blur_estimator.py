@@ -6,7 +6,7 @@ import torch
 from torch import Generator
 
 from deconv_demo.degradations import defocus_kernel, gaussian_kernel, motion_kernel
-from deconv_demo.restoration.weights import load_reader
+from deconv_demo.restoration.weights import load_estimator
 from deconv_demo.training import blur_estimator as training
 
 
@@ -42,6 +42,6 @@ def test_crops_are_grey_blurred_and_come_with_their_blur(photos):
 def test_the_shipped_reader_reads_better_than_any_one_guess(photos, seed):
     clean = photos["coffee"].repeat(12, 1, 1, 1)
     blurred, kernels = training.with_its_blur(clean, Generator().manual_seed(seed))
-    error = training.judge(load_reader("blur_reader"), [(blurred, kernels)])["error"]
+    error = training.validate_kernels(load_estimator("blur_reader"), [(blurred, kernels)])["error"]
     guesses = [gaussian_kernel(sigma)[None] for sigma in (0.5, 1.0, 1.5, 2.0, 3.0)]
     assert error < 0.8 * min(training.spectral_error(guess, kernels).item() for guess in guesses)

@@ -13,7 +13,7 @@ from deconv_demo.classical.metrics import psnr
 from deconv_demo.networks.weight_files import read_header, read_tensors, save_weights
 from deconv_demo.pictures.normalize import to_image, to_uint8
 from deconv_demo.restoration import weights
-from deconv_demo.restoration.enhancement import computed_in, enhance, enhance_by_tile
+from deconv_demo.restoration.enhancement import enhance, enhance_by_tile, resolve_dtype_name
 from deconv_demo.restoration.weights import load_model
 from deconv_demo.tasks import TASKS
 from deconv_demo.training import __main__ as command_line
@@ -74,8 +74,8 @@ def test_the_denoiser_is_judged_told_and_blind(evaluated, photo):
     row = found["tasks"]["denoise"]["settings"]["sigma 50"]
     clean = pixels_to_image(np.asarray(Image.open(photo / "a.png")))
     # The damage of the first picture, whatever the set.
-    setting = next(setting for setting in TASKS["denoise"].settings if setting.name == "sigma 50")
-    degraded, _ = setting.degrade(clean, Generator().manual_seed(0))
+    case = next(case for case in TASKS["denoise"].benchmark_cases if case.name == "sigma 50")
+    degraded, _ = case.degrade(clean, Generator().manual_seed(0))
     noisy = Image.fromarray(to_uint8(degraded))
     level = torch.tensor([50 / 255])
     results = {
@@ -84,7 +84,7 @@ def test_the_denoiser_is_judged_told_and_blind(evaluated, photo):
         "network": to_image(enhance(noisy, "denoise", sigma=50 / 255).after),
         "network, strength estimated": to_image(enhance(noisy, "denoise").after),
     }
-    if computed_in("denoise") == "int8":
+    if resolve_dtype_name("denoise") == "int8":
         *_, fine = enhance_by_tile(noisy, "denoise", sigma=50 / 255, dtype=torch.float32)
         results["network in float32"] = to_image(fine.after)
         assert row["network in float32"] != row["network"]

@@ -174,15 +174,17 @@ def test_crops_have_the_sides_of_the_recipe(task_id, photo_pixels):
 
 def test_a_guide_is_made_of_more_than_the_patch_and_shows_its_place(photo_pixels, monkeypatch):
     seen = []
-    monkeypatch.setattr(data, "guide_of", lambda image, **_: seen.append(image) or image.flip(1))
+    monkeypatch.setattr(
+        data, "wiener_guide", lambda image, **_: seen.append(image) or image.flip(1)
+    )
     recipe = Recipe(patch=24, batch=4, margin=12, context=60)
     task = dataclasses.replace(TASKS["deblur"], recipe=recipe)
     (degraded, guide), clean = sampler(task, list(photo_pixels.values())).sample()
     assert seen[0].shape == (4, 3, 84, 84)
     assert torch.equal(guide.flip(1), degraded)
     assert degraded.shape == clean.shape == (4, 3, 24, 24)
-    places = seen[0].unfold(2, 24, 1).unfold(3, 24, 1).permute(0, 2, 3, 1, 4, 5)
-    found = (places == degraded[:, None, None]).flatten(3).all(dim=-1)
+    local_estimates = seen[0].unfold(2, 24, 1).unfold(3, 24, 1).permute(0, 2, 3, 1, 4, 5)
+    found = (local_estimates == degraded[:, None, None]).flatten(3).all(dim=-1)
     assert found.flatten(1).any(dim=1).all(), "the patch is a part of what the guide saw"
     # Blurred and faintly noisy, but the same place: no other fits the truth nearly as well.
     error = (degraded - clean).abs().mean()
@@ -192,7 +194,7 @@ def test_a_guide_is_made_of_more_than_the_patch_and_shows_its_place(photo_pixels
 def test_a_pair_shows_one_place(photo_pixels):
     task = dataclasses.replace(
         TASKS["upscale_x2"],
-        degrade=TASKS["upscale_x2"].settings[0].degrade,
+        degrade=TASKS["upscale_x2"].benchmark_cases[0].degrade,
         recipe=Recipe(patch=16, batch=4, margin=3),
     )
     (degraded, _), clean = sampler(task, list(photo_pixels.values())).sample()

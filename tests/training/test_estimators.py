@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from deconv_demo.networks.weight_files import WeightsError, read_header, sha256
-from deconv_demo.restoration.weights import READERS, WEIGHTS_DIR, load_reader
+from deconv_demo.restoration.weights import ESTIMATORS, WEIGHTS_DIR, load_estimator
 from deconv_demo.tasks import TASKS
 from deconv_demo.training import __main__ as command_line
 from deconv_demo.training import blur_estimator, estimators, noise_estimator
-from deconv_demo.training.blur_estimator import BLUR_READING
-from deconv_demo.training.estimators import train_reader
-from deconv_demo.training.noise_estimator import NOISE_READING
+from deconv_demo.training.blur_estimator import BLUR_SPEC
+from deconv_demo.training.estimators import train_estimator
+from deconv_demo.training.noise_estimator import NOISE_SPEC
 
 
 @pytest.fixture(autouse=True)
@@ -24,27 +24,27 @@ def _small(monkeypatch):
     monkeypatch.setattr(estimators, "WARM_UP_STEPS", 5)
 
 
-def quick(reading, **recipe):
+def quick(spec, **recipe):
     """The same reading by a smaller recipe."""
-    return dataclasses.replace(reading, recipe=dataclasses.replace(reading.recipe, **recipe))
+    return dataclasses.replace(spec, recipe=dataclasses.replace(spec.recipe, **recipe))
 
 
-BLUR = quick(BLUR_READING, patch=96, batch=2)
-NOISE = quick(NOISE_READING, patch=48, batch=2)
+BLUR = quick(BLUR_SPEC, patch=96, batch=2)
+NOISE = quick(NOISE_SPEC, patch=48, batch=2)
 
 
 @pytest.mark.parametrize(
-    ("reading", "steps", "rate"),
+    ("spec", "steps", "rate"),
     [
-        (quick(BLUR_READING, patch=72, batch=8, ema_decay=0.8), 25, 2e-3),
-        (quick(NOISE_READING, patch=48, batch=8, ema_decay=0.8), 60, 3e-3),
+        (quick(BLUR_SPEC, patch=72, batch=8, ema_decay=0.8), 25, 2e-3),
+        (quick(NOISE_SPEC, patch=48, batch=8, ema_decay=0.8), 60, 3e-3),
     ],
     ids=["blur", "noise"],
 )
-def test_training_teaches_something(reading, steps, rate, tmp_path, picture_folder):
-    path = tmp_path / f"{reading.name}.safetensors"
-    before, after = train_reader(
-        reading,
+def test_training_teaches_something(spec, steps, rate, tmp_path, picture_folder):
+    path = tmp_path / f"{spec.name}.safetensors"
+    before, after = train_estimator(
+        spec,
         data=[picture_folder],
         validation=[picture_folder],
         minutes=10,
@@ -54,16 +54,16 @@ def test_training_teaches_something(reading, steps, rate, tmp_path, picture_fold
         weights_path=path,
     )
     assert after < 0.9 * before
-    entry = json.loads(path.with_name("metrics.json").read_text(encoding="utf-8"))[reading.name]
+    entry = json.loads(path.with_name("metrics.json").read_text(encoding="utf-8"))[spec.name]
     assert entry["sha256"] == sha256(path)
     assert entry["error"] == pytest.approx(after, abs=1e-4)
     assert entry["runs"][-1]["steps"] == steps
 
 
-@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("name", ESTIMATORS)
 def test_worse_weights_do_not_replace_better_ones(name, tmp_path, picture_folder, monkeypatch):
-    monkeypatch.setattr(blur_estimator, "BLUR_READING", BLUR)
-    monkeypatch.setattr(noise_estimator, "NOISE_READING", NOISE)
+    monkeypatch.setattr(blur_estimator, "BLUR_SPEC", BLUR)
+    monkeypatch.setattr(noise_estimator, "NOISE_SPEC", NOISE)
     path = tmp_path / f"{name}.safetensors"
     path.write_bytes((WEIGHTS_DIR / path.name).read_bytes())
     before = path.read_bytes()
@@ -73,11 +73,11 @@ def test_worse_weights_do_not_replace_better_ones(name, tmp_path, picture_folder
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("reading", [BLUR, NOISE], ids=["blur", "noise"])
-def test_weights_that_are_no_numbers_are_never_kept(reading, tmp_path, picture_folder):
-    path = tmp_path / f"{reading.name}.safetensors"
+@pytest.mark.parametrize("spec", [BLUR, NOISE], ids=["blur", "noise"])
+def test_weights_that_are_no_numbers_are_never_kept(spec, tmp_path, picture_folder):
+    path = tmp_path / f"{spec.name}.safetensors"
     options = {"data": [picture_folder], "minutes": 5, "steps": 9, "seed": 0, "weights_path": path}
-    _, after = train_reader(reading, **options, learning_rate=1e30)
+    _, after = train_estimator(spec, **options, learning_rate=1e30)
     assert not path.exists() or np.isfinite(after)
 
 
@@ -91,12 +91,12 @@ def test_ctrl_c_keeps_what_was_learned(tmp_path, picture_folder):
         return BLUR.loss(*arguments)
 
     path = tmp_path / "blur_reader.safetensors"
-    reading = dataclasses.replace(BLUR, loss=interrupted)
-    train_reader(reading, data=[picture_folder], minutes=5, seed=0, weights_path=path)
+    spec = dataclasses.replace(BLUR, loss=interrupted)
+    train_estimator(spec, data=[picture_folder], minutes=5, seed=0, weights_path=path)
     assert json.loads(read_header(path)["runs"])[-1]["steps"] == 2
 
 
-@pytest.mark.parametrize(("name", "build"), READERS.items())
+@pytest.mark.parametrize(("name", "build"), ESTIMATORS.items())
 def test_shipped_weights_are_checked_small_and_told_how_they_were_made(name, build):
     metrics = json.loads((WEIGHTS_DIR / "metrics.json").read_text(encoding="utf-8"))
     entry, shipped = metrics[name], WEIGHTS_DIR / f"{name}.safetensors"
@@ -105,24 +105,24 @@ def test_shipped_weights_are_checked_small_and_told_how_they_were_made(name, bui
     assert entry["parameters"] == sum(tensor.numel() for tensor in build().parameters())
     assert entry["runs"] == json.loads(read_header(shipped)["runs"])
     assert entry["runs"]
-    users = [task_id for task_id, task in TASKS.items() if task.reader == name]
+    users = [task_id for task_id, task in TASKS.items() if task.estimator == name]
     assert len(users) == 1
     for task_id in users:
         assert metrics["tasks"][task_id][name] == sha256(shipped), f"measure {task_id} again"
 
 
-@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("name", ESTIMATORS)
 def test_missing_or_altered_weights(name, empty_weights):
     with pytest.raises(WeightsError, match=rf"weights/{name}\.safetensors is not there"):
-        load_reader(name)
+        load_estimator(name)
     path = empty_weights / f"{name}.safetensors"
     content = bytearray((WEIGHTS_DIR / path.name).read_bytes())
     path.write_bytes(content)
     recorded = {name: {"sha256": sha256(path)}}
     (empty_weights / "metrics.json").write_text(json.dumps(recorded), encoding="utf-8")
-    load_reader(name)
-    load_reader.cache_clear()
+    load_estimator(name)
+    load_estimator.cache_clear()
     content[-9] ^= 1
     path.write_bytes(content)
     with pytest.raises(WeightsError, match="damaged or has been changed"):
-        load_reader(name)
+        load_estimator(name)

@@ -20,13 +20,13 @@ TINY = {
     "denoise": dataclasses.replace(
         TASKS["denoise"],
         build=partial(DeconvUNet, widths=(8, 12), blocks=(1, 1), noise_level_map=True, bias=False),
-        settings=TASKS["denoise"].settings[1:2],
+        benchmark_cases=TASKS["denoise"].benchmark_cases[1:2],
         recipe=Recipe(patch=16, batch=4),
     ),
     "upscale_x2": dataclasses.replace(
         TASKS["upscale_x2"],
         build=partial(DeconvUpscaler, channels=8, blocks=1, scale=2),
-        settings=TASKS["upscale_x2"].settings[:1],
+        benchmark_cases=TASKS["upscale_x2"].benchmark_cases[:1],
         recipe=Recipe(patch=16, batch=4, margin=2),
     ),
 }
@@ -38,7 +38,7 @@ def train(monkeypatch, tmp_path, picture_folder):
     monkeypatch.setattr(loop, "TASKS", {**TASKS, **TINY})
     monkeypatch.setattr(loop, "VALIDATION_CROP", 48)
 
-    def run(task_id="upscale_x2", *, steps=50, **options) -> loop.Outcome:
+    def run(task_id="upscale_x2", *, steps=50, **options) -> loop.TrainResult:
         options = {
             "data": [picture_folder],
             "minutes": 5,
@@ -110,10 +110,10 @@ def test_weights_that_are_no_numbers_are_never_kept(train, tmp_path, monkeypatch
     path = tmp_path / "trained.safetensors"
     real_step = loop._step
 
-    def spoilt_step(model, average, *rest):
-        loss = real_step(model, average, *rest)
+    def spoilt_step(model, ema_model, *rest):
+        loss = real_step(model, ema_model, *rest)
         with torch.no_grad():
-            next(average.parameters()).fill_(math.nan)
+            next(ema_model.parameters()).fill_(math.nan)
         return loss
 
     monkeypatch.setattr(loop, "_step", spoilt_step)
@@ -150,10 +150,10 @@ def test_minutes_end_a_run(train):
 def test_ctrl_c_saves(train, tmp_path, monkeypatch, capsys):
     real_step = loop._step
 
-    def interrupted(model, average, optimiser, sampler, rate, step):
+    def interrupted(model, ema_model, optimiser, sampler, rate, step):
         if step == 6:
             raise KeyboardInterrupt
-        return real_step(model, average, optimiser, sampler, rate, step)
+        return real_step(model, ema_model, optimiser, sampler, rate, step)
 
     monkeypatch.setattr(loop, "_step", interrupted)
     outcome = train()
@@ -166,10 +166,10 @@ def test_ctrl_c_saves(train, tmp_path, monkeypatch, capsys):
 
 def test_the_learning_rate_rises_and_falls():
     last = loop.WARM_UP_STEPS
-    assert loop._schedule(0, 0.0) == pytest.approx(1 / last)
-    assert loop._schedule(last // 2 - 1, 0.0) == pytest.approx(0.5)
+    assert loop._lr_factor(0, 0.0) == pytest.approx(1 / last)
+    assert loop._lr_factor(last // 2 - 1, 0.0) == pytest.approx(0.5)
     for progress, share in ((0, 1), (0.25, 0.854), (0.5, 0.5), (0.75, 0.146), (1, 0), (1.2, 0)):
-        assert loop._schedule(last, progress) == pytest.approx(share, abs=1e-3)
+        assert loop._lr_factor(last, progress) == pytest.approx(share, abs=1e-3)
 
 
 @pytest.mark.parametrize(("step", "kept"), [(0, 0.1), (90, 0.91), (10**6, 0.999)])
@@ -178,13 +178,15 @@ def test_a_step_is_clipped_and_averaged(step, kept, photo_pixels):
     task = dataclasses.replace(TINY["upscale_x2"], recipe=recipe)
     generator = torch.Generator().manual_seed(0)
     sampler = CropSampler(list(photo_pixels.values()), task, generator, torch.device("cpu"))
-    model, average = task.build(), task.build().requires_grad_(False)
+    model, ema_model = task.build(), task.build().requires_grad_(False)
     before, former = (
-        torch.nn.utils.parameters_to_vector(one.parameters()).clone() for one in (model, average)
+        torch.nn.utils.parameters_to_vector(one.parameters()).clone() for one in (model, ema_model)
     )
     plain = torch.optim.SGD(model.parameters(), lr=1.0)
-    loop._step(model, average, [plain], sampler, 1.0, step)
-    after, now = (torch.nn.utils.parameters_to_vector(one.parameters()) for one in (model, average))
+    loop._step(model, ema_model, [plain], sampler, 1.0, step)
+    after, now = (
+        torch.nn.utils.parameters_to_vector(one.parameters()) for one in (model, ema_model)
+    )
     assert (after - before).norm().item() == pytest.approx(1e-3, rel=0.01)
     torch.testing.assert_close(now, kept * former + (1 - kept) * after)
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from deconv_demo.training.metrics_file import (
-    ReportError,
+    MetricsFileError,
     add_to_report,
     prepare_report,
     read_report,
@@ -43,14 +43,14 @@ def test_other_files_are_refused_and_stay(content, tmp_path):
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     before = path.read_bytes()
     for function in (read_report, prepare_report, lambda file: add_to_report(file, 1, "one")):
-        with pytest.raises(ReportError, match=r"notes\.txt"):
+        with pytest.raises(MetricsFileError, match=r"notes\.txt"):
             function(path)
     assert path.read_bytes() == before
 
 
 def test_a_folder_is_no_report(tmp_path):
     for function in (read_report, prepare_report):
-        with pytest.raises(ReportError, match="another file"):
+        with pytest.raises(MetricsFileError, match="another file"):
             function(tmp_path)
 
 

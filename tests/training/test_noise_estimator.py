@@ -8,10 +8,10 @@ from torch import Generator, nn
 
 from deconv_demo.degradations import is_grey
 from deconv_demo.training import noise_estimator as training
-from deconv_demo.training.data import to_grey
+from deconv_demo.training.data import to_gray
 
 SHARES = [name for name in vars(training) if name.endswith("_SHARE")]
-SEPIA = next(condition.tone for condition in training.CONDITIONS if "sepia" in condition.name)
+SEPIA = next(case.tone for case in training.NOISE_CASES if "sepia" in case.name)
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_crops_in_grey_may_be_toned_with_their_noise(grey, photos, nothing_but):
     """Then every channel has its share of one noise, and the mean of those is told."""
     nothing_but(TONED_SHARE=1, SHARED_ON_GREY_SHARE=1)
     clean = 0.5 + 0.1 * many(photos, 12)
-    clean = to_grey(clean) if grey else clean
+    clean = to_gray(clean) if grey else clean
     noisy, sigma = damaged(clean)
     nothing_but(SHARED_ON_GREY_SHARE=1)
     plain, untoned = damaged(clean)
@@ -137,23 +137,25 @@ class Knowing(nn.Module):
         super().__init__()
         self.level = level
 
-    def places(self, image, *, one_tone):
-        places = torch.full((len(image), 1, 2, 2), self.level / 255)
-        return places, torch.zeros_like(places)
+    def local_estimates(self, image, *, one_tone):
+        local_estimates = torch.full((len(image), 1, 2, 2), self.level / 255)
+        return local_estimates, torch.zeros_like(local_estimates)
 
 
 def test_errors_are_told_for_each_condition_beside_those_of_wavelets(photo_pixels):
-    judged = training.held_out_noise([photo_pixels["cat"], photo_pixels["coffee"]])
-    found = training.judge(Knowing(25), judged)
-    levels = [condition.level for condition in training.CONDITIONS]
-    for row, condition, level in zip(found["off_by"], training.CONDITIONS, levels, strict=True):
-        assert row["noise"] == condition.name
+    validation_set = training.make_noise_validation_set(
+        [photo_pixels["cat"], photo_pixels["coffee"]]
+    )
+    found = training.validate_sigma(Knowing(25), validation_set)
+    levels = [case.level for case in training.NOISE_CASES]
+    for row, case, level in zip(found["off_by"], training.NOISE_CASES, levels, strict=True):
+        assert row["noise"] == case.name
         assert row["network"] == pytest.approx(abs(level - 25), abs=0.01)
     expected = np.mean([abs(level - 25) / (level + training.TOLERATED) for level in levels])
     assert found["error"] == pytest.approx(expected, rel=1e-4)
     at = levels.index(25)
     rivals = []
-    for noisy, _ in judged:
+    for noisy, _ in validation_set:
         pixels = noisy[at].permute(1, 2, 0).mul(255).round().numpy()
         rivals.append(
             skimage.restoration.estimate_sigma(pixels, channel_axis=-1, average_sigmas=True)
@@ -163,14 +165,14 @@ def test_errors_are_told_for_each_condition_beside_those_of_wavelets(photo_pixel
 
 
 def test_a_drawing_without_detail_has_no_noise_by_either_estimate(photo_pixels):
-    flat = torch.full((len(training.CONDITIONS), 3, 64, 64), 0.5)
-    found = training.judge(Knowing(0), [(flat, torch.zeros(len(flat)))])
+    flat = torch.full((len(training.NOISE_CASES), 3, 64, 64), 0.5)
+    found = training.validate_sigma(Knowing(0), [(flat, torch.zeros(len(flat)))])
     assert {row["wavelets"] for row in found["off_by"]} == {0}
 
 
 def test_conditions_are_what_their_names_say(photo_pixels):
-    (noisy, sigma) = training.held_out_noise([photo_pixels["cat"]])[0]
-    by_name = {c.name: image for c, image in zip(training.CONDITIONS, noisy, strict=True)}
+    (noisy, sigma) = training.make_noise_validation_set([photo_pixels["cat"]])[0]
+    by_name = {c.name: image for c, image in zip(training.NOISE_CASES, noisy, strict=True)}
     clean = torch.from_numpy(photo_pixels["cat"]).permute(2, 0, 1) / 255
     assert torch.equal(by_name["none"], clean)
     assert (by_name["25, a white border"][:, :24] == 1).all()
@@ -186,18 +188,18 @@ def test_conditions_are_what_their_names_say(photo_pixels):
     assert is_grey(by_name[grey][None]).all()
     correlated = {"15": 0, "15, coarse grain": 0.4, "15, then JPEG 75": 0.1, grey: 0.4}
     for name, expected in correlated.items():
-        noise = by_name[name] - (to_grey(clean[None])[0] if name == grey else clean)
+        noise = by_name[name] - (to_gray(clean[None])[0] if name == grey else clean)
         assert noise.std().item() * 255 == pytest.approx(15, rel=0.3)  # a JPEG takes some away
         next_to = (noise[..., 1:] * noise[..., :-1]).mean() / noise.square().mean()
         assert next_to.item() == pytest.approx(expected, abs=0.2)
     sepia = by_name["25, in sepia"] / torch.tensor(SEPIA).view(3, 1, 1)
     unclipped = (by_name["25, in sepia"] > 0).all(dim=0) & (sepia < 0.99).all(dim=0)
     assert (sepia[0] - sepia[2])[unclipped].abs().max() < 1.5 / 255 / min(SEPIA)
-    noise = by_name["25, in sepia"] - to_grey(clean[None])[0] * torch.tensor(SEPIA).view(3, 1, 1)
+    noise = by_name["25, in sepia"] - to_gray(clean[None])[0] * torch.tensor(SEPIA).view(3, 1, 1)
     assert noise.std(dim=(1, 2)).mean().item() * 255 == pytest.approx(25, rel=0.1)
-    assert sigma.mul(255).tolist() == pytest.approx([c.level for c in training.CONDITIONS])
+    assert sigma.mul(255).tolist() == pytest.approx([c.level for c in training.NOISE_CASES])
 
 
 def test_no_numbers_are_never_good(photo_pixels):
-    judged = training.held_out_noise([photo_pixels["cat"]])
-    assert np.isnan(training.judge(Knowing(float("nan")), judged)["error"])
+    validation_set = training.make_noise_validation_set([photo_pixels["cat"]])
+    assert np.isnan(training.validate_sigma(Knowing(float("nan")), validation_set)["error"])

@@ -104,12 +104,12 @@ def test_a_workspace_holds_no_pictures():
 def test_every_example_opens_damaged_as_it_says(example_id):
     example, workspace = EXAMPLES[example_id], open_example(example_id)
     with Image.open(workspace.source) as damaged, Image.open(workspace.reference) as truth:
-        scale = example.damage.scale
+        scale = example.degradation.scale
         assert truth.size == (damaged.width * scale, damaged.height * scale)
         assert damaged.mode == truth.mode
         if scale == 1:
             assert not np.array_equal(damaged, truth)
-    assert workspace.sigma == example.damage.sigma
+    assert workspace.sigma == example.degradation.sigma
     small = thumbnail(example_id)
     assert small.width == small.height
 

@@ -21,20 +21,20 @@ from deconv_demo.training import loop
 from deconv_demo.training.data import centre_crop, read_pictures
 from deconv_demo.training.metrics_file import add_to_report, describe_machine, read_report
 from deconv_demo.training.report.evaluation import network_size
-from deconv_demo.training.report.variants import CANDIDATES, Candidate, collapse
-from deconv_demo.training.validation import psnr_by_setting
+from deconv_demo.training.report.variants import VARIANTS, Variant, collapse
+from deconv_demo.training.validation import psnr_by_case
 
 TIMED_SIDE, TIMED_ROUNDS = 256, 5
 
 
-def try_networks(
+def run_ablation(
     task_id: str,
     *,
     data: list[Path],
     validation: list[Path],
     minutes: float,
     seed: int = 0,
-    candidates: Mapping[str, Candidate] | None = None,
+    variants: Mapping[str, Variant] | None = None,
     steps: int | None = None,
 ) -> list[dict[str, Any]]:
     """Train every candidate from scratch for equal minutes, with the same seed and recipe.
@@ -47,7 +47,7 @@ def try_networks(
         data, validation: Folders and tar files of photographs, to learn from and to judge by.
         minutes: For each candidate.
         seed: Of weights, crops and damage.
-        candidates: By name; None takes ``CANDIDATES``.
+        variants: By name; None takes ``VARIANTS``.
         steps: Stop each after that many steps, if its minutes have not run out before.
 
     Returns:
@@ -59,15 +59,15 @@ def try_networks(
     Raises:
         DataError: No photographs.
     """
-    candidates = CANDIDATES[task_id] if candidates is None else candidates
-    tasks = {name: _task_of(task_id, candidate) for name, candidate in candidates.items()}
+    variants = VARIANTS[task_id] if variants is None else variants
+    tasks = {name: _task_of(task_id, variant) for name, variant in variants.items()}
     crops = [centre_crop(pixels, loop.VALIDATION_CROP) for pixels in read_pictures(validation)]
     seconds, machine = _seconds(tasks), {**describe_machine(), "dtype": "float32"}
     rows = []
     for name, task in tasks.items():
         print(f"{name}: {json.loads(task.describe()['network'])}", flush=True)
         torch.manual_seed(seed)
-        start_from = candidates[name].start_from
+        start_from = variants[name].start_from
         with tempfile.TemporaryDirectory() as folder, _one_thread():
             path = Path(folder) / "trial.safetensors"
             outcome = loop.train(
@@ -88,7 +88,7 @@ def try_networks(
             model = task.build().eval()
             load_into(model, path)
             model = collapse(model)
-        psnr = psnr_by_setting(model, task, crops, torch.device("cpu"))
+        psnr = psnr_by_case(model, task, crops, torch.device("cpu"))
         rows.append(
             {
                 "name": name,
@@ -115,19 +115,19 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _task_of(task_id: str, candidate: Candidate) -> Task:
+def _task_of(task_id: str, variant: Variant) -> Task:
     task = TASKS[task_id]
-    network_class = candidate.network_class or task.build.func
+    network_class = variant.network_class or task.build.func
     return dataclasses.replace(
         task,
-        build=partial(network_class, **{**task.build.keywords, **candidate.network}),
-        degrade=candidate.degrade or task.degrade,
-        recipe=dataclasses.replace(task.recipe, **candidate.recipe),
+        build=partial(network_class, **{**task.build.keywords, **variant.network}),
+        degrade=variant.degrade or task.degrade,
+        recipe=dataclasses.replace(task.recipe, **variant.recipe),
     )
 
 
-def record_trials(metrics_path: Path, task_id: str, rows: list[dict[str, Any]]) -> None:
-    """Keep what ``try_networks`` found among the measured numbers.
+def record_ablation(metrics_path: Path, task_id: str, rows: list[dict[str, Any]]) -> None:
+    """Keep what ``run_ablation`` found among the measured numbers.
 
     Rows of the same candidates are replaced, those of others kept if they had as many minutes.
     """

@@ -17,15 +17,15 @@ from PIL import Image
 from torch import Generator, Tensor, nn
 
 from deconv_demo.classical import bicubic
-from deconv_demo.networks import QuantisedNetwork, is_fast_here, lean_twin, subpixel_twin
+from deconv_demo.networks import QuantizedNetwork, has_fast_int8, inplace_copy, subpixel_copy
 from deconv_demo.pictures import from_pixels, to_image, to_uint8
 from deconv_demo.restoration import (
-    computed_in,
     enhance_by_tile,
     float_dtype,
-    guide_of,
     inference_device,
     load_model,
+    resolve_dtype_name,
+    wiener_guide,
 )
 from deconv_demo.tasks import TASKS
 from deconv_demo.training.metrics_file import add_to_report, describe_machine, prepare_report
@@ -123,15 +123,15 @@ def compare_rewrites(rounds: int = 5, *, side: int = SIDE) -> dict[str, dict[str
     found = {}
     for task_id, task in TASKS.items():
         model = load_model(task_id)
-        forms = {"plain": model, "lean": lean_twin(model), "subpixel": subpixel_twin(model)}
+        forms = {"plain": model, "lean": inplace_copy(model), "subpixel": subpixel_copy(model)}
         image = to_image(Image.fromarray(_photo(side // task.scale)))
         inputs = [image.contiguous(memory_format=torch.channels_last)]
         inputs += [torch.tensor([25 / 255])] if model.noise_level_map else []
-        inputs += [guide_of(inputs[0])] if model.guided else []
+        inputs += [wiener_guide(inputs[0])] if model.guided else []
         with torch.inference_mode():
             results = [form(*inputs) for form in forms.values()]
-            if dtype == torch.float32 and is_fast_here() and model.ranges is not None:
-                forms["int8"] = QuantisedNetwork(model, model.ranges)
+            if dtype == torch.float32 and has_fast_int8() and model.ranges is not None:
+                forms["int8"] = QuantizedNetwork(model, model.ranges)
                 forms["int8"](*inputs)
             seconds: dict[str, list[float]] = {name: [] for name in forms}
             for _ in range(rounds):
@@ -162,7 +162,7 @@ def rounding_differences(task_id: str, *, side: int = 128) -> dict[str, dict[str
         For "bfloat16", and "int8" where the network can run so here, ``mean`` and ``largest``
         absolute difference, of 255.
     """
-    in_8_bits = is_fast_here() and load_model(task_id).ranges is not None
+    in_8_bits = has_fast_int8() and load_model(task_id).ranges is not None
     coarser = [torch.bfloat16, torch.int8] if in_8_bits else [torch.bfloat16]
     return {
         str(dtype).removeprefix("torch."): _rounding_difference(task_id, dtype, side)
@@ -174,13 +174,13 @@ def _rounding_difference(task_id: str, coarse: torch.dtype, side: int) -> dict[s
     task = TASKS[task_id]
     face = to_image(Image.fromarray(_photo(512)[60 : 60 + side, 160 : 160 + side]))
     found = []
-    for setting in (task.settings[0], task.settings[-1]):
-        degraded, sigma = setting.degrade(face, Generator().manual_seed(0))
+    for case in (task.benchmark_cases[0], task.benchmark_cases[-1]):
+        degraded, sigma = case.degrade(face, Generator().manual_seed(0))
         picture = from_pixels(to_uint8(degraded), like=Image.new("RGB", (1, 1)))
-        told = {} if sigma is None else {"sigma": sigma.item()}
+        controls = {} if sigma is None else {"sigma": sigma.item()}
         results = []
         for dtype in (torch.float32, coarse):
-            *_, result = enhance_by_tile(picture, task_id, dtype=dtype, **told)
+            *_, result = enhance_by_tile(picture, task_id, dtype=dtype, **controls)
             results.append(np.asarray(result.restored).astype(int))
         found.append(np.abs(results[0] - results[1]))
     worst = max(found, key=np.mean)
@@ -189,8 +189,8 @@ def _rounding_difference(task_id: str, coarse: torch.dtype, side: int) -> dict[s
 
 def _dtypes(task_id: str) -> list[str]:
     """What a network is timed in."""
-    wanted = [computed_in(task_id)] + (["int8"] if is_fast_here() else [])
-    return list(dict.fromkeys(computed_in(task_id, dtype) for dtype in wanted))
+    wanted = [resolve_dtype_name(task_id)] + (["int8"] if has_fast_int8() else [])
+    return list(dict.fromkeys(resolve_dtype_name(task_id, dtype) for dtype in wanted))
 
 
 def _prepare(name: str, dtype: str, side: int) -> tuple[Callable[[], object], float]:
@@ -238,8 +238,8 @@ def _dtype(name: str) -> str:
 
 def _enhance(picture: Image.Image, task_id: str, dtype: str) -> None:
     # The strength is told, so that the network is timed and not the estimate.
-    told = {"sigma": 25 / 255} if task_id == "denoise" else {}
-    for _ in enhance_by_tile(picture, task_id, dtype=getattr(torch, dtype), **told):
+    controls = {"sigma": 25 / 255} if task_id == "denoise" else {}
+    for _ in enhance_by_tile(picture, task_id, dtype=getattr(torch, dtype), **controls):
         pass
 
 

@@ -3,12 +3,12 @@
 from torch import Tensor
 
 from deconv_demo import degradations
-from deconv_demo.classical import luma
+from deconv_demo.classical import y_channel
 
 BLOCK_SIDE = 8
 
 
-def block_step(image: Tensor, scale: int = 1) -> float:
+def blockiness(image: Tensor, scale: int = 1) -> float:
     """Mean step across the edges of JPEG blocks, less the mean step between other neighbours.
 
     Absolute differences of Y between neighbours, along rows and columns, as in the blocking
@@ -26,11 +26,11 @@ def block_step(image: Tensor, scale: int = 1) -> float:
 
     >>> import torch
     >>> blocks = torch.arange(16.0).div(255).repeat_interleave(8).expand(1, 3, 128, 128)
-    >>> round(block_step(blocks), 2)  # 1 across and 0 down, the Y of a level is 219 / 255 of it
+    >>> round(blockiness(blocks), 2)  # 1 across and 0 down, the Y of a level is 219 / 255 of it
     0.43
     """
     # Not rounded again, as a file would be: steps of less than a level count.
-    y = luma(degradations.shrink(image, scale) if scale > 1 else image)
+    y = y_channel(degradations.bicubic_downsample(image, scale) if scale > 1 else image)
     steps = []
     for dim in (-2, -1):
         differences = y.diff(dim=dim).abs().movedim(dim, 0).flatten(1).mean(1)

@@ -17,19 +17,19 @@ from deconv_demo.pictures import from_pixels, to_image, to_uint8
 from deconv_demo.restoration import (
     best_classical,
     best_wiener,
-    blur_of,
-    computed_in,
     enhance_by_tile,
-    find_reader,
+    estimate_kernel,
+    find_estimator,
     find_weights,
     repeat_pixels,
+    resolve_dtype_name,
     scores,
-    trusting,
+    skip_checksum,
 )
-from deconv_demo.tasks import TASKS, Setting
+from deconv_demo.tasks import TASKS, BenchmarkCase
 from deconv_demo.training.data import (
     DataError,
-    find_twins,
+    match_lr_images,
     pixels_to_image,
     read_named_pictures,
 )
@@ -40,7 +40,7 @@ from deconv_demo.training.metrics_file import (
     read_report,
 )
 from deconv_demo.training.report.benchmark import rounding_differences
-from deconv_demo.training.report.blockiness import block_step
+from deconv_demo.training.report.blockiness import blockiness
 from deconv_demo.training.validation import clean_image, degrade
 
 # SSIM looks through windows of 11 x 11, at what is left when borders are cut off.
@@ -80,36 +80,36 @@ def evaluate(
 
     Raises:
         DataError: No pictures, or twins that do not belong to them or to a task.
-        ReportError: ``output`` is no file of measured numbers, or cannot be written.
+        MetricsFileError: ``output`` is no file of measured numbers, or cannot be written.
         WeightsError: Weights are missing or cut.
     """
     prepare_report(output)
     named = read_named_pictures(data, smallest_side=SMALLEST_SIDE, limit=limit)
-    twins = {} if low_resolution is None else _twins(task_ids, named, low_resolution)
+    twins = {} if low_resolution is None else _lr_images(task_ids, named, low_resolution)
     measured = {
         **describe_machine(),
         "pictures": len(named),
         "megapixels": round(sum(p.shape[0] * p.shape[1] for p in named.values()) / 1e6, 2),
     }
-    with trusting():
+    with skip_checksum():
         for task_id in dict.fromkeys(task_ids):
             path = find_weights(task_id)
             # A network's numbers are those of its reader, too.
-            name = TASKS[task_id].reader
-            reader = {} if name is None else {name: sha256(find_reader(name))}
+            name = TASKS[task_id].estimator
+            estimator = {} if name is None else {name: sha256(find_estimator(name))}
             entry = {
-                **reader,
+                **estimator,
                 "sha256": sha256(path),
                 "bytes": path.stat().st_size,
                 "runs": json.loads(read_header(path).get("runs", "[]")),
-                "measured": {**measured, "dtype": computed_in(task_id, dtype)},
+                "measured": {**measured, "dtype": resolve_dtype_name(task_id, dtype)},
                 **_measure(task_id, list(named.values()), twins.get(task_id), dtype),
             }
             add_to_report(output, entry, "tasks", task_id)
     return read_report(output)
 
 
-def _twins(
+def _lr_images(
     task_ids: list[str], named: dict[str, np.ndarray], low_resolution: list[Path]
 ) -> dict[str, list[np.ndarray]]:
     """The twins of each task, all of them before the first is measured."""
@@ -121,7 +121,7 @@ def _twins(
                 f"--tasks among {upscales}"
             )
     small = read_named_pictures(low_resolution)
-    return {task_id: find_twins(named, small, TASKS[task_id].scale) for task_id in task_ids}
+    return {task_id: match_lr_images(named, small, TASKS[task_id].scale) for task_id in task_ids}
 
 
 def _measure(
@@ -139,17 +139,17 @@ def _measure(
         "settings": {},
     }
     # A set's own twins are its damage, the first setting; nobody's table has another.
-    for setting in task.settings[: None if twins is None else 1]:
-        entry["settings"][setting.name], steps = _judge(task_id, setting, pictures, twins, dtype)
+    for case in task.benchmark_cases[: None if twins is None else 1]:
+        entry["settings"][case.name], steps = _evaluate_case(task_id, case, pictures, twins, dtype)
         if steps:
-            entry.setdefault("block_steps", {})[setting.name] = steps
-        print(task_id, setting.name, json.dumps(entry["settings"][setting.name]), flush=True)
+            entry.setdefault("block_steps", {})[case.name] = steps
+        print(task_id, case.name, json.dumps(entry["settings"][case.name]), flush=True)
     return entry
 
 
-def _judge(
+def _evaluate_case(
     task_id: str,
-    setting: Setting,
+    case: BenchmarkCase,
     pictures: list[np.ndarray],
     twins: list[np.ndarray] | None,
     dtype: str | None,
@@ -160,37 +160,37 @@ def _judge(
     """
     task = TASKS[task_id]
     number = None if dtype is None else getattr(torch, dtype)
-    coarse = computed_in(task_id, dtype) == "int8"
+    coarse = resolve_dtype_name(task_id, dtype) == "int8"
     columns: dict[str, list[tuple[float, float]]] = {}
     steps: dict[str, list[float]] = {}
 
     def add(name: str, restored: Tensor, clean: Tensor) -> None:
         columns.setdefault(name, []).append(scores(restored, clean, task))
-        if setting.compressed and name in ("classical", "network"):
-            steps.setdefault(name, []).append(block_step(restored, task.scale))
+        if case.is_jpeg and name in ("classical", "network"):
+            steps.setdefault(name, []).append(blockiness(restored, task.scale))
 
     for index, pixels in enumerate(pictures):
-        clean = clean_image(pixels, task, setting)
+        clean = clean_image(pixels, task, case)
         if twins is None:
-            degraded, sigma = degrade(clean, setting, index)
+            degraded, sigma = degrade(clean, case, index)
         else:
             degraded, sigma = pixels_to_image(twins[index]), None
-        like = Image.new("L" if setting.grey else "RGB", (1, 1))
+        like = Image.new("L" if case.grey else "RGB", (1, 1))
         picture = from_pixels(to_uint8(degraded), like=like)
         add("degraded", repeat_pixels(degraded, task.scale), clean)
-        if setting.compressed:
-            steps.setdefault("degraded", []).append(block_step(degraded))
-            steps.setdefault("truth", []).append(block_step(clean, task.scale))
+        if case.is_jpeg:
+            steps.setdefault("degraded", []).append(blockiness(degraded))
+            steps.setdefault("truth", []).append(blockiness(clean, task.scale))
         add("classical", best_classical(task_id, degraded, sigma, clean)[1], clean)
-        if setting.kernel is not None:
-            read = blur_of(to_uint8(degraded))
+        if case.kernel is not None:
+            read = estimate_kernel(to_uint8(degraded))
             add("Wiener, blur read", best_wiener(degraded, read, clean), clean)
-            add("Wiener, told the blur", best_wiener(degraded, setting.kernel, clean), clean)
-        told = {} if sigma is None else {"sigma": sigma.item()}
-        *_, result = enhance_by_tile(picture, task_id, dtype=number, **told)
+            add("Wiener, told the blur", best_wiener(degraded, case.kernel, clean), clean)
+        controls = {} if sigma is None else {"sigma": sigma.item()}
+        *_, result = enhance_by_tile(picture, task_id, dtype=number, **controls)
         add("network", to_image(result.after), clean)
         if coarse:
-            *_, result = enhance_by_tile(picture, task_id, dtype=torch.float32, **told)
+            *_, result = enhance_by_tile(picture, task_id, dtype=torch.float32, **controls)
             add("network in float32", to_image(result.after), clean)
         if sigma is not None:
             *_, blind = enhance_by_tile(picture, task_id, dtype=number)

@@ -53,7 +53,7 @@ FAILURES = (
         picture="page",
         corner=(20, 90),
         damage="print, four times smaller",
-        degrade=lambda clean: degradations.downscale(clean, 4),
+        degrade=lambda clean: degradations.bicubic_downsample_uint8(clean, 4),
         what_goes_wrong=(
             "Strokes come out crisp where letters are not: what six pixels held cannot be read "
             "again, and the network has seen photographs, not print."
@@ -65,7 +65,9 @@ FAILURES = (
         picture="astronaut",
         corner=(20, 120),
         damage="half the size, JPEG of quality 15",
-        degrade=lambda clean: degradations.jpeg(degradations.downscale(clean, 2), 15),
+        degrade=lambda clean: degradations.jpeg(
+            degradations.bicubic_downsample_uint8(clean, 2), 15
+        ),
         what_goes_wrong=(
             "Far below the qualities it was trained on, the edges of the blocks count as edges of "
             "things, and are kept."
@@ -159,8 +161,8 @@ def _crop(failure: Failure) -> Tensor:
 
 def _moved_two_ways(clean: Tensor, length: float) -> Tensor:
     along, down = (degradations.motion_kernel(length, angle) for angle in (0.0, math.pi / 2))
-    sides = degradations.half_planes(*clean.shape[-2:], torch.zeros(1), torch.zeros(1))
-    blurred = degradations.blur_apart(clean, along, down, sides)
+    sides = degradations.half_plane_masks(*clean.shape[-2:], torch.zeros(1), torch.zeros(1))
+    blurred = degradations.blend_two_blurs(clean, along, down, sides)
     return degradations.add_gaussian_noise(blurred, 2.55 / 255, _seeded())
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from deconv_demo.tasks import TASKS
-from deconv_demo.training.metrics_file import ReportError, read_report
+from deconv_demo.training.metrics_file import MetricsFileError, read_report
 from deconv_demo.training.report.curves import draw_curves
 from deconv_demo.training.report.model_card_estimators import blur_reader, hardware, noise_reader
 from deconv_demo.training.report.model_card_text import CURVES, HEAD, tail
@@ -26,11 +26,11 @@ def write_card(metrics_path: Path, card_path: Path) -> None:
     """Write the model card from measured numbers, and ``curves.svg`` beside it.
 
     Raises:
-        ReportError: Nothing has been measured yet.
+        MetricsFileError: Nothing has been measured yet.
     """
     metrics = read_report(metrics_path)
     if not metrics.get("tasks"):
-        raise ReportError(
+        raise MetricsFileError(
             f"{metrics_path} holds no measured network yet; run `python -m deconv_demo.training "
             "evaluate --data FOLDER_OF_PHOTOS` first"
         )
@@ -118,12 +118,12 @@ def _section(task_id: str, entry: dict[str, Any]) -> str:
         f"| PSNR, dB / SSIM | {' | '.join(names)} |",
         f"| --- |{' ---: |' * len(names)}",
     ]
-    for setting in TASKS[task_id].settings:
-        columns = entry["settings"].get(setting.name)
+    for case in TASKS[task_id].benchmark_cases:
+        columns = entry["settings"].get(case.name)
         if columns is None:
             continue
         cells = [_cell(columns[name]) if name in columns else "–" for name in names]
-        rows.append(f"| {setting.name} | {' | '.join(cells)} |")
+        rows.append(f"| {case.name} | {' | '.join(cells)} |")
     rows += ["", _conditions(entry["measured"])]
     for dtype, difference in entry["rounding_differences"].items():
         rows += [
@@ -152,9 +152,9 @@ def _cell(found: dict[str, float | None]) -> str:
     return f"{psnr} / {found['ssim']:.4f}"
 
 
-def _block_steps(setting: str, steps: dict[str, float]) -> str:
+def _block_steps(case: str, steps: dict[str, float]) -> str:
     return (
-        f"Blocks of the JPEG in *{setting}*: steps across their edges exceed other steps by "
+        f"Blocks of the JPEG in *{case}*: steps across their edges exceed other steps by "
         f"{steps['degraded']:.2f} of 255 in the file, {steps['classical']:.2f} after the classical "
         f"method, {steps['network']:.2f} after the network, {steps['truth']:.2f} in the truth "
         "(Y, at the size of the file).\n"

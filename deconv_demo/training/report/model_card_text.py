@@ -9,7 +9,7 @@ from deconv_demo.degradations import (
     SHARED_NOISE_SHARE,
 )
 from deconv_demo.tasks import TASKS
-from deconv_demo.training.blur_estimator import BLUR_READING
+from deconv_demo.training.blur_estimator import BLUR_SPEC
 from deconv_demo.training.calibration import PICTURES
 from deconv_demo.training.noise_estimator import (
     CLEAN_PART_SHARE,
@@ -21,7 +21,7 @@ from deconv_demo.training.noise_estimator import (
     JPEG_BEFORE_SHARE,
     LARGEST_LEVEL,
     LEVELLED_SHARE,
-    NOISE_READING,
+    NOISE_SPEC,
     TONED_SHARE,
 )
 
@@ -57,7 +57,7 @@ whole; runs that brought nothing better are not counted.
 
 def tail() -> str:
     """Return the sections on measuring, data and limits."""
-    recipe, reader = TASKS["deblur"].recipe, NOISE_READING.recipe
+    recipe, noise = TASKS["deblur"].recipe, NOISE_SPEC.recipe
     return f"""
 ## How it was measured
 
@@ -101,12 +101,12 @@ comes from a JPEG file of quality 60 to 95, its blocks anywhere; of what the ups
 {LARGEST_FAINT_SIGMA * 255:.0f} / 255. The deblurrer's crops are cut from squares of
 {recipe.patch + recipe.context} pixels, off which the blur is read that their guide undoes; in its
 last runs {_percent(APART_SHARE)} of them had two blurs on two sides of a line, or one and none. The
-blur reader learns on the brightness of crops of {BLUR_READING.recipe.patch} pixels, a third of them
+blur reader learns on the brightness of crops of {BLUR_SPEC.recipe.patch} pixels, a third of them
 blurred by long and mostly bent motion. The noise reader learns on noise of 0 to
-{LARGEST_LEVEL} / 255 ({_percent(CLEAN_SHARE)} have none) on crops of {reader.patch} pixels,
-{_percent(reader.grey_share)} of them in grey (30 % before its sixth run),
+{LARGEST_LEVEL} / 255 ({_percent(CLEAN_SHARE)} have none) on crops of {noise.patch} pixels,
+{_percent(noise.grey_share)} of them in grey (30 % before its sixth run),
 {_percent(TONED_SHARE)} of those toned with their noise, as old prints are (since that run),
-{_percent(reader.reduced_share)} of them made smaller first: {_percent(COARSE_SHARE)} get noise of a
+{_percent(noise.reduced_share)} of them made smaller first: {_percent(COARSE_SHARE)} get noise of a
 coarser grain, {_percent(DRAWN_SHARE)} are print, shapes, patterns and large pixels made at random,
 some only in part (15 % and no large pixels before its fifth run),
 {_percent(LEVELLED_SHARE)} are reduced to few levels (since that run), {_percent(DIM_SHARE)} are

@@ -10,13 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from deconv_demo.degradations import Degraded
+from deconv_demo.degradations import DegradedBatch
 from deconv_demo.networks import DeconvUpscaler, ResidualBlock
-from deconv_demo.tasks import TASKS, Setting
+from deconv_demo.tasks import TASKS, BenchmarkCase
 
 
 @dataclass(frozen=True, kw_only=True)
-class Candidate:
+class Variant:
     """How one network of a trial differs from the shipped one.
 
     Attributes:
@@ -29,7 +29,7 @@ class Candidate:
 
     network: Mapping[str, Any] = field(default_factory=dict)
     network_class: type[nn.Module] | None = None
-    degrade: Callable[[Tensor, Generator], Degraded] | None = None
+    degrade: Callable[[Tensor, Generator], DegradedBatch] | None = None
     recipe: Mapping[str, Any] = field(default_factory=dict)
     start_from: str | None = None
 
@@ -124,39 +124,39 @@ class CollapsibleUpscaler(_OtherBlocks):
     block = CollapsibleBlock
 
 
-def _as_judged(clean: Tensor, generator: Generator, *, setting: Setting) -> Degraded:
-    return setting.degrade(clean, generator)
+def _as_judged(clean: Tensor, generator: Generator, *, case: BenchmarkCase) -> DegradedBatch:
+    return case.degrade(clean, generator)
 
 
-CANDIDATES: Mapping[str, Mapping[str, Candidate]] = MappingProxyType(
+VARIANTS: Mapping[str, Mapping[str, Variant]] = MappingProxyType(
     {
         "denoise": {
-            "shipped": Candidate(),
-            "wider, fewer blocks": Candidate(
+            "shipped": Variant(),
+            "wider, fewer blocks": Variant(
                 network={"widths": (44, 72, 128, 192), "blocks": (1, 2, 2, 4)}
             ),
-            "narrower, more blocks": Candidate(
+            "narrower, more blocks": Variant(
                 network={"widths": (24, 48, 96, 192), "blocks": (4, 4, 3, 4)}
             ),
-            "three levels": Candidate(network={"widths": (32, 64, 144), "blocks": (2, 2, 5)}),
+            "three levels": Variant(network={"widths": (32, 64, 144), "blocks": (2, 2, 5)}),
         },
         "upscale_x2": {
-            "shipped": Candidate(),
-            "wider, fewer blocks": Candidate(network={"channels": 88, "blocks": 3}),
-            "narrower, more blocks": Candidate(network={"channels": 48, "blocks": 11}),
-            "pixel attention": Candidate(network_class=PixelAttentionUpscaler),
-            "half as many crops a step": Candidate(recipe={"batch": 4}),
-            "collapsible convolutions": Candidate(network_class=CollapsibleUpscaler),
-            "twice the learning rate": Candidate(recipe={"learning_rate": 8e-4}),
-            "Muon": Candidate(recipe={"optimiser": "muon", "learning_rate": 4e-3}),
-            "crops never reduced": Candidate(recipe={"reduced_share": 0.0}),
-            "clean files only": Candidate(
-                degrade=partial(_as_judged, setting=TASKS["upscale_x2"].settings[0])
+            "shipped": Variant(),
+            "wider, fewer blocks": Variant(network={"channels": 88, "blocks": 3}),
+            "narrower, more blocks": Variant(network={"channels": 48, "blocks": 11}),
+            "pixel attention": Variant(network_class=PixelAttentionUpscaler),
+            "half as many crops a step": Variant(recipe={"batch": 4}),
+            "collapsible convolutions": Variant(network_class=CollapsibleUpscaler),
+            "twice the learning rate": Variant(recipe={"learning_rate": 8e-4}),
+            "Muon": Variant(recipe={"optimiser": "muon", "learning_rate": 4e-3}),
+            "crops never reduced": Variant(recipe={"reduced_share": 0.0}),
+            "clean files only": Variant(
+                degrade=partial(_as_judged, case=TASKS["upscale_x2"].benchmark_cases[0])
             ),
         },
         "upscale_x4": {
-            "shipped": Candidate(),
-            "from the 2x weights": Candidate(start_from="upscale_x2"),
+            "shipped": Variant(),
+            "from the 2x weights": Variant(start_from="upscale_x2"),
         },
     }
 )

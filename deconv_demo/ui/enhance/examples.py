@@ -13,7 +13,7 @@ from typing import Any
 
 from PIL import Image
 
-from deconv_demo.restoration import Damage, damage, prepare_reference
+from deconv_demo.restoration import DegradationSpec, degrade, prepare_reference
 from deconv_demo.tasks import TASKS
 from deconv_demo.ui.workspace import FileStore, Workspace
 
@@ -27,40 +27,46 @@ class Example:
     Attributes:
         function: Name of the function in ``skimage.data``.
         task_id: Key of ``TASKS``.
-        damage: Without the downscaling, which the task implies.
+        degradation: Without the downscaling, which the task implies.
         crop: Left, top, right, bottom; None for the whole picture.
     """
 
     function: str
     task_id: str
-    damage: Damage
+    degradation: DegradationSpec
     crop: tuple[int, int, int, int] | None = None
 
 
 EXAMPLES: Mapping[str, Example] = MappingProxyType(
     {
         "astronaut": Example(
-            function="astronaut", task_id="denoise", damage=Damage(sigma=35 / 255, seed=1)
+            function="astronaut",
+            task_id="denoise",
+            degradation=DegradationSpec(sigma=35 / 255, seed=1),
         ),
         "coffee": Example(
             function="coffee",
             task_id="deblur",
-            damage=Damage(sigma=2 / 255, blur="defocus", blur_size=2.5),
+            degradation=DegradationSpec(sigma=2 / 255, blur="defocus", blur_size=2.5),
         ),
         "cat": Example(
             function="chelsea",
             task_id="upscale_x4",
-            damage=Damage(scale=4),
+            degradation=DegradationSpec(scale=4),
             crop=(80, 20, 400, 260),
         ),
-        "rocket": Example(function="rocket", task_id="upscale_x2", damage=Damage(scale=2)),
+        "rocket": Example(
+            function="rocket", task_id="upscale_x2", degradation=DegradationSpec(scale=2)
+        ),
         "camera": Example(
-            function="camera", task_id="denoise", damage=Damage(sigma=20 / 255, seed=2)
+            function="camera",
+            task_id="denoise",
+            degradation=DegradationSpec(sigma=20 / 255, seed=2),
         ),
         "page": Example(
             function="page",
             task_id="deblur",
-            damage=Damage(sigma=2 / 255, blur="gaussian", blur_size=1.8),
+            degradation=DegradationSpec(sigma=2 / 255, blur="gaussian", blur_size=1.8),
         ),
     }
 )
@@ -77,12 +83,12 @@ def open_example(example_id: str) -> Workspace:
             example = EXAMPLES[example_id]
             store = FileStore()
             reference = _clean(example)
-            damaged = damage(reference, example.damage)
+            damaged = degrade(reference, example.degradation)
             _made[example_id] = Workspace(
                 source=store.save_image(damaged, f"{example_id}.png"),
                 name=example_id,
                 reference=store.save_image(reference, f"{example_id}-truth.png"),
-                sigma=example.damage.sigma,
+                sigma=example.degradation.sigma,
             )
         return _made[example_id]
 

@@ -66,7 +66,7 @@ class EnhanceEvents:
         steps = workflow.run_task(workspace, task_id, controls, language, self.store)
         yield from self._follow(steps, language)
 
-    def run_known_answer(
+    def run_reference_test(
         self,
         noise: float,
         blur: str,
@@ -80,11 +80,13 @@ class EnhanceEvents:
         language: str,
     ) -> Iterator[tuple]:
         """Damage the picture, repair it, and judge what came out."""
-        wish = workflow.wished_damage(
+        spec = workflow.degradation_from_controls(
             task_id, noise=noise, blur=blur, blur_size=blur_size, jpeg_quality=jpeg_quality
         )
         controls = _controls(task_id, estimate, sigma, amount)
-        steps = workflow.run_known_answer(workspace, task_id, controls, wish, language, self.store)
+        steps = workflow.run_reference_test(
+            workspace, task_id, controls, spec, language, self.store
+        )
         yield from self._follow(steps, language)
 
     def pick_example(self, language: str, event: gr.EventData) -> Iterator[tuple]:

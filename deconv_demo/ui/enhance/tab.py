@@ -185,7 +185,7 @@ class EnhanceTab:
         answer_event = self.answer_run.click(
             self.events.waiting, self.language, buttons, **UNQUEUED
         ).then(
-            self.events.run_known_answer,
+            self.events.run_reference_test,
             [self.noise, self.blur, self.blur_size, self.jpeg, *controls, *state],
             working,
             **MODEL_QUEUE,

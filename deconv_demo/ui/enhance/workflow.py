@@ -11,15 +11,15 @@ from PIL import Image
 from deconv_demo.pictures import PictureError, open_picture, to_image
 from deconv_demo.restoration import (
     BLURS,
-    Damage,
+    DegradationSpec,
     Enhancement,
     Score,
     TileProgress,
     blend,
-    damage,
+    degrade,
     enhance_by_tile,
-    judge,
     prepare_reference,
+    score_result,
     scores,
 )
 from deconv_demo.tasks import TASKS
@@ -67,15 +67,15 @@ def run_task(
     truth = _truth_for(workspace, picture, task_id)
     if truth is None:
         workspace = dataclasses.replace(workspace, scores=())
-    judge_it = partial(judge, truth, picture, sigma=workspace.sigma)
+    judge_it = partial(score_result, truth, picture, sigma=workspace.sigma)
     yield from _run(workspace, picture, truth, judge_it, task_id, controls, language, store)
 
 
-def run_known_answer(
+def run_reference_test(
     workspace: Workspace,
     task_id: str,
     controls: dict[str, float | None],
-    wish: Damage,
+    spec: DegradationSpec,
     language: str,
     store: FileStore,
 ) -> Iterator[Step | Workspace]:
@@ -86,20 +86,20 @@ def run_known_answer(
     clean = open_picture(_still(workspace.reference) if workspace.is_example else source)
     scale = TASKS[task_id].scale
     truth = prepare_reference(clean, scale)
-    damaged = damage(truth, dataclasses.replace(wish, scale=scale))
-    judge_it = partial(judge, truth, damaged, sigma=wish.sigma)
+    damaged = degrade(truth, dataclasses.replace(spec, scale=scale))
+    judge_it = partial(score_result, truth, damaged, sigma=spec.sigma)
     for step in _run(workspace, damaged, truth, judge_it, task_id, controls, language, store):
-        if isinstance(step, Workspace) and wish.blur is not None:
-            added = BLURS[wish.blur](wish.blur_size).tolist()
+        if isinstance(step, Workspace) and spec.blur is not None:
+            added = BLURS[spec.blur](spec.blur_size).tolist()
             step = dataclasses.replace(step, facts={**step.facts, "blur_added": added})
         yield step
 
 
-def wished_damage(
+def degradation_from_controls(
     task_id: str, *, noise: float, blur: str, blur_size: float, jpeg_quality: float
-) -> Damage:
-    """Turn the controls of the page into a ``Damage``; only deblurring blurs."""
-    return Damage(
+) -> DegradationSpec:
+    """Turn the controls of the page into a ``DegradationSpec``; only deblurring blurs."""
+    return DegradationSpec(
         sigma=noise / 255,
         blur=blur if task_id == "deblur" and blur in BLURS else None,
         blur_size=blur_size,

@@ -33,9 +33,9 @@ class SurgerySection(PanelSection):
     ) -> Any:
         def table() -> Any:
             subject = ablation_data.subject_of(str(request.session_hash), workspace, corner)
-            if event.have == ablation_data.state_of(subject, layer):
+            if event.have == ablation_data.view_key(subject, layer):
                 return gr.skip()
-            return gr.HTML(value=ablation_data.table_value(subject, layer))
+            return gr.HTML(value=ablation_data.ablation_view(subject, layer))
 
         return panel_update(workspace, table)
 

@@ -16,15 +16,14 @@ from deconv_demo.inspection import (
     Edits,
     NetworkMap,
     Skip,
-    atlas_picture,
     count_untouched,
+    feature_grid_image,
     list_skips,
-    map_network,
     order_by_loss,
     rank_channels,
     run_edited,
 )
-from deconv_demo.networks import blank_inputs, crop_inputs
+from deconv_demo.networks import crop_inputs
 from deconv_demo.pictures import open_picture, to_image, to_uint8
 from deconv_demo.restoration import load_model
 from deconv_demo.ui.data_url import data_url
@@ -69,15 +68,15 @@ def subject_of(
     Args:
         visitor: Name of the session, for whom activations are kept.
         workspace: With a result.
-        corner: Of the crop, see ``inspecting.crop_of``.
+        corner: Of the crop, see ``inspecting.load_crop``.
     """
     model = load_model(workspace.task_id)
     left, top, right, bottom = box = _box(workspace, corner)
-    whole = crop_session.box_of(workspace, corner)
+    whole = crop_session.get_crop_box(workspace, corner)
     inputs = _inputs(workspace, corner, box)
-    network_map = _map(workspace.task_id, right - left, bottom - top)
+    network_map = crop_session.network_map_for(workspace.task_id, right - left, bottom - top)
     if box == whole:
-        activations = crop_session.activations_of(visitor, workspace, corner)
+        activations = crop_session.compute_activations(visitor, workspace, corner)
     else:
         key = ("surgery", workspace.task_id, str(workspace.network_input), box)
         activations = crop_session.STORE.get(visitor, key)
@@ -118,24 +117,24 @@ def edits_from(sent: Any, subject: Subject) -> Edits:
     )
 
 
-def state_of(subject: Subject, layer_name: str | None) -> str:
-    """Return what tells one ``table_value`` from another."""
+def view_key(subject: Subject, layer_name: str | None) -> str:
+    """Return what tells one ``ablation_view`` from another."""
     return f"{subject.key} {_layer_of(subject, layer_name)}"
 
 
-def table_value(subject: Subject, layer_name: str | None) -> dict[str, Any]:
+def ablation_view(subject: Subject, layer_name: str | None) -> dict[str, Any]:
     """Return what can be switched off, and the untouched output, for the browser to draw."""
     nodes = subject.network_map.nodes
     known = {facts.name for node in nodes for facts in _all_facts(node)}
     name = _layer_of(subject, layer_name)
     node = subject.network_map.node_of(name)
     maps = subject.activations.maps(subject.model, node, name)
-    sheet, _ = atlas_picture(
+    sheet, _ = feature_grid_image(
         maps, range(len(maps)), columns=COLUMNS, tile=TILE, common_scale=False, gap=0
     )
     untouched = subject.activations.restored
     value = {
-        "state": state_of(subject, name),
+        "state": view_key(subject, name),
         "subject": subject.key,
         "layer": name,
         "channels": len(maps),
@@ -224,24 +223,18 @@ def _inputs(
     workspace: Workspace, corner: tuple[int, int] | None, box: tuple[int, int, int, int]
 ) -> list[Tensor]:
     """What the network takes for a part of the crop."""
-    left, top, _, _ = crop_session.box_of(workspace, corner)
+    left, top, _, _ = crop_session.get_crop_box(workspace, corner)
     rows, columns = slice(box[1] - top, box[3] - top), slice(box[0] - left, box[2] - left)
     return crop_inputs(crop_session.run_inputs(workspace, corner), rows, columns)
 
 
 def _box(workspace: Workspace, corner: tuple[int, int] | None) -> tuple[int, int, int, int]:
-    left, top, right, bottom = crop_session.box_of(workspace, corner)
+    left, top, right, bottom = crop_session.get_crop_box(workspace, corner)
     if getattr(load_model(workspace.task_id), "scale", 1) == 1:
         return left, top, right, bottom
     sides = [min(side, UPSCALED_CROP) for side in (right - left, bottom - top)]
     left, top = (left + right - sides[0]) // 2, (top + bottom - sides[1]) // 2
     return left, top, left + sides[0], top + sides[1]
-
-
-@lru_cache(maxsize=32)
-def _map(task_id: str, width: int, height: int) -> NetworkMap:
-    model = load_model(task_id)
-    return map_network(model, *blank_inputs(model, height, width))
 
 
 def _truth(workspace: Workspace, box: tuple[int, int, int, int], restored: Tensor) -> Tensor | None:

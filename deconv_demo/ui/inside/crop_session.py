@@ -12,7 +12,7 @@ from torch import Tensor
 from deconv_demo.inspection import LayerFacts, MapNode, NetworkMap, map_network
 from deconv_demo.networks import blank_inputs
 from deconv_demo.pictures import open_picture, to_image, visible_pixels
-from deconv_demo.restoration import blur_of, guide_part, load_model
+from deconv_demo.restoration import estimate_kernel, load_model, wiener_guide_crop
 from deconv_demo.ui.inside.activations import Activations, ActivationStore, record_activations
 from deconv_demo.ui.workspace import Workspace
 
@@ -43,7 +43,7 @@ def has_result(workspace: Workspace) -> bool:
     return workspace.network_input is not None and Path(workspace.network_input).exists()
 
 
-def crop_of(workspace: Workspace, corner: tuple[int, int] | None = None) -> Image.Image:
+def load_crop(workspace: Workspace, corner: tuple[int, int] | None = None) -> Image.Image:
     """Return the part of the given picture that is looked at, at most 256 a side.
 
     Args:
@@ -54,7 +54,7 @@ def crop_of(workspace: Workspace, corner: tuple[int, int] | None = None) -> Imag
     Returns:
         The same picture to whoever asks: do not draw on it.
     """
-    return _crop(str(workspace.network_input), box_of(workspace, corner))
+    return _crop(str(workspace.network_input), get_crop_box(workspace, corner))
 
 
 # A file is never written twice, and every edit would decode the whole of it again.
@@ -81,7 +81,7 @@ def crop_box(
     return left, top, left + sides[0], top + sides[1]
 
 
-def box_of(
+def get_crop_box(
     workspace: Workspace, corner: tuple[int, int] | None = None
 ) -> tuple[int, int, int, int]:
     """Return left, top, right and bottom of the crop of the given picture."""
@@ -94,7 +94,7 @@ def padded_size(workspace: Workspace, corner: tuple[int, int] | None = None) -> 
     Its sides are multiples of what the network halves them by; the last row and column are
     repeated up to there, and what comes of them is cut off again.
     """
-    left, top, right, bottom = box_of(workspace, corner)
+    left, top, right, bottom = get_crop_box(workspace, corner)
     multiple = load_model(workspace.task_id).size_multiple
     return tuple(-(-side // multiple) * multiple for side in (right - left, bottom - top))
 
@@ -115,7 +115,7 @@ def run_inputs(workspace: Workspace, corner: tuple[int, int] | None = None) -> l
         the whole picture may use fewer bits: what is looked at should not be rounded.
     """
     model, path = load_model(workspace.task_id), str(workspace.network_input)
-    box = box_of(workspace, corner)
+    box = get_crop_box(workspace, corner)
     image = _image(_seen(path, box))
     if model.noise_level_map:
         return [image, torch.tensor([workspace.facts["sigma"]])]
@@ -134,12 +134,12 @@ def _seen(path: str, box: tuple[int, int, int, int]) -> np.ndarray:
 
 @lru_cache(maxsize=32)
 def _guide(path: str, box: tuple[int, int, int, int]) -> np.ndarray:
-    return guide_part(_whole(path), box, _blur(path))
+    return wiener_guide_crop(_whole(path), box, _blur(path))
 
 
 @lru_cache(maxsize=64)
 def _blur(path: str) -> Tensor:
-    return blur_of(_whole(path))
+    return estimate_kernel(_whole(path))
 
 
 # As a run sees it. One is enough for who moves about in it, and a large one takes 150 MB.
@@ -148,20 +148,21 @@ def _whole(path: str) -> np.ndarray:
     return visible_pixels(open_picture(path))
 
 
-def layers_of(workspace: Workspace) -> list[LayerFacts]:
+def get_layers(workspace: Workspace) -> list[LayerFacts]:
     """Return the layers of the network last used, in the order of the data."""
-    nodes = map_of(workspace).nodes
+    nodes = get_network_map(workspace).nodes
     return [facts for node in nodes for facts in (*node.inner, node.facts)]
 
 
-def map_of(workspace: Workspace) -> NetworkMap:
+def get_network_map(workspace: Workspace) -> NetworkMap:
     """Return nodes and edges of the network last used."""
-    left, top, right, bottom = box_of(workspace)
-    return _map(workspace.task_id, right - left, bottom - top)
+    left, top, right, bottom = get_crop_box(workspace)
+    return network_map_for(workspace.task_id, right - left, bottom - top)
 
 
 @lru_cache(maxsize=32)
-def _map(task_id: str, width: int, height: int) -> NetworkMap:
+def network_map_for(task_id: str, width: int, height: int) -> NetworkMap:
+    """Return nodes and edges of the network of a task for inputs of a size."""
     model = load_model(task_id)
     return map_network(model, *blank_inputs(model, height, width))
 
@@ -178,7 +179,7 @@ def is_kept(visitor: str, workspace: Workspace, corner: tuple[int, int] | None =
     return has_result(workspace) and kept_activations(visitor, workspace, corner) is not None
 
 
-def activations_of(
+def compute_activations(
     visitor: str, workspace: Workspace, corner: tuple[int, int] | None = None
 ) -> Activations:
     """Return what the network makes of the crop, run only if it is not kept.
@@ -186,19 +187,19 @@ def activations_of(
     Args:
         visitor: Name of the session that asks.
         workspace: With a result.
-        corner: Of the crop, see ``crop_of``.
+        corner: Of the crop, see ``load_crop``.
     """
     kept = kept_activations(visitor, workspace, corner)
     if kept is None:
         model = load_model(workspace.task_id)
-        kept = record_activations(model, map_of(workspace), run_inputs(workspace, corner))
+        kept = record_activations(model, get_network_map(workspace), run_inputs(workspace, corner))
         STORE.put(visitor, _key(workspace, corner), kept)
     return kept
 
 
 def _key(workspace: Workspace, corner: tuple[int, int] | None) -> tuple:
     # A file that was given is never written twice, and its path says whose it is.
-    box, sigma = box_of(workspace, corner), workspace.facts.get("sigma")
+    box, sigma = get_crop_box(workspace, corner), workspace.facts.get("sigma")
     return workspace.task_id, str(workspace.network_input), box, sigma
 
 
@@ -213,9 +214,9 @@ def view_layer(
     Raises:
         ValueError: The network has no such layer.
     """
-    facts = next((f for f in layers_of(workspace) if f.name == layer_name), None)
+    facts = next((f for f in get_layers(workspace) if f.name == layer_name), None)
     if facts is None:
         raise ValueError(f"{workspace.task_id} has no layer {layer_name!r}")
-    node = map_of(workspace).node_of(layer_name)
+    node = get_network_map(workspace).node_of(layer_name)
     maps = activations.maps(load_model(workspace.task_id), node, layer_name)
-    return LayerView(facts=facts, node=node, maps=maps, crop=box_of(workspace, corner))
+    return LayerView(facts=facts, node=node, maps=maps, crop=get_crop_box(workspace, corner))

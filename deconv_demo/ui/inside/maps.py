@@ -144,7 +144,7 @@ class MapsSection:
     ) -> Any:
         try:
             visitor = str(request.session_hash)
-            activations = crop_session.activations_of(visitor, workspace, corner)
+            activations = crop_session.compute_activations(visitor, workspace, corner)
             view = crop_session.view_layer(workspace, layer, activations, corner)
             everything = activations if event.which == "all" else None
             path = write_activations(workspace, view, everything, self.context.store)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from deconv_demo.inspection import atlas_picture, colourise, limit_of, order_by_energy
+from deconv_demo.inspection import color_limit, colourise, feature_grid_image, order_by_energy
 from deconv_demo.ui.data_url import data_url
 from deconv_demo.ui.inside.crop_session import LayerView
 from deconv_demo.ui.texts import text
@@ -38,7 +38,7 @@ def grid_value(view: LayerView, options: GridOptions, language: str) -> dict[str
     by_energy = options.order == "energy"
     order = order_by_energy(maps) if by_energy else list(range(len(maps)))
     common = options.scale == "common"
-    picture, limits = atlas_picture(
+    picture, limits = feature_grid_image(
         maps, order, columns=COLUMNS, tile=TILE, common_scale=common, gap=0
     )
     measured = _measured(maps)
@@ -84,7 +84,7 @@ def enlarged_value(
     if not 0 <= channel < len(view.maps):
         raise ValueError(f"{view.facts.name} has {len(view.maps)} channels, not {channel}")
     feature_map, signed = view.maps[channel], bool(view.maps.numpy().min() < 0)
-    limit = limit_of(view.maps if options.scale == "common" else feature_map)
+    limit = color_limit(view.maps if options.scale == "common" else feature_map)
     (numbers,) = _measured(feature_map[None])
     return {
         "channel": channel,
@@ -127,7 +127,7 @@ def _kernels(view: LayerView, model: nn.Module, channel: int, language: str) -> 
     layer = view.node.inner[-1] if view.facts.kind == "block" else view.facts
     kernels = kernels_of(model, layer.name, channel)
     few = len(kernels) <= MANY_KERNELS
-    picture, limits = atlas_picture(
+    picture, limits = feature_grid_image(
         kernels.contiguous(),
         range(len(kernels)),
         columns=min(KERNEL_COLUMNS if few else 2 * KERNEL_COLUMNS, len(kernels)),

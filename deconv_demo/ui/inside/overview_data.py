@@ -12,7 +12,7 @@ from deconv_demo.inspection import (
     OUTPUT,
     LayerFacts,
     NetworkMap,
-    atlas_picture,
+    feature_grid_image,
     fitted_size,
     order_by_energy,
 )
@@ -38,7 +38,7 @@ def map_value(
 
     A node shows the strongest of its maps.
     """
-    network = crop_session.map_of(workspace)
+    network = crop_session.get_network_map(workspace)
     names = [INPUT, *(node.facts.name for node in network.nodes), OUTPUT]
     levels = _levels(network)
     top = min(levels)
@@ -90,7 +90,7 @@ def map_value(
 
 def card_value(workspace: Workspace, layer_name: str, language: str) -> dict[str, Any]:
     """Return what is known of a layer without any picture: its facts and what it is for."""
-    node = crop_session.map_of(workspace).node_of(layer_name)
+    node = crop_session.get_network_map(workspace).node_of(layer_name)
     chosen = next(f for f in (*node.inner, node.facts) if f.name == layer_name)
     kernel = []
     if chosen.kernel_size is not None:
@@ -215,11 +215,13 @@ def _sprite(
 ) -> str:
     """The crop, the strongest map of every node, and the output, side by side."""
     restored = Image.fromarray(to_uint8(activations.restored))
-    tiles = [_fitted(crop_session.crop_of(workspace, corner).convert("RGB"))]
+    tiles = [_fitted(crop_session.load_crop(workspace, corner).convert("RGB"))]
     for node in network.nodes:
         maps = activations.outputs[node.facts.name][0]
         strongest = order_by_energy(maps)[:1]
-        drawn, _ = atlas_picture(maps, strongest, columns=1, tile=THUMBNAIL, common_scale=False)
+        drawn, _ = feature_grid_image(
+            maps, strongest, columns=1, tile=THUMBNAIL, common_scale=False
+        )
         tiles.append(drawn.convert("RGB"))
     tiles.append(_fitted(restored))
     return data_url(np.concatenate([np.asarray(tile) for tile in tiles], axis=1))

@@ -32,9 +32,11 @@ class PixelSection(PanelSection):
         self, workspace: Workspace, corner, layer, request: gr.Request, event: gr.EventData
     ) -> Any:
         def pictures() -> Any:
-            if event.have == receptive_field_data.state_of(workspace, corner, layer):
+            if event.have == receptive_field_data.view_key(workspace, corner, layer):
                 return gr.skip()
-            activations = crop_session.activations_of(str(request.session_hash), workspace, corner)
+            activations = crop_session.compute_activations(
+                str(request.session_hash), workspace, corner
+            )
             value = receptive_field_data.pictures_value(workspace, corner, activations, layer)
             return gr.HTML(value=value)
 
@@ -61,7 +63,7 @@ class PixelSection(PanelSection):
     ) -> Any:
         def feature_map() -> Any:
             visitor, channel = str(request.session_hash), int(event.channel)
-            activations = crop_session.activations_of(visitor, workspace, corner)
+            activations = crop_session.compute_activations(visitor, workspace, corner)
             value = receptive_field_data.map_value(workspace, corner, activations, layer, channel)
             return gr.HTML(map={"state": event.state, "turn": event.turn, **value})
 

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from deconv_demo.inspection import (
+    color_limit,
     colourise,
-    effective_field,
-    effective_reach,
-    limit_of,
+    effective_receptive_field,
+    influence_map,
+    influence_window,
     order_by_energy,
-    reach_window,
     receptive_window,
 )
 from deconv_demo.networks import blank_inputs, crop_inputs
@@ -38,11 +38,11 @@ def pictures_value(
 ) -> dict[str, Any]:
     """Return the two pictures to click on, and the strongest map of the chosen layer."""
     image = crop_session.run_inputs(workspace, corner)[0]
-    layers = {facts.name: facts for facts in crop_session.layers_of(workspace)}
+    layers = {facts.name: facts for facts in crop_session.get_layers(workspace)}
     name = layer_name if layer_name in layers else next(iter(layers))
     maps = crop_session.view_layer(workspace, name, activations, corner).maps
     return {
-        "state": state_of(workspace, corner, name),
+        "state": view_key(workspace, corner, name),
         "input": url_of_image(image),
         "output": url_of_image(activations.restored),
         "size": _size(image),
@@ -55,9 +55,9 @@ def pictures_value(
     }
 
 
-def state_of(workspace: Workspace, corner: tuple[int, int] | None, layer_name: str | None) -> str:
+def view_key(workspace: Workspace, corner: tuple[int, int] | None, layer_name: str | None) -> str:
     """Return what tells one ``pictures_value`` from another."""
-    box = crop_session.box_of(workspace, corner)
+    box = crop_session.get_crop_box(workspace, corner)
     facts = (workspace.task_id, str(workspace.network_input), box, workspace.facts.get("sigma"))
     return f"{hash(facts):x} {layer_name}"
 
@@ -82,7 +82,7 @@ def map_value(
     margin = min(values.shape) // 8
     inner = values[margin : values.shape[0] - margin, margin : values.shape[1] - margin]
     row, column = divmod(int(inner.argmax()), inner.shape[1])
-    pixels = colourise(values, signed=signed, limit=limit_of(values) or 1.0)
+    pixels = colourise(values, signed=signed, limit=color_limit(values) or 1.0)
     return {
         "layer": layer_name,
         "channel": channel,
@@ -107,7 +107,7 @@ def field_value(
     window = receptive_window(model, _last_layer(model), *inputs, row=row, column=column)
     rows, columns = _cut_for([window], image, model.size_multiple)
     field = torch.zeros(image.shape[-2:])
-    field[rows, columns] = effective_field(
+    field[rows, columns] = effective_receptive_field(
         model,
         crop_inputs(inputs, rows, columns),
         row=row - scale * rows.start,
@@ -139,7 +139,7 @@ def reach_value(
     if not (0 <= row < height and 0 <= column < width):
         raise ValueError(f"the picture is {height} rows of {width}, not ({row}, {column})")
     scale, last = getattr(model, "scale", 1), _last_layer(model)
-    window = reach_window(model, last, *inputs, row=row, column=column)
+    window = influence_window(model, last, *inputs, row=row, column=column)
     ends = [
         receptive_window(model, last, *inputs, row=r, column=c)
         for r, c in ((window[0][0], window[1][0]), (window[0][-1], window[1][-1]))
@@ -151,7 +151,7 @@ def reach_value(
     rows, columns = _cut_for(ends, image, grid)
     part = crop_inputs(inputs, rows, columns)
     reach = torch.zeros(scale * height, scale * width)
-    reach[_scaled(rows, scale), _scaled(columns, scale)] = effective_reach(
+    reach[_scaled(rows, scale), _scaled(columns, scale)] = influence_map(
         model, part, row=row - rows.start, column=column - columns.start
     )
     with torch.no_grad():
@@ -182,7 +182,7 @@ def _unbounded_reach(model: nn.Module, border: int, row: int, column: int) -> Wi
     side = 2 * border + model.size_multiple
     inputs = [value.to("meta") for value in blank_inputs(model, side, side)]
     place = {"row": row + border, "column": column + border}
-    return reach_window(model, _last_layer(model), *inputs, **place)
+    return influence_window(model, _last_layer(model), *inputs, **place)
 
 
 def _inside(side: range, length: int) -> range:

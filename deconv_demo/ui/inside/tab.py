@@ -234,7 +234,7 @@ class InsideTab:
             return None, None, gr.skip(), note, *((None,) * 4)
         try:
             given = str(workspace.network_input)
-            layers = crop_session.layers_of(workspace)
+            layers = crop_session.get_layers(workspace)
             known = view.layer in [facts.name for facts in layers]
             view = dataclasses.replace(
                 view,
@@ -243,7 +243,7 @@ class InsideTab:
                 corner=view.corner if view.seen == given else None,
                 layer=view.layer if known else layers[0].name,
             )
-            activations = crop_session.activations_of(visitor, workspace, view.corner)
+            activations = crop_session.compute_activations(visitor, workspace, view.corner)
             drawing = map_value(workspace, activations, view.corner, language)
             return (
                 given,
@@ -266,7 +266,7 @@ class InsideTab:
         if view.workspace.network_input is None or view.seen != str(view.workspace.network_input):
             return unchanged  # another picture since: it is shown when the tab is opened
         try:
-            names = [facts.name for facts in crop_session.layers_of(view.workspace)]
+            names = [facts.name for facts in crop_session.get_layers(view.workspace)]
             if view.layer not in names:
                 return unchanged
             layer = names[min(max(names.index(view.layer) + step, 0), len(names) - 1)]

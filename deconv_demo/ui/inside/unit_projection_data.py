@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from deconv_demo.inspection import project_unit, receptive_window
+from deconv_demo.inspection import PROJECTIONS, backproject_unit, receptive_window
 from deconv_demo.restoration import load_model
 from deconv_demo.ui.inside import crop_session
 from deconv_demo.ui.inside.receptive_field_data import Window, sides_of, url_of_image
@@ -34,7 +34,7 @@ def projection_value(
     unit = {"channel": channel, "row": row, "column": column}
     window = receptive_window(model, layer_name, *inputs, row=row, column=column)
     deconvnet, gradient = (
-        project_unit(model, inputs, layer_name, **unit, deconvnet=way) for way in (True, False)
+        backproject_unit(model, inputs, layer_name, **unit, method=method) for method in PROJECTIONS
     )
     rows, columns = (
         _patch(side, length)

@@ -37,12 +37,14 @@ class LensSection(PanelSection):
                 "source": _number(event.input_channel) if same else None,
                 "target": _number(event.output_channel) if same else None,
             }
-            state = f"{upsampling_data.state_of(workspace, corner)} {name} {wanted}"
+            state = f"{upsampling_data.view_key(workspace, corner)} {name} {wanted}"
             if state == event.have:
                 return gr.skip()
-            activations = crop_session.activations_of(str(request.session_hash), workspace, corner)
-            value = upsampling_data.lens_value(workspace, corner, activations, name, **wanted)
-            measured = f"{upsampling_data.state_of(workspace, corner)} {name}"
+            activations = crop_session.compute_activations(
+                str(request.session_hash), workspace, corner
+            )
+            value = upsampling_data.upsampling_view(workspace, corner, activations, name, **wanted)
+            measured = f"{upsampling_data.view_key(workspace, corner)} {name}"
             return gr.HTML(
                 value={
                     **value,
@@ -61,9 +63,11 @@ class LensSection(PanelSection):
         def meter() -> Any:
             names = upsampling_data.transposed_layers(load_model(workspace.task_id))
             name = event.layer if event.layer in names else names[-1]
-            activations = crop_session.activations_of(str(request.session_hash), workspace, corner)
-            value = upsampling_data.meter_value(workspace, corner, activations, name)
-            measured = f"{upsampling_data.state_of(workspace, corner)} {name}"
+            activations = crop_session.compute_activations(
+                str(request.session_hash), workspace, corner
+            )
+            value = upsampling_data.checkerboard_view(workspace, corner, activations, name)
+            measured = f"{upsampling_data.view_key(workspace, corner)} {name}"
             return gr.HTML(meter={**value, "measured": measured})
 
         return panel_update(workspace, meter)

@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from deconv_demo.convolution import checkerboard_db, log_spectrum
 from deconv_demo.inspection import (
     Edits,
-    atlas_picture,
+    color_limit,
     colourise,
+    feature_grid_image,
     layer_input,
-    limit_of,
-    list_layers,
     order_by_energy,
     run_edited,
+    summarize_layers,
 )
 from deconv_demo.networks import bicubic_upscale, blank_inputs
 from deconv_demo.pictures import to_uint8
@@ -40,16 +40,16 @@ def transposed_layers(model: nn.Module) -> list[str]:
     >>> transposed_layers(load_model("upscale_x4"))
     ['up.0', 'tail']
     """
-    facts = list_layers(model, *blank_inputs(model, 32, 32))
+    facts = summarize_layers(model, *blank_inputs(model, 32, 32))
     return [layer.name for layer in facts if layer.kind == "transposed_conv"]
 
 
-def bad_twin(layer: nn.ConvTranspose2d) -> nn.ConvTranspose2d:
+def uneven_layer(layer: nn.ConvTranspose2d) -> nn.ConvTranspose2d:
     """Return the layer with a kernel that its stride does not divide: 3 x 3, stride 2.
 
     The trained kernels are resampled, and scaled so that flat maps keep their mean.
 
-    >>> twin = bad_twin(nn.ConvTranspose2d(8, 4, kernel_size=2, stride=2))
+    >>> twin = uneven_layer(nn.ConvTranspose2d(8, 4, kernel_size=2, stride=2))
     >>> twin(torch.zeros(1, 8, 5, 5)).shape
     torch.Size([1, 4, 10, 10])
     """
@@ -90,7 +90,7 @@ def overlap_ratio(layer: nn.ConvTranspose2d) -> float:
     """Return the most contributions over the fewest, away from the border; 1 is even.
 
     >>> even = nn.ConvTranspose2d(1, 1, kernel_size=4, stride=2, padding=1)
-    >>> overlap_ratio(even), overlap_ratio(bad_twin(even))
+    >>> overlap_ratio(even), overlap_ratio(uneven_layer(even))
     (1.0, 4.0)
     """
     reach = max(layer.kernel_size)
@@ -98,14 +98,14 @@ def overlap_ratio(layer: nn.ConvTranspose2d) -> float:
     return float(counts.max() / counts.min())
 
 
-def state_of(workspace: Workspace, corner: tuple[int, int] | None) -> str:
+def view_key(workspace: Workspace, corner: tuple[int, int] | None) -> str:
     """Return what tells one picture in one network from another."""
-    box = crop_session.box_of(workspace, corner)
+    box = crop_session.get_crop_box(workspace, corner)
     facts = (workspace.task_id, str(workspace.network_input), box, workspace.facts.get("sigma"))
     return f"{hash(facts):x}"
 
 
-def lens_value(
+def upsampling_view(
     workspace: Workspace,
     corner: tuple[int, int] | None,
     activations: Activations,
@@ -135,11 +135,11 @@ def lens_value(
     if not (0 <= source < len(before) and 0 <= target < len(after)):
         raise ValueError(f"{layer_name} has no channels {source} and {target}")
     kernels = layer.weight.detach()[source].clone()
-    sheet, _ = atlas_picture(
+    sheet, _ = feature_grid_image(
         kernels, range(len(kernels)), columns=COLUMNS, tile=KERNEL_TILE, common_scale=True, gap=0
     )
     kernel, limit = kernels[target], float(kernels.abs().max()) or 1.0
-    twin = bad_twin(layer)
+    twin = uneven_layer(layer)
     return {
         "layer": layer_name,
         "layers": transposed_layers(model),
@@ -159,13 +159,13 @@ def lens_value(
             [{"value": float(value), "colour": _colour(value, limit)} for value in row]
             for row in kernel
         ],
-        "before": _map(before[source]),
-        "after": _map(after[target]),
+        "before": _feature_map_view(before[source]),
+        "after": _feature_map_view(after[target]),
         "overlap": [_overlap(layer), _overlap(twin)],
     }
 
 
-def meter_value(
+def checkerboard_view(
     workspace: Workspace,
     corner: tuple[int, int] | None,
     activations: Activations,
@@ -176,7 +176,7 @@ def meter_value(
     inputs = crop_session.run_inputs(workspace, corner)
     layer = model.get_submodule(layer_name)
     known, stride = activations.outputs, layer.stride[0]
-    twin, made = bad_twin(layer), []
+    twin, made = uneven_layer(layer), []
 
     def instead(given: Tensor) -> Tensor:
         made.extend([given, twin(given)])
@@ -219,9 +219,9 @@ def _overlap(layer: nn.ConvTranspose2d) -> dict[str, Any]:
     }
 
 
-def _map(values: Tensor) -> dict[str, Any]:
+def _feature_map_view(values: Tensor) -> dict[str, Any]:
     signed = bool((values < 0).any())
-    pixels = colourise(values, signed=signed, limit=limit_of(values) or 1.0)
+    pixels = colourise(values, signed=signed, limit=color_limit(values) or 1.0)
     size = [values.shape[1], values.shape[0]]
     return {"picture": data_url(pixels), "size": size, "signed": signed}
 

@@ -26,7 +26,7 @@ class View:
 def note_of(view: View) -> str:
     """Say which part of the picture is run, and how large it is inside the network."""
     task = text(view.language, f"task.short.{view.workspace.task_id}")
-    left, top, right, bottom = crop_session.box_of(view.workspace, view.corner)
+    left, top, right, bottom = crop_session.get_crop_box(view.workspace, view.corner)
     width, height = right - left, bottom - top
     sentences = [text(view.language, "inside.crop", width=width, height=height)]
     padded = crop_session.padded_size(view.workspace, view.corner)

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from deconv_demo.convolution import output_size, scatter
-from deconv_demo.inspection import list_layers, reach_window
+from deconv_demo.inspection import influence_window, summarize_layers
 
 SIDE = 3  # of the arrays that are added up before the visitor's eyes
 # Recipes for twice the side; the first falls one short of it.
@@ -139,9 +139,9 @@ def costs(layer: Layer, side: int) -> list[Cost]:
         network = nn.Sequential(module(*channels, **arguments, device="meta"))
         written = ", ".join(f"{name}={value}" for name, value in arguments.items())
         picture = torch.zeros(1, layer.in_channels, side, side)
-        facts = list_layers(network, picture)[0]
+        facts = summarize_layers(network, picture)[0]
         middle = range(side // 2, side // 2 + layer.stride)
-        reached = [reach_window(network, "0", picture, row=at, column=at)[0] for at in middle]
+        reached = [influence_window(network, "0", picture, row=at, column=at)[0] for at in middle]
         found.append(
             Cost(
                 kind=kind,

@@ -16,16 +16,16 @@ from deconv_demo.classical import (
     conjugate_gradient,
     cycle_spun_wavelet,
     discrepancy_stop,
-    first,
     gaussian_filter,
+    ista_wavelets,
     landweber,
-    landweber_after,
+    landweber_closed_form,
     logarithmic_grid,
     noise_norm,
     psnr,
     random_points,
     richardson_lucy,
-    sparse_landweber,
+    take,
     tikhonov,
     wiener_circular,
 )
@@ -152,7 +152,7 @@ def trial(key: str, blur_id: str, size: float, noise: float) -> Trial:
         "landweber": landweber(blur, observed, step=step),
         "richardson_lucy": richardson_lucy(blur, observed),
         "conjugate_gradient": conjugate_gradient(blur, observed),
-        "wavelets": sparse_landweber(
+        "wavelets": ista_wavelets(
             blur,
             observed,
             step=step,
@@ -163,7 +163,7 @@ def trial(key: str, blur_id: str, size: float, noise: float) -> Trial:
     courses = {
         # Conjugate gradients end before their first step where the picture is black.
         name: _course(
-            first(iterates, ITERATIONS) or [torch.zeros_like(observed)],
+            take(iterates, ITERATIONS) or [torch.zeros_like(observed)],
             clean,
             observed,
             blur,
@@ -209,11 +209,11 @@ def _score(image: Tensor, clean: Tensor) -> float:
     return min(psnr(image.clamp(0, 1), clean), HIGHEST_DB)
 
 
-def closed_forms(run: Trial, regulariser: float) -> dict[str, Tensor]:
+def closed_forms(run: Trial, lam: float) -> dict[str, Tensor]:
     """Return what Tikhonov's and Wiener's filters make of the blurred picture."""
     return {
-        "tikhonov": tikhonov(run.blur, run.observed, regulariser),
-        "wiener": wiener_circular(run.blur, run.observed, regulariser),
+        "tikhonov": tikhonov(run.blur, run.observed, lam),
+        "wiener": wiener_circular(run.blur, run.observed, lam),
     }
 
 
@@ -223,9 +223,9 @@ def search(key: str, blur_id: str, size: float, noise: float) -> Search:
     run = trial(key, blur_id, size, noise)
     step = 1 / (run.blur.squared_norm + REGULARISERS[-1])
 
-    def score(regulariser: float, iterations: float) -> float:
-        options = {"step": step, "iterations": round(iterations), "regulariser": regulariser}
-        return run.score(landweber_after(run.blur, run.observed, **options))
+    def score(lam: float, iterations: float) -> float:
+        options = {"step": step, "iterations": round(iterations), "regulariser": lam}
+        return run.score(landweber_closed_form(run.blur, run.observed, **options))
 
     grid = np.array([[score(value, count) for value in REGULARISERS] for count in STOPS])
     ranges = ((REGULARISERS[0], REGULARISERS[-1]), (STOPS[0], STOPS[-1]))

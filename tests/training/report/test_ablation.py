@@ -14,17 +14,17 @@ from deconv_demo.training import loop
 from deconv_demo.training.metrics_file import describe_machine
 from deconv_demo.training.report import ablation, variants
 from deconv_demo.training.report.model_card import write_card
-from deconv_demo.training.report.variants import Candidate
+from deconv_demo.training.report.variants import Variant
 
 TINY = {
-    "small": Candidate(network={"channels": 6, "blocks": 1}),
-    "again": Candidate(network={"channels": 6, "blocks": 1}),
-    "larger": Candidate(network={"channels": 10, "blocks": 2}),
-    "other blocks": Candidate(
+    "small": Variant(network={"channels": 6, "blocks": 1}),
+    "again": Variant(network={"channels": 6, "blocks": 1}),
+    "larger": Variant(network={"channels": 10, "blocks": 2}),
+    "other blocks": Variant(
         network={"channels": 6, "blocks": 1}, network_class=variants.CollapsibleUpscaler
     ),
-    "other steps": Candidate(network={"channels": 6, "blocks": 1}, recipe={"batch": 2}),
-    "other damage": Candidate(
+    "other steps": Variant(network={"channels": 6, "blocks": 1}, recipe={"batch": 2}),
+    "other damage": Variant(
         network={"channels": 6, "blocks": 1},
         degrade=lambda clean, _: (clean[..., ::2, ::2], None),
     ),
@@ -36,14 +36,14 @@ def rows(monkeypatch, picture_folder):
     monkeypatch.setattr(loop, "VALIDATION_CROP", 48)
     monkeypatch.setattr(ablation, "TIMED_SIDE", 32)
     folders = {"data": [picture_folder], "validation": [picture_folder]}
-    return ablation.try_networks("upscale_x2", **folders, minutes=5, steps=8, candidates=TINY)
+    return ablation.run_ablation("upscale_x2", **folders, minutes=5, steps=8, variants=TINY)
 
 
 def test_equal_networks_come_to_the_same_and_others_do_not(rows):
     small, again, larger, other_blocks, other_steps, other_damage = rows
     assert [row["name"] for row in rows] == list(TINY)
     assert [row["steps"] for row in rows] == [8] * 6
-    assert list(small["psnr"]) == [setting.name for setting in TASKS["upscale_x2"].settings]
+    assert list(small["psnr"]) == [case.name for case in TASKS["upscale_x2"].benchmark_cases]
     assert small["psnr"] == again["psnr"]
     assert small["measured"]["threads"] == torch.get_num_threads() == 2
     for row in (larger, other_blocks, other_steps, other_damage):
@@ -62,12 +62,12 @@ def test_equal_networks_come_to_the_same_and_others_do_not(rows):
         assert row["seconds_per_output_megapixel"] > 0
 
 
-@pytest.mark.parametrize("task_id", variants.CANDIDATES)
+@pytest.mark.parametrize("task_id", variants.VARIANTS)
 def test_candidates_can_be_shipped(task_id):
     """They take what the task gives, cost about what the shipped one does, and fit the file."""
-    assert variants.CANDIDATES[task_id]["shipped"] == Candidate()
-    for candidate in variants.CANDIDATES[task_id].values():
-        model = variants.collapse(ablation._task_of(task_id, candidate).build())
+    assert variants.VARIANTS[task_id]["shipped"] == Variant()
+    for variant in variants.VARIANTS[task_id].values():
+        model = variants.collapse(ablation._task_of(task_id, variant).build())
         assert isinstance(model, DeconvUNet | DeconvUpscaler)
         inputs = ablation._inputs(model, 16)
         with torch.inference_mode():
@@ -103,10 +103,10 @@ def test_a_candidate_starts_from_a_relative(monkeypatch, picture_folder):
     monkeypatch.setattr(ablation, "TIMED_SIDE", 32)
     folders = {"data": [picture_folder], "validation": [picture_folder]}
     tried = {
-        "on": Candidate(start_from="upscale_x2"),
-        "new": Candidate(),
+        "on": Variant(start_from="upscale_x2"),
+        "new": Variant(),
     }
-    on, new = ablation.try_networks("upscale_x2", **folders, minutes=5, steps=1, candidates=tried)
+    on, new = ablation.run_ablation("upscale_x2", **folders, minutes=5, steps=1, variants=tried)
     assert on["psnr"]["bicubic 1/2"] > new["psnr"]["bicubic 1/2"] + 1
 
 
@@ -122,7 +122,7 @@ def test_ctrl_c_ends_all_trials_and_gives_the_threads_back(monkeypatch, picture_
     monkeypatch.setattr(loop, "_step", interrupted)
     folders = {"data": [picture_folder], "validation": [picture_folder]}
     with pytest.raises(KeyboardInterrupt):
-        ablation.try_networks("upscale_x2", **folders, minutes=5, candidates=TINY)
+        ablation.run_ablation("upscale_x2", **folders, minutes=5, variants=TINY)
     assert calls == [1]
     assert torch.get_num_threads() == 2
 
@@ -139,7 +139,7 @@ def test_the_command_keeps_them_for_the_card(monkeypatch, tmp_path, picture_fold
         "measured": describe_machine(),
         "psnr": {"bicubic 1/2": 31.25, "sigma 15": 30.5},
     }
-    monkeypatch.setattr(ablation, "try_networks", lambda *_, **__: [row])
+    monkeypatch.setattr(ablation, "run_ablation", lambda *_, **__: [row])
     measured = json.loads((WEIGHTS_DIR / "metrics.json").read_text(encoding="utf-8"))
     former = [row | {"name": "Muon"}, row | {"steps": 1}, row | {"name": "long", "minutes": 9.0}]
     measured["trials"] = {"upscale_x2": former}

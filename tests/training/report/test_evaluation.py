@@ -7,15 +7,15 @@ import pytest
 import torch
 from PIL import Image
 
-from deconv_demo.networks.quantized import is_fast_here
+from deconv_demo.networks.quantized import has_fast_int8
 from deconv_demo.pictures.normalize import to_uint8
 from deconv_demo.restoration import weights
-from deconv_demo.restoration.enhancement import computed_in
+from deconv_demo.restoration.enhancement import resolve_dtype_name
 from deconv_demo.restoration.weights import WEIGHTS_DIR
 from deconv_demo.tasks import TASKS
 from deconv_demo.training import __main__ as command_line
 from deconv_demo.training import validation
-from deconv_demo.training.data import DataError, find_twins, read_named_pictures
+from deconv_demo.training.data import DataError, match_lr_images, read_named_pictures
 from deconv_demo.training.report import benchmark, evaluation
 from deconv_demo.training.report.model_card import write_card
 
@@ -28,7 +28,7 @@ def test_validation_averages_over_pictures_for_each_setting(photo_pixels):
     task = TASKS["denoise"]
     # Half the contrast, so that next to nothing is clipped.
     pictures = [pixels[:40, :40] // 2 + 64 for pixels in photo_pixels.values()]
-    found = validation.psnr_by_setting(Same(), task, pictures, torch.device("cpu"))
+    found = validation.psnr_by_case(Same(), task, pictures, torch.device("cpu"))
     # The PSNR of noise is known.
     levels = {"sigma 15": 15, "sigma 25": 25, "sigma 50": 50, "grey, sigma 25": 25}
     expected = {name: 20 * np.log10(255 / level) for name, level in levels.items()}
@@ -39,28 +39,28 @@ def test_clean_pictures_are_cut_to_the_scale():
     pixels = np.zeros((11, 14, 3), np.uint8)
     for task_id, shape in (("upscale_x4", (1, 3, 8, 12)), ("denoise", (1, 3, 11, 14))):
         task = TASKS[task_id]
-        assert evaluation.clean_image(pixels, task, task.settings[0]).shape == shape
+        assert evaluation.clean_image(pixels, task, task.benchmark_cases[0]).shape == shape
 
 
 def test_a_grey_setting_is_judged_on_grey_pictures_with_grey_noise(photo_pixels):
     task = TASKS["denoise"]
-    (setting,) = [setting for setting in task.settings if setting.grey]
+    (case,) = [case for case in task.benchmark_cases if case.grey]
     pixels = photo_pixels["coffee"][:64, :64] // 2 + 64  # so that little is clipped
-    clean = evaluation.clean_image(pixels, task, setting)
+    clean = evaluation.clean_image(pixels, task, case)
     pillow = np.asarray(Image.fromarray(pixels).convert("L"), dtype=float)
     for channel in clean[0].mul(255).numpy():
         assert np.abs(channel - pillow).max() <= 1
-    degraded, sigma = evaluation.degrade(clean, setting, 0)
+    degraded, sigma = evaluation.degrade(clean, case, 0)
     assert torch.equal(degraded[:, 0], degraded[:, 1])
     assert torch.equal(degraded[:, 0], degraded[:, 2])
     assert (degraded - clean).std().item() == pytest.approx(sigma.item(), rel=0.05)
 
 
 def test_damage_of_a_validation_picture_is_the_same_every_time(photos):
-    clean, setting = photos["cat"], TASKS["denoise"].settings[0]
-    first, _ = evaluation.degrade(clean, setting, 4)
-    assert torch.equal(first, evaluation.degrade(clean, setting, 4)[0])
-    assert not torch.equal(first, evaluation.degrade(clean, setting, 5)[0])
+    clean, case = photos["cat"], TASKS["denoise"].benchmark_cases[0]
+    first, _ = evaluation.degrade(clean, case, 4)
+    assert torch.equal(first, evaluation.degrade(clean, case, 4)[0])
+    assert not torch.equal(first, evaluation.degrade(clean, case, 5)[0])
 
 
 @pytest.fixture
@@ -70,8 +70,8 @@ def twin_folder(tmp_path, picture_folder):
     folder.mkdir()
     task = TASKS["upscale_x2"]
     for place, pixels in read_named_pictures([picture_folder]).items():
-        clean = evaluation.clean_image(pixels, task, task.settings[0])
-        small, _ = evaluation.degrade(clean, task.settings[0], 0)
+        clean = evaluation.clean_image(pixels, task, task.benchmark_cases[0])
+        small, _ = evaluation.degrade(clean, task.benchmark_cases[0], 0)
         name = place.rsplit("/", 1)[-1].replace(".png", "x2.png")
         Image.fromarray(to_uint8(small)).save(folder / name)
     return folder
@@ -109,19 +109,19 @@ def test_twins_of_a_set_are_used_as_they_are(tmp_path, picture_folder, twin_fold
 def test_twins_are_found_by_name_and_checked_for_size():
     clean = {"HR/img_1.png": np.zeros((8, 12, 3)), "HR/img_10.png": np.ones((8, 12, 3))}
     small = {f"LR/img_{n}_x2.png": np.full((4, 6, 3), n) for n in (1, 10)}
-    assert [twin[0, 0, 0] for twin in find_twins(clean, small, 2)] == [1, 10]
+    assert [twin[0, 0, 0] for twin in match_lr_images(clean, small, 2)] == [1, 10]
     with pytest.raises(DataError, match="2 rows and 3 columns at scale 4, found img_1_x2 4 x 6"):
-        find_twins(clean, small, 4)
+        match_lr_images(clean, small, 4)
     both = {"LR/birdsx2.png": np.zeros((4, 6, 3)), "LR/bird_LRBI_x2.png": np.ones((4, 6, 3))}
     both |= {"LR/bird_LRBI_x4.png": np.ones((2, 3, 3)), "LR/birds_x4.png": np.zeros((2, 3, 3))}
     birds = {"HR/bird.png": np.ones((8, 12, 3)), "HR/birds.png": np.zeros((8, 12, 3))}
     for scale in (2, 4):
-        assert [twin[0, 0, 0] for twin in find_twins(birds, both, scale)] == [1, 0]
+        assert [twin[0, 0, 0] for twin in match_lr_images(birds, both, scale)] == [1, 0]
     beside = {"img_001_SRF_2_LR.png": np.ones((4, 6, 3)), "img_001_SRF_2_HR.png": np.zeros((8, 12))}
-    (twin,) = find_twins({"img_001_SRF_2_HR.png": np.zeros((8, 12, 3))}, beside, 2)
+    (twin,) = match_lr_images({"img_001_SRF_2_HR.png": np.zeros((8, 12, 3))}, beside, 2)
     assert twin.shape == (4, 6, 3)
     with pytest.raises(DataError, match="img_10 has no low-resolution twin"):
-        find_twins(clean, {"LR/img_1_x2.png": np.zeros((4, 6, 3))}, 2)
+        match_lr_images(clean, {"LR/img_1_x2.png": np.zeros((4, 6, 3))}, 2)
 
 
 @pytest.mark.slow
@@ -131,8 +131,8 @@ def test_benchmark_times_networks_and_references_side_by_side(capsys):
     forms = [(row["name"], row["dtype"]) for row in found]
     assert len(set(forms)) == len(forms)
     for task_id in TASKS:
-        assert (task_id, computed_in(task_id)) in forms
-        assert ((task_id, "int8") in forms) == is_fast_here()
+        assert (task_id, resolve_dtype_name(task_id)) in forms
+        assert ((task_id, "int8") in forms) == has_fast_int8()
     assert set(rows) > set(TASKS)
     stack = rows["17 convolutions of 64"]
     assert stack["times_dncnn"] == 1
@@ -173,7 +173,7 @@ def test_benchmark_keeps_its_rows_for_the_card(monkeypatch, tmp_path):
 @pytest.mark.parametrize("task_id", TASKS)
 def test_coarser_numbers_change_a_finished_picture_by_less_than_a_grey_level(task_id):
     differences = benchmark.rounding_differences(task_id)
-    assert differences.keys() == {"bfloat16", *(["int8"] * is_fast_here())}
+    assert differences.keys() == {"bfloat16", *(["int8"] * has_fast_int8())}
     assert all(0 < difference["mean"] < 1 for difference in differences.values())
     assert all(found["largest"] > found["mean"] for found in differences.values())
 

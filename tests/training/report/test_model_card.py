@@ -14,7 +14,7 @@ from torch import Generator
 
 from deconv_demo.restoration.weights import WEIGHTS_DIR
 from deconv_demo.tasks import TASKS
-from deconv_demo.training.metrics_file import ReportError
+from deconv_demo.training.metrics_file import MetricsFileError
 from deconv_demo.training.report.curves import draw_curves, run_lines
 from deconv_demo.training.report.failures import FAILURES, draw_failures
 from deconv_demo.training.report.model_card import write_card
@@ -68,8 +68,8 @@ def test_the_card_tells_what_each_run_was_worth(tmp_path):
     assert "| 10 | 900 | Adam | a laptop | 24.50 |  |" in card
     # It began where the first had not ended: it is judged on other damage.
     assert "| 30 | 3,000 | Muon, 0.002 | a laptop | 25.25 | +0.50 from 24.75 |" in card
-    places = [card.index(f"\n## {task_id}\n") for task_id in TASKS]
-    assert places == sorted(places), "in the order of the table of tasks"
+    local_estimates = [card.index(f"\n## {task_id}\n") for task_id in TASKS]
+    assert local_estimates == sorted(local_estimates), "in the order of the table of tasks"
     assert "![Validation PSNR of each network by minute of training](curves.svg)" in card
     ElementTree.parse(tmp_path / "curves.svg")
 
@@ -83,7 +83,7 @@ def test_a_perfect_result_has_no_number_and_a_card_needs_one(tmp_path):
     write_card(path, tmp_path / "README.md")
     assert "| exact / 1.0000 |" in (tmp_path / "README.md").read_text(encoding="utf-8")
     path.write_text("{}", encoding="utf-8")
-    with pytest.raises(ReportError, match="evaluate --data"):
+    with pytest.raises(MetricsFileError, match="evaluate --data"):
         write_card(path, tmp_path / "README.md")
 
 
@@ -91,7 +91,7 @@ def test_the_shares_on_the_card_are_those_of_training():
     generator = Generator().manual_seed(0)
     clean = torch.full((2000, 3, 16, 16), 0.5)
     clean[:, :, 4:12, 4:12] = 0.9
-    plain, _ = TASKS["upscale_x2"].settings[0].degrade(clean[:1], generator)
+    plain, _ = TASKS["upscale_x2"].benchmark_cases[0].degrade(clean[:1], generator)
     degraded, _ = TASKS["upscale_x2"].degrade(clean, generator)
     worn = (degraded != plain).flatten(1).any(1).float().mean()
     jpeg, noise = map(float, re.search(r"given\n?\s*(\d+) % does, and (\d+) %", tail()).groups())

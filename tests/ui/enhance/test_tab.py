@@ -10,7 +10,12 @@ from support.visitor import noise
 from deconv_demo.pictures.normalize import open_picture, to_pixels
 from deconv_demo.restoration import enhancement, weights
 from deconv_demo.restoration.enhancement import enhance
-from deconv_demo.restoration.reference_eval import Damage, damage, judge, prepare_reference
+from deconv_demo.restoration.reference_eval import (
+    DegradationSpec,
+    degrade,
+    prepare_reference,
+    score_result,
+)
 from deconv_demo.tasks import TASKS
 from deconv_demo.ui.enhance import examples
 from deconv_demo.ui.texts import text
@@ -231,9 +236,9 @@ def test_known_answer_shows_the_numbers_that_python_computes(visit, tmp_path, ph
     visitor.page.click("#known-answer button")
     visitor.run("#answer-run")
     truth = prepare_reference(open_picture(path), 1)
-    damaged = damage(truth, Damage(sigma=25 / 255))
+    damaged = degrade(truth, DegradationSpec(sigma=25 / 255))
     result = enhance(damaged, "denoise")
-    expected = judge(truth, damaged, result, 25 / 255)
+    expected = score_result(truth, damaged, result, 25 / 255)
     assert [row[1:] for row in visitor.scores()] == [
         [f"{score.psnr_db:.2f} dB", f"{score.ssim:.4f}"] for score in expected
     ]

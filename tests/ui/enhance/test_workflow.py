@@ -38,9 +38,11 @@ def drawn_blurs(markup_of_facts):
 def test_a_known_answer_shows_the_blur_that_was_read_beside_the_true_one(photo_pixels):
     source = FileStore().save_image(Image.fromarray(photo_pixels["astronaut"]), "mine.png")
     workspace = Workspace(source=source, name="mine")
-    wish = workflow.wished_damage("deblur", noise=1, blur="motion", blur_size=9, jpeg_quality=100)
-    *_, done = workflow.run_known_answer(
-        workspace, "deblur", {"amount": 1.0}, wish, "en", FileStore()
+    spec = workflow.degradation_from_controls(
+        "deblur", noise=1, blur="motion", blur_size=9, jpeg_quality=100
+    )
+    *_, done = workflow.run_reference_test(
+        workspace, "deblur", {"amount": 1.0}, spec, "en", FileStore()
     )
     read, added = drawn_blurs(markup.facts_line("en", "deblur", done.facts))
     assert read.shape == added.shape == (25, 25)

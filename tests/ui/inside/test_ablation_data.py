@@ -66,7 +66,7 @@ def test_edits_that_make_no_sense_are_refused(workspace, sent):
 @pytest.mark.parametrize(("task_id", "scale"), [("deblur", 1), ("upscale_x2", 2)])
 def test_an_operation_is_measured_against_untouched_and_truth(workspace, task_id, scale):
     subject = ablation_data.subject_of("visitor", workspace(task_id, scale=scale))
-    table = ablation_data.table_value(subject, "head")
+    table = ablation_data.ablation_view(subject, "head")
     assert table["size"] == [64, 48]
     assert (table["layer"], table["channels"]) == ("head", load_model(task_id).head.out_channels)
     same = ablation_data.operate(subject, Edits())

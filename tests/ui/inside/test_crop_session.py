@@ -78,13 +78,13 @@ def test_a_picture_is_run_once_and_another_part_of_it_anew(workspace, store, mon
         crop_session, "record_activations", lambda *inputs: runs.append(1) or record(*inputs)
     )
     work = workspace("upscale_x2", width=300)
-    first = crop_session.activations_of("visitor", work)
-    assert crop_session.activations_of("visitor", work) is first
+    first = crop_session.compute_activations("visitor", work)
+    assert crop_session.compute_activations("visitor", work) is first
     assert (
-        crop_session.activations_of("visitor", work, (22, 0)) is first
+        crop_session.compute_activations("visitor", work, (22, 0)) is first
     )  # the middle, by its place
     assert len(runs) == 1
-    assert crop_session.activations_of("visitor", work, (0, 0)) is not first
+    assert crop_session.compute_activations("visitor", work, (0, 0)) is not first
     assert crop_session.is_kept("visitor", work, (0, 0))
     store.forget("visitor")
     assert not crop_session.is_kept("visitor", work, (0, 0))
@@ -98,7 +98,7 @@ def test_two_visitors_at_once_see_their_own_pictures(workspace, store):
         barrier.wait()
         for _ in range(5):
             store.forget(f"visitor {number}")
-            activations = crop_session.activations_of(f"visitor {number}", works[number])
+            activations = crop_session.compute_activations(f"visitor {number}", works[number])
             for name in ("trunk.1.conv1", "tail"):
                 view = crop_session.view_layer(works[number], name, activations)
                 seen.setdefault((number, name), []).append(view.maps)
@@ -120,7 +120,7 @@ def test_two_visitors_at_once_see_their_own_pictures(workspace, store):
 
 def test_a_layer_that_is_not_there_is_refused(workspace, store):
     work = workspace("upscale_x2")
-    activations = crop_session.activations_of("visitor", work)
+    activations = crop_session.compute_activations("visitor", work)
     with pytest.raises(ValueError, match="upscale_x2 has no layer 'head.conv'"):
         crop_session.view_layer(work, "head.conv", activations)
 
@@ -151,7 +151,7 @@ def test_kernels_are_what_one_pixel_of_each_map_before_adds(build, groups):
 def test_the_drawing_goes_down_where_the_size_halves(workspace, store, task_id, rows):
     # Sides that are no multiple of 8 are padded on the way: still the same rows.
     work = workspace(task_id, width=37, height=45)
-    activations = crop_session.activations_of("visitor", work)
+    activations = crop_session.compute_activations("visitor", work)
     value = map_value(work, activations, None, "en")
     names = [node["name"] for node in value["nodes"]]
     drawn = {node["name"]: node["row"] for node in value["nodes"]}

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from deconv_demo.inspection.feature_grid import colourise
-from deconv_demo.inspection.layer_stats import list_layers
+from deconv_demo.inspection.layer_stats import summarize_layers
 from deconv_demo.networks.restorers import blank_inputs
 from deconv_demo.restoration.weights import load_model
 from deconv_demo.ui.inside import crop_session
@@ -55,7 +55,7 @@ def maps_of(task_id, pixels, layer_name, *, sigma=None):
 
 def names_of(task_id, *, height, width):
     model = load_model(task_id)
-    return [facts.name for facts in list_layers(model, *blank_inputs(model, height, width))]
+    return [facts.name for facts in summarize_layers(model, *blank_inputs(model, height, width))]
 
 
 def wait_for_layer(page, name):

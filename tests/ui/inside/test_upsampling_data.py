@@ -8,10 +8,10 @@ from deconv_demo.convolution.checkerboard import checkerboard_db
 from deconv_demo.restoration.weights import load_model
 from deconv_demo.tasks import TASKS
 from deconv_demo.ui.inside.upsampling_data import (
-    bad_twin,
     overlap_counts,
     overlap_ratio,
     transposed_layers,
+    uneven_layer,
 )
 
 
@@ -24,7 +24,7 @@ def test_every_layer_is_even_and_every_twin_is_not(task_id):
     }
     for name in names:
         layer = model.get_submodule(name)
-        twin = bad_twin(layer)
+        twin = uneven_layer(layer)
         assert (overlap_ratio(layer), overlap_ratio(twin)) == (1, 4)
         maps = torch.zeros(1, layer.in_channels, 6, 5)
         assert twin(maps).shape == layer(maps).shape
@@ -50,7 +50,7 @@ def test_a_twin_keeps_the_mean_of_flat_maps_and_adds_a_grid():
     with torch.no_grad():
         layer.weight.fill_(0.25)
     flat = torch.ones(1, 3, 40, 40)
-    twin = bad_twin(layer)(flat)[..., 4:-4, 4:-4]
+    twin = uneven_layer(layer)(flat)[..., 4:-4, 4:-4]
     assert twin.mean().item() == pytest.approx(layer(flat).mean().item(), rel=0.02)
     noise = torch.randn(1, 3, 40, 40)
-    assert checkerboard_db(bad_twin(layer)(flat + 0.1 * noise), 2) > 20
+    assert checkerboard_db(uneven_layer(layer)(flat + 0.1 * noise), 2) > 20

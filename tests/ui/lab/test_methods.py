@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from deconv_demo.classical.iterative import first, landweber
+from deconv_demo.classical.iterative import landweber, take
 from deconv_demo.classical.metrics import psnr
 from deconv_demo.convolution.transposed import overlap_map, overlap_ratio
 from deconv_demo.ui.charts import Line, bar_chart, line_chart, score_map, ticks
@@ -102,8 +102,8 @@ def test_the_search_scores_what_the_iteration_gives(trial):
     row, column = 4, 6
     iterations, regulariser = inverse_data.STOPS[row], inverse_data.REGULARISERS[column]
     step = 1 / (trial.blur.squared_norm + inverse_data.REGULARISERS[-1])
-    iterates = landweber(trial.blur, trial.observed, step=step, regulariser=regulariser)
-    last = first(iterates, round(iterations))[-1]
+    iterates = landweber(trial.blur, trial.observed, step=step, lam=regulariser)
+    last = take(iterates, round(iterations))[-1]
     assert found.grid[row, column] == pytest.approx(trial.score(last), abs=1e-3)
     assert found.grid.shape == (len(inverse_data.STOPS), len(inverse_data.REGULARISERS))
     assert 0 <= found.grid.max() - max(found.draw_scores) < 0.5

@@ -11,7 +11,7 @@ import skimage.data
 import torch
 from PIL import Image
 
-from deconv_demo.classical.iterative import CircularConvolution, first, richardson_lucy, tikhonov
+from deconv_demo.classical.iterative import CircularConvolution, richardson_lucy, take, tikhonov
 from deconv_demo.classical.metrics import psnr
 from deconv_demo.convolution.transposed import overlap_ratio
 from deconv_demo.networks.upsamplers import WIDTHS
@@ -90,7 +90,7 @@ def test_not_the_inverse(visit, key):
     page.wait_for_selector("#inverse-courses :text('step 7 ·')")
     observed = picture(page, "#inverse-given", 1)
     blur = CircularConvolution(BLURS["gaussian"](1.6), *observed.shape[-2:])
-    seventh = first(richardson_lucy(blur, observed), 7)[-1].clamp(0, 1)
+    seventh = take(richardson_lucy(blur, observed), 7)[-1].clamp(0, 1)
     assert (picture(page, "#inverse-courses", 1) - seventh).abs().max() < 1 / 255
     set_number(page, "#inverse-iteration", 999)  # the last there is, in the box and above it
     page.wait_for_selector("#inverse-courses :text('step 80 ·')")
