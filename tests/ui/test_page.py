@@ -26,7 +26,7 @@ def test_it_opens_with_a_finished_example_and_asks_no_other_host(visit):
     assert not np.array_equal(visitor.pixels("before"), visitor.pixels("after"))
     rows = visitor.scores()
     assert [row[0].split(" (")[0] for row in rows] == [
-        "Damaged picture",
+        "Degraded input",
         "Wavelets",
         "This network",
     ]

@@ -292,7 +292,7 @@ def test_an_example_that_has_to_wait_says_so(visit, tiles, noise_file):
 def test_a_picture_ends_the_waiting_for_an_example(visit, tiles, noise_file):
     second = behind_another(visit, tiles, noise_file)
     second.page.click("#examples button[data-key=cat]")
-    second.page.wait_for_selector("#examples [role=status]:text-is('Waiting for a free moment…')")
+    second.page.wait_for_selector("#examples [role=status]:text-is('Waiting in the queue…')")
     second.choose(noise_file)
     second.page.wait_for_selector("#examples:not(:has([aria-busy]))", state="attached")
     tiles.gate.set()
@@ -308,5 +308,5 @@ def test_examples_open_finished_with_their_task(visit):
     assert visitor.page.is_checked("#task input[value=upscale_x4]")
     assert visitor.pixels("before").shape == (240, 320, 3)
     rows = visitor.scores()
-    assert [row[0] for row in rows][:2] == ["Pixels repeated", "Bicubic (classical)"]
+    assert [row[0] for row in rows][:2] == ["Nearest neighbour", "Bicubic (classical)"]
     visitor.page.wait_for_selector("#estimate, #sigma", state="hidden")

@@ -60,7 +60,7 @@ def test_a_known_answer_shows_the_blur_that_was_read_beside_the_true_one(photo_p
 def test_what_could_not_be_read_is_said(finished):
     line = markup.facts_line("en", "deblur", finished.facts)
     assert not drawn_blurs(line)
-    assert "No one blur could be read" in line
+    assert "No single blur kernel could be estimated" in line
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_picture_without_noise_is_told_from_one_that_was_not_repaired(
     controls = {"sigma": None} | controls
     *_, done = workflow.run_task(workspace, "denoise", controls, "en", FileStore())
     line = markup.facts_line("en", "denoise", done.facts)
-    assert ("Hardly any noise was found" in line) == told
+    assert ("Almost no noise was found" in line) == told
 
 
 @pytest.mark.parametrize("controls", [{"sigma": None}, {"sigma": 75 / 255}], ids=["read", "set"])

@@ -166,7 +166,7 @@ def test_a_pixel_shows_its_field_and_its_reach(inside, pixels):
 
     page.locator("[data-side=input]").focus()
     page.keyboard.press("ArrowRight")
-    page.wait_for_selector(".pixel-said:has-text('touches')")
+    page.wait_for_selector(".pixel-said:has-text('affects')")
     reach = page.inner_text(".pixel-numbers dd >> nth=0")
     assert page.locator("[data-side=output] .panel-frame").count() == 1
     # With weights that cancel nothing, on a picture that goes on around it.

@@ -154,7 +154,7 @@ def test_uneven_overlap(visit, key):
         expected = "∞" if np.isinf(ratio) else f"{ratio:.2f}"
         page.wait_for_selector(f"#overlap-ratio b:text-is('{expected}')")
     assert page.input_value("#overlap-preset input") == ""  # no longer what a network does
-    assert captions(page, "#overlap-map")["The same over a square"].startswith("from 0 ")
+    assert captions(page, "#overlap-map")["The same in two dimensions"].startswith("from 0 ")
 
     rows = page.locator("#overlap-race tbody tr").evaluate_all(
         "all => all.map(row => [...row.cells].map(cell => cell.innerText))"

@@ -216,7 +216,7 @@ def test_another_language_keeps_what_the_visitor_made(stepper):
     # Every sentence changed: what is left in Latin letters are names of code.
     left = set(re.findall(r"[A-Za-z]{3,}", stepper.inner_text(".stepper")))
     code = set(re.findall(r"[A-Za-z]+", stepper.inner_text(".stepper-code pre")))
-    assert left <= code | {"PyTorch", "Dumoulin", "Visin", "Odena"}
+    assert left <= code | {"PyTorch", "Dumoulin", "Visin", "Odena", "scatter", "gather"}
     stepper.check("#language input[value=en]")
     stepper.wait_for_selector(".stepper-play:has-text('Play')")
     assert stepper.inner_text(".stepper") == english

@@ -1,4 +1,4 @@
-// Take it along: the grid as a PNG with a caption, activations as files, and lines of code.
+// Export: the grid as a PNG with a caption, activations as files, and lines of code.
 // Follows inside.js in the same scope.
 const TILE_GAP = 6;
 const NUMBER = 20; // room for the channel below each map
