@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-LONGEST_NAME_BYTES = 200  # disks take 255, and a name for the unfinished file is made from it
+MAX_NAME_BYTES = 200  # disks take 255, and a name for the unfinished file is made from it
 TASK_IDS = ("denoise", "deblur", "upscale_x2", "upscale_x4")
 
 
@@ -31,7 +31,7 @@ def _beside(photo: Path, task_id: str) -> Path:
     if not photo.name:
         raise IsADirectoryError(f"{photo} is a folder; give the path of a photograph")
     ending = f"-{task_id}.png"
-    stem = photo.stem.encode()[: LONGEST_NAME_BYTES - len(ending)].decode(errors="ignore")
+    stem = photo.stem.encode()[: MAX_NAME_BYTES - len(ending)].decode(errors="ignore")
     return photo.with_name(stem + ending)
 
 
@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     # Only now: PyTorch takes seconds to import, and --help should not.
     from deconv_demo.networks import WeightsError
-    from deconv_demo.pictures import PictureError, open_picture, save_picture, writer_of
+    from deconv_demo.pictures import PictureError, get_writer, open_picture, save_picture
     from deconv_demo.restoration import TileProgress, enhance
     from deconv_demo.tasks import TASKS
 
@@ -74,7 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         output = options.output or _beside(options.photo, options.task)
         _check_target(output)  # before minutes of work, not after
-        writer_of(output.suffix)
+        get_writer(output.suffix)
         picture = open_picture(options.photo)
         result = enhance(picture, options.task, progress=report, **controls)
         save_picture(result.after, output)

@@ -14,7 +14,7 @@ from functools import lru_cache
 # Of glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 # Blocks up to this size are kept; before glibc 2.35 only the second was taken.
-LARGEST_KEPT = (1 << 30, 32 << 20)
+MAX_KEPT = (1 << 30, 32 << 20)
 # Longer than between two runs of somebody who tries things out.
 IDLE_SECONDS = 15
 
@@ -33,7 +33,7 @@ def keep_freed_memory() -> bool:
     library = _glibc()
     if library is None:
         return False
-    if not any(library.mallopt(_M_MMAP_THRESHOLD, size) for size in LARGEST_KEPT):
+    if not any(library.mallopt(_M_MMAP_THRESHOLD, size) for size in MAX_KEPT):
         return False
     library.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
     library.mallopt(_M_ARENA_MAX, 1)

@@ -12,7 +12,7 @@ from torch import Generator, Tensor, nn
 from deconv_demo import degradations
 from deconv_demo.classical import bicubic, unsharp_mask, wavelet_denoise
 from deconv_demo.controls import Control
-from deconv_demo.degradations import GREY_SHARE, DegradedBatch, task_degradations
+from deconv_demo.degradations import GRAY_PROB, DegradedBatch, task_degradations
 from deconv_demo.networks import DeconvUNet, DeconvUpscaler
 
 # Pixels that are discarded at each inner edge of a tile, where a task does not say otherwise.
@@ -32,7 +32,7 @@ class Recipe:
             afterwards, so that no border of a degradation is learned.
         context: How much longer a side is from which a patch is cut, after its guide has been
             made: a blur cannot be read off a patch.
-        optimiser: "muon" or "adam"; see ``training.optimisers``.
+        optimiser: "muon" or "adam"; see ``training.optimizers``.
         learning_rate: Peak of the schedule.
         ema_decay: Decay a step of the averaged weights, which are the ones saved.
         gradient_clip: Largest norm of a gradient.
@@ -62,14 +62,14 @@ class BenchmarkCase:
         degrade: ``(clean, generator)`` to ``DegradedBatch``.
         is_jpeg: Whether the degraded picture comes from a JPEG file, in blocks of 8 x 8 from
             its top left corner on.
-        grey: Whether it is judged on the pictures in grey.
+        gray: Whether it is judged on the pictures in grey.
         kernel: Of a blur, ``(K, K)``: for methods that are told it. Not for the network.
     """
 
     name: str
     degrade: Callable[[Tensor, Generator], DegradedBatch]
     is_jpeg: bool = False
-    grey: bool = False
+    gray: bool = False
     kernel: Tensor | None = None
 
 
@@ -194,13 +194,13 @@ TASKS: Mapping[str, Task] = MappingProxyType(
                 BenchmarkCase(
                     name="grey, sigma 25",
                     degrade=partial(task_degradations.fixed_noise, sigma=25 / 255),
-                    grey=True,
+                    gray=True,
                 ),
             ),
             baseline=wavelet_denoise,
             baseline_name="wavelet (BayesShrink, told sigma)",
             # What the deepest levels see is wider than 64 pixels.
-            recipe=Recipe(patch=96, batch=4, grey_share=GREY_SHARE),
+            recipe=Recipe(patch=96, batch=4, grey_share=GRAY_PROB),
         ),
         "deblur": Task(
             build=partial(

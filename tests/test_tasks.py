@@ -162,7 +162,7 @@ def test_the_baseline_gives_the_size_of_the_result(task_id, name, random_image):
 @pytest.mark.parametrize("task_id", TASKS)
 def test_tiles_are_long_enough(task_id):
     task = TASKS[task_id]
-    cut = {"most_pixels": task.tile_pixels, "context": task.tile_context}
+    cut = {"max_pixels": task.tile_pixels, "context": task.tile_context}
     assert count_tiles(1500, 1500, multiple=task.build().size_multiple, **cut) > 1
 
 

@@ -27,8 +27,8 @@ def _shrink(image: Tensor, level: float | None) -> Tensor:
     options = {"sigma": level, "method": "BayesShrink", "mode": "soft", "rescale_sigma": True}
     if torch.equal(image[0], image[1]) and torch.equal(image[0], image[2]):
         # One channel has one noise; of three, brightness would be taken to have less of it.
-        grey = denoise_wavelet(image[0].numpy(), **options)
-        return torch.from_numpy(grey).expand(3, -1, -1)
+        gray = denoise_wavelet(image[0].numpy(), **options)
+        return torch.from_numpy(gray).expand(3, -1, -1)
     pixels = image.permute(1, 2, 0).numpy()
     shrunk = denoise_wavelet(pixels, convert2ycbcr=True, channel_axis=-1, **options)
     return torch.from_numpy(shrunk).permute(2, 0, 1)

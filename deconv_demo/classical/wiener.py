@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from deconv_demo.degradations import BLUR_KERNEL_SIZE, quantise
+from deconv_demo.degradations import BLUR_KERNEL_SIZE, quantize
 
 # What noise costs against blur in the filter: little, since a network that takes away noise
 # comes after it.
@@ -88,7 +88,7 @@ class WienerFilter:
         wide = F.pad((plane - mean).unsqueeze(1), self.margins, mode="replicate").squeeze(1)
         spectrum = torch.fft.rfft2(wide.mul_(self.fade)).mul_(self.inverse)
         restored = torch.fft.irfft2(spectrum, s=self.size)
-        return quantise(restored[..., self.rows, self.columns] + mean)
+        return quantize(restored[..., self.rows, self.columns] + mean)
 
 
 def power(spectrum: Tensor) -> Tensor:

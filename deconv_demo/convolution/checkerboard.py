@@ -12,7 +12,7 @@ CEILING_DB = 60.0
 # Side of the squares whose spectra are averaged, in periods. Short enough that a grid whose
 # strength follows the picture stays in step within one, long enough that natural spectra,
 # which fall with frequency, are nearly straight between the neighbours of a line.
-_PERIODS, _FEWEST_PERIODS = 16, 8
+_PERIODS, _MIN_PERIODS = 16, 8
 # A Hann window spreads a line over the next bin; neighbours start behind it.
 _NEAREST, _FARTHEST = 2, 7
 _DEEPEST_DENT = math.log(4)
@@ -59,7 +59,7 @@ def checkerboard_db(values: Tensor, stride: int) -> float:
         raise ValueError(f"a grid has a period of at least 2 pixels, got stride {stride}")
     height, width = values.shape[-2:]
     periods = min(_PERIODS, height // stride, width // stride)
-    if periods < _FEWEST_PERIODS:
+    if periods < _MIN_PERIODS:
         return math.nan
     side = periods * stride
     spectrum = log_spectrum(values, side)

@@ -15,28 +15,28 @@ from deconv_demo.degradations.kernels import (
     motion_kernel,
     random_blur_kernel,
 )
-from deconv_demo.degradations.noise import add_gaussian_noise, is_grey, quantise
+from deconv_demo.degradations.noise import add_gaussian_noise, is_gray, quantize
 from deconv_demo.degradations.resampling import bicubic_downsample, bicubic_downsample_uint8
 from deconv_demo.degradations.task_degradations import (
-    APART_SHARE,
-    GREY_SHARE,
-    JPEG_SHARE,
-    LARGEST_FAINT_SIGMA,
-    NOISE_SHARE,
-    SHARED_NOISE_SHARE,
+    APART_PROB,
+    GRAY_PROB,
+    JPEG_PROB,
+    MAX_FAINT_SIGMA,
+    NOISE_PROB,
+    SHARED_NOISE_PROB,
     DegradedBatch,
 )
 
 __all__ = [
-    "APART_SHARE",
+    "APART_PROB",
     "BLUR_KERNEL_SIZE",
     "DegradedBatch",
-    "GREY_SHARE",
+    "GRAY_PROB",
     "IDENTITY_KERNEL",
-    "JPEG_SHARE",
-    "LARGEST_FAINT_SIGMA",
-    "NOISE_SHARE",
-    "SHARED_NOISE_SHARE",
+    "JPEG_PROB",
+    "MAX_FAINT_SIGMA",
+    "NOISE_PROB",
+    "SHARED_NOISE_PROB",
     "add_gaussian_noise",
     "bicubic_downsample",
     "bicubic_downsample_uint8",
@@ -46,10 +46,10 @@ __all__ = [
     "defocus_kernel",
     "gaussian_kernel",
     "half_plane_masks",
-    "is_grey",
+    "is_gray",
     "jpeg",
     "motion_kernel",
-    "quantise",
+    "quantize",
     "random_blur_kernel",
     "random_jpeg",
 ]

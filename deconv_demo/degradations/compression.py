@@ -18,9 +18,13 @@ def jpeg(image: Tensor, quality: int) -> Tensor:
 
 
 def random_jpeg(
-    image: Tensor, generator: Generator, *, share: float, qualities: tuple[int, int] = (60, 95)
+    image: Tensor,
+    generator: Generator,
+    *,
+    probability: float,
+    qualities: tuple[int, int] = (60, 95),
 ) -> Tensor:
-    """Compress a random ``share`` of the images, each at a quality of its own.
+    """Compress some of the images, each at a quality of its own.
 
     The 8 x 8 blocks begin anywhere, as in a photo that was cropped after it was saved: a network
     with strides must not learn where they lie.
@@ -28,13 +32,13 @@ def random_jpeg(
     Args:
         image: ``(B, 3, H, W)`` in ``[0, 1]``.
         generator: Source of the choices, on the CPU.
-        share: Probability of each image to be compressed.
+        probability: Probability of each image to be compressed.
         qualities: Lowest and highest, of 1 to 100.
     """
     compressed = image.clone()
     for index in range(len(image)):
         chosen, quality, down, right = torch.rand(4, generator=generator).tolist()
-        if chosen >= share:
+        if chosen >= probability:
             continue
         rows, columns = int(8 * down), int(8 * right)
         shifted = F.pad(image[index : index + 1], (columns, 0, rows, 0), mode="replicate")

@@ -41,13 +41,13 @@ def motion_kernel(length: float, angle: float, turn: float = 0.0) -> Tensor:
     path = torch.stack([heading.sin(), heading.cos()], dim=1).cumsum(0) * (length / 128)
     path = path - path.mean(dim=0)  # the blur must not shift the picture
     # Each point is shared by the four cells around it, so that a path is as thin as it is.
-    centre = BLUR_KERNEL_SIZE // 2
+    center = BLUR_KERNEL_SIZE // 2
     corner = path.floor()
     fraction = path - corner
     kernel = torch.zeros(BLUR_KERNEL_SIZE, BLUR_KERNEL_SIZE)
     for dy in (0, 1):
         for dx in (0, 1):
-            rows, columns = (corner + torch.tensor([dy, dx]) + centre).long().unbind(1)
+            rows, columns = (corner + torch.tensor([dy, dx]) + center).long().unbind(1)
             weight_y = fraction[:, 0] if dy else 1 - fraction[:, 0]
             weight_x = fraction[:, 1] if dx else 1 - fraction[:, 1]
             kernel.index_put_((rows, columns), weight_y * weight_x, accumulate=True)

@@ -8,10 +8,10 @@ import torch
 from torch import Generator, Tensor
 
 
-def quantise(image: Tensor) -> Tensor:
+def quantize(image: Tensor) -> Tensor:
     """Round to the 256 levels of an 8-bit file; values outside ``[0, 1]`` are clipped.
 
-    >>> quantise(torch.tensor([-0.1, 0.5, 1.2])).mul(255).tolist()
+    >>> quantize(torch.tensor([-0.1, 0.5, 1.2])).mul(255).tolist()
     [0.0, 128.0, 255.0]
     """
     return image.clamp(0, 1).mul(255).round().div(255)
@@ -33,9 +33,9 @@ def add_gaussian_noise(
     level = torch.as_tensor(sigma, dtype=clean.dtype, device=clean.device).view(-1, 1, 1, 1)
     noise = torch.randn(clean.shape, generator=generator).to(clean)
     shared = torch.as_tensor(shared, device=clean.device).view(-1, 1, 1, 1)
-    return quantise(clean + level * torch.where(shared, noise[:, :1], noise))
+    return quantize(clean + level * torch.where(shared, noise[:, :1], noise))
 
 
-def is_grey(image: Tensor) -> Tensor:
+def is_gray(image: Tensor) -> Tensor:
     """Tell for each of ``(B, 3, H, W)`` whether its three channels are equal, ``(B,)`` bool."""
     return (image == image[:, :1]).flatten(1).all(dim=1)

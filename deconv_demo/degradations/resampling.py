@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from deconv_demo.degradations.noise import quantise
+from deconv_demo.degradations.noise import quantize
 
 
 def bicubic_downsample_uint8(clean: Tensor, scale: int) -> Tensor:
@@ -20,7 +20,7 @@ def bicubic_downsample_uint8(clean: Tensor, scale: int) -> Tensor:
     Raises:
         ValueError: A side is no multiple of ``scale``.
     """
-    return quantise(bicubic_downsample(clean, scale))
+    return quantize(bicubic_downsample(clean, scale))
 
 
 def bicubic_downsample(clean: Tensor, scale: int) -> Tensor:

@@ -18,21 +18,21 @@ from deconv_demo.degradations.blurring import (
 )
 from deconv_demo.degradations.compression import jpeg, random_jpeg
 from deconv_demo.degradations.kernels import IDENTITY_KERNEL, random_blur_kernel
-from deconv_demo.degradations.noise import add_gaussian_noise, is_grey
+from deconv_demo.degradations.noise import add_gaussian_noise, is_gray
 from deconv_demo.degradations.resampling import bicubic_downsample_uint8
 
 # A quarter of what the deblurrer and the upscalers are trained on has been through a file or a
 # sensor: without it they take the blocks of a JPEG for edges and sharpen them.
-JPEG_SHARE, NOISE_SHARE = 0.15, 0.10
-LARGEST_FAINT_SIGMA = 3 / 255
+JPEG_PROB, NOISE_PROB = 0.15, 0.10
+MAX_FAINT_SIGMA = 3 / 255
 
 # Of the denoiser's training crops: grey ones, whose channels share their noise, and colour ones
 # with noise of brightness alone, as film has it. Without them it leaves most of such noise.
-GREY_SHARE, SHARED_NOISE_SHARE = 0.12, 0.05
+GRAY_PROB, SHARED_NOISE_PROB = 0.12, 0.05
 
 # Of the deblurrer's training crops: those with two blurs, often one of them none. A photo has one
 # blur for all only if the camera alone moved, and the guide is then wrong somewhere.
-APART_SHARE = 0.25
+APART_PROB = 0.25
 
 
 class DegradedBatch(NamedTuple):
@@ -51,15 +51,15 @@ class DegradedBatch(NamedTuple):
 def random_noise(clean: Tensor, generator: Generator) -> DegradedBatch:
     """Noise of a strength drawn for each image from 0 to 55 / 255."""
     levels = torch.rand(len(clean), generator=generator).to(clean.device) * (55 / 255)
-    shared = torch.rand(len(clean), generator=generator) < SHARED_NOISE_SHARE
-    shared = shared.to(clean.device) | is_grey(clean)
+    shared = torch.rand(len(clean), generator=generator) < SHARED_NOISE_PROB
+    shared = shared.to(clean.device) | is_gray(clean)
     return DegradedBatch(add_gaussian_noise(clean, levels, generator, shared=shared), levels)
 
 
 def fixed_noise(clean: Tensor, generator: Generator, *, sigma: float) -> DegradedBatch:
     """Noise of one ``sigma``; the same in all channels where the image is grey."""
     levels = torch.full((len(clean),), sigma, device=clean.device)
-    shared = is_grey(clean)
+    shared = is_gray(clean)
     return DegradedBatch(add_gaussian_noise(clean, levels, generator, shared=shared), levels)
 
 
@@ -68,7 +68,7 @@ def random_blur(clean: Tensor, generator: Generator) -> DegradedBatch:
     kernels = torch.stack([random_blur_kernel(generator) for _ in clean])
     blurred = blur(clean, kernels)
     drawn, angles, offsets, sharp = torch.rand(4, len(clean), generator=generator)
-    for index in (drawn < APART_SHARE).nonzero().flatten().tolist():
+    for index in (drawn < APART_PROB).nonzero().flatten().tolist():
         other = random_blur_kernel(generator)
         one = slice(index, index + 1)
         sides = half_plane_masks(
@@ -82,7 +82,7 @@ def random_blur(clean: Tensor, generator: Generator) -> DegradedBatch:
         )
     sigma = torch.rand(len(clean), generator=generator).to(clean.device) * (5 / 255)
     degraded = add_gaussian_noise(blurred, sigma, generator)
-    return DegradedBatch(random_jpeg(degraded, generator, share=JPEG_SHARE + NOISE_SHARE), None)
+    return DegradedBatch(random_jpeg(degraded, generator, probability=JPEG_PROB + NOISE_PROB), None)
 
 
 def fixed_blur(
@@ -106,10 +106,10 @@ def half_image_blur(clean: Tensor, generator: Generator, *, kernel: Tensor) -> D
 def random_downscale(clean: Tensor, generator: Generator, *, scale: int) -> DegradedBatch:
     """Smaller; of every twenty images three from a JPEG file, two with faint noise."""
     small = bicubic_downsample_uint8(clean, scale)
-    noisy = torch.rand(len(clean), generator=generator) < NOISE_SHARE
-    sigma = torch.rand(len(clean), generator=generator) * LARGEST_FAINT_SIGMA * noisy
+    noisy = torch.rand(len(clean), generator=generator) < NOISE_PROB
+    sigma = torch.rand(len(clean), generator=generator) * MAX_FAINT_SIGMA * noisy
     small = add_gaussian_noise(small, sigma.to(small.device), generator)
-    return DegradedBatch(random_jpeg(small, generator, share=JPEG_SHARE), None)
+    return DegradedBatch(random_jpeg(small, generator, probability=JPEG_PROB), None)
 
 
 def bicubic_downscale(

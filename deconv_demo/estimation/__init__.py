@@ -8,13 +8,13 @@ from deconv_demo.estimation.blur import (
     spectral_distance,
     spectral_features,
 )
-from deconv_demo.estimation.noise import SMALLEST_SIDE, NoiseLevelEstimator, estimate_sigma
+from deconv_demo.estimation.noise import MIN_SIDE, NoiseLevelEstimator, estimate_sigma
 
 __all__ = [
     "BLOCK",
     "BlurKernelEstimator",
+    "MIN_SIDE",
     "NoiseLevelEstimator",
-    "SMALLEST_SIDE",
     "estimate_kernels",
     "estimate_sigma",
     "identity_kernels",

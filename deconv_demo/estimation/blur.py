@@ -19,17 +19,17 @@ from deconv_demo.degradations import BLUR_KERNEL_SIZE, IDENTITY_KERNEL
 
 BLOCK = 64
 # Side of the part that is read, from the middle: more only costs time.
-LARGEST_READ = 1024
+MAX_READ = 1024
 # The same of the halves of a picture, which are only compared with the whole. On 12 validation
 # pictures one blur was read differently there by 0.112 at most at 256 and 512 pixels (at 128 by
 # 0.226, mostly less than 0.15), two blurs on two sides by 0.312 at least.
-LARGEST_HALF, LARGEST_DISAGREEMENT, SPECTRUM = 512, 0.15, 32
+MAX_HALF, MAX_DISAGREEMENT, SPECTRUM = 512, 0.15, 32
 # Blocks of a smaller standard deviation have nothing in them (bars, a clipped sky, a white page):
 # their power is that of no picture, and they are left out.
-FLATTEST_READ = 1.5 / 255
+MIN_BLOCK_STD = 1.5 / 255
 # Side of the part, from the middle, that tells a blur from its reflection; and how the filter is
 # balanced for that.
-LARGEST_COMPARED, COMPARED_BALANCE = 512, 0.015
+MAX_COMPARED, COMPARED_BALANCE = 512, 0.015
 # Differences of neighbouring pixels that are far below this count as none.
 FAINT_GRADIENT = 0.01
 
@@ -93,22 +93,22 @@ def spectral_features(image: Tensor) -> Tensor:
     Returns:
         ``(B, 3, BLOCK, BLOCK // 2)`` float32, frequency zero in the middle of the left side.
     """
-    return _features_and_life(image)[0]
+    return _features_and_validity(image)[0]
 
 
-def _features_and_life(image: Tensor) -> tuple[Tensor, Tensor]:
+def _features_and_validity(image: Tensor) -> tuple[Tensor, Tensor]:
     """``spectral_features``, and which of the pictures have any block that is not flat."""
-    grey = _luma(image.float())
-    window = torch.hann_window(BLOCK, periodic=False, device=grey.device)
+    gray = _luma(image.float())
+    window = torch.hann_window(BLOCK, periodic=False, device=gray.device)
     window = window[:, None] * window[None]
-    fy = torch.fft.fftfreq(BLOCK, device=grey.device)[:, None]
-    fx = torch.fft.rfftfreq(BLOCK, device=grey.device)[None]
+    fy = torch.fft.fftfreq(BLOCK, device=gray.device)[:, None]
+    fx = torch.fft.rfftfreq(BLOCK, device=gray.device)[None]
     whitening = 2 * torch.hypot(fy, fx).clamp_min(0.5 / BLOCK).log()
 
-    blocks = _blocks(grey)
+    blocks = _blocks(gray)
     blocks = blocks - blocks.mean((-1, -2), keepdim=True)
-    lively = blocks.square().mean((-1, -2)) > FLATTEST_READ**2
-    shares = lively.to(grey)
+    is_textured = blocks.square().mean((-1, -2)) > MIN_BLOCK_STD**2
+    shares = is_textured.to(gray)
     shares = shares / shares.sum((1, 2), keepdim=True).clamp_min(1)
     strength = power(torch.fft.rfft2(blocks * window))
     level = (torch.einsum("byx,byxvu->bvu", shares, strength) + _TINY).log()
@@ -118,7 +118,7 @@ def _features_and_life(image: Tensor) -> tuple[Tensor, Tensor]:
     contrast = whitened[:, [0, 1, 2, -1, -2], :3].mean((1, 2), keepdim=True)
     features = [(whitened - contrast) / 4, (typical - contrast) / 4, (level + 4) / 4]
     half = torch.stack(features, dim=1)[..., : BLOCK // 2]
-    return torch.fft.fftshift(half, dim=2), lively.flatten(1).any(dim=1)
+    return torch.fft.fftshift(half, dim=2), is_textured.flatten(1).any(dim=1)
 
 
 def estimate_kernels(estimator: nn.Module, image: Tensor) -> Tensor:
@@ -136,15 +136,15 @@ def estimate_kernels(estimator: nn.Module, image: Tensor) -> Tensor:
         to tell, or with more than one blur, ``identity_kernels``.
     """
     skip_estimation = identity_kernels(image)
-    middle = _unit(_middle(image, LARGEST_READ))
-    kernels, readable = _read(estimator, middle)
+    middle = _unit(_middle(image, MAX_READ))
+    kernels, is_readable = _read(estimator, middle)
     for half in _halves(image):
-        others, clear = _read(estimator, _unit(_middle(half, LARGEST_HALF)))
-        readable &= ~clear | (spectral_distance(others, kernels) < LARGEST_DISAGREEMENT)
-    if not readable.any():
+        others, clear = _read(estimator, _unit(_middle(half, MAX_HALF)))
+        is_readable &= ~clear | (spectral_distance(others, kernels) < MAX_DISAGREEMENT)
+    if not is_readable.any():
         return skip_estimation
     return torch.where(
-        readable.view(-1, 1, 1), resolve_flip_ambiguity(middle, kernels), skip_estimation
+        is_readable.view(-1, 1, 1), resolve_flip_ambiguity(middle, kernels), skip_estimation
     )
 
 
@@ -154,8 +154,8 @@ def _read(estimator: nn.Module, image: Tensor) -> tuple[Tensor, Tensor]:
         return identity_kernels(image), torch.zeros(
             len(image), dtype=torch.bool, device=image.device
         )
-    features, lively = _features_and_life(image)
-    return estimator(features), lively
+    features, is_textured = _features_and_validity(image)
+    return estimator(features), is_textured
 
 
 def spectral_distance(kernels: Tensor, others: Tensor) -> Tensor:
@@ -198,9 +198,9 @@ def resolve_flip_ambiguity(image: Tensor, kernels: Tensor) -> Tensor:
         kernels: ``(B, K, K)``.
     """
     turned = kernels.flip(1, 2)
-    grey = _luma(_middle(image, LARGEST_COMPARED)).unsqueeze(1)
+    gray = _luma(_middle(image, MAX_COMPARED)).unsqueeze(1)
     as_it_is, other = (
-        _edges(wiener_deconvolve(grey, each, balance=COMPARED_BALANCE))
+        _edges(wiener_deconvolve(gray, each, balance=COMPARED_BALANCE))
         for each in (kernels, turned)
     )
     return torch.where((other < as_it_is).view(-1, 1, 1), turned, kernels)

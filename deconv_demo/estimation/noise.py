@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 # Pictures with a shorter side are too small to tell, and mostly icons.
-SMALLEST_SIDE = 16
+MIN_SIDE = 16
 # Of a larger picture so many blocks a side are read, evenly spread: more only costs time.
 BLOCK, BLOCKS = 128, 4
 # What its convolutions cover from one place (the smoothing before them looks one pixel further).
@@ -56,9 +56,9 @@ class NoiseLevelEstimator(nn.Module):
         self.grey = _convolutions(1, channels)
 
     def forward(self, image: Tensor) -> Tensor:
-        alike, found = is_monochrome(image), torch.empty(len(image), device=image.device)
+        monochrome, found = is_monochrome(image), torch.empty(len(image), device=image.device)
         for one_tone in (True, False):
-            if (chosen := alike == one_tone).any():
+            if (chosen := monochrome == one_tone).any():
                 level, certainty = self.local_estimates(image[chosen], one_tone=one_tone)
                 found[chosen] = weighted_mean(level.flatten(2), certainty.flatten(2)).mean(dim=1)
         return found
@@ -153,7 +153,7 @@ def estimate_sigma(estimator: NoiseLevelEstimator, pixels: np.ndarray) -> float:
     >>> estimate_sigma(NoiseLevelEstimator(), np.zeros((8, 8, 3), np.uint8))
     0.0
     """
-    if min(pixels.shape[:2]) < SMALLEST_SIDE:
+    if min(pixels.shape[:2]) < MIN_SIDE:
         return 0.0
     blocks = torch.from_numpy(np.stack(_spread_blocks(pixels)))
     given = blocks.permute(0, 3, 1, 2).float().div(255)

@@ -12,7 +12,7 @@ from deconv_demo.inspection.channel_importance import ChannelLoss, order_by_loss
 from deconv_demo.inspection.feature_grid import (
     BACKGROUND,
     color_limit,
-    colourise,
+    colorize,
     feature_grid_image,
     fitted_size,
 )
@@ -41,7 +41,7 @@ __all__ = [
     "Skip",
     "backproject_unit",
     "color_limit",
-    "colourise",
+    "colorize",
     "count_untouched",
     "effective_receptive_field",
     "feature_grid_image",

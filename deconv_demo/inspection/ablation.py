@@ -1,12 +1,12 @@
 """Surgery: scale or switch off channels, blocks and skip connections while a network runs."""
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
+from deconv_demo.inspection.feature_maps import find_layers
 from deconv_demo.inspection.network_map import OUTPUT, NetworkMap
 from deconv_demo.networks import InplaceResidualBlock, ResidualBlock, weight_sharing_copy
 
@@ -253,19 +253,3 @@ def _check_names(model: nn.Module, edits: Edits) -> None:
     for skip in edits.skips:
         names += [skip.main] if skip.target == OUTPUT else [skip.main, skip.source, skip.target]
     find_layers(model, names)
-
-
-def find_layers(model: nn.Module, names: Sequence[str]) -> dict[str, nn.Module]:
-    """Return the modules of these names.
-
-    Raises:
-        ValueError: The model has no layer of a name.
-    """
-    known = dict(model.named_modules())
-    for name in names:
-        if not name or name not in known:
-            close = difflib.get_close_matches(name, known, n=3) or list(known)[1:4]
-            raise ValueError(
-                f"this network has no layer {name!r}; did you mean one of {', '.join(close)}?"
-            )
-    return {name: known[name] for name in names}

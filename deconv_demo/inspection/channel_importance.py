@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from deconv_demo.classical import psnr
-from deconv_demo.inspection.ablation import Edits, find_layers, run_edited
+from deconv_demo.inspection.ablation import Edits, run_edited
+from deconv_demo.inspection.feature_maps import find_layers
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,7 +40,7 @@ BACKGROUND = (112, 114, 118)
 _LIMIT_QUANTILE, _MANY_PIXELS = 0.995, 128 * 128
 
 
-def colourise(feature_map: Tensor | np.ndarray, *, signed: bool, limit: float) -> np.ndarray:
+def colorize(feature_map: Tensor | np.ndarray, *, signed: bool, limit: float) -> np.ndarray:
     """Colour a map: blue - grey - orange around zero, or night blue to cream from zero up.
 
     Args:
@@ -55,7 +55,7 @@ def colourise(feature_map: Tensor | np.ndarray, *, signed: bool, limit: float) -
     Raises:
         ValueError: ``limit`` is negative or no number.
 
-    >>> colourise(np.zeros((1, 1)), signed=True, limit=1.0).tolist()
+    >>> colorize(np.zeros((1, 1)), signed=True, limit=1.0).tolist()
     [[[240, 240, 240]]]
     """
     return palette(signed=signed)[_palette_indices(feature_map, signed=signed, limit=limit)]
@@ -74,12 +74,12 @@ def _palette_indices(feature_map: Tensor | np.ndarray, *, signed: bool, limit: f
     """Which entry of the palette each value has, uint8."""
     if not 0 <= limit < math.inf:
         raise ValueError(f"limit must be zero or a positive number, got {limit}")
-    share = np.nan_to_num(np.asarray(feature_map, dtype=np.float32), posinf=limit, neginf=-limit)
-    share = share / np.float32(limit) if limit > 0 else np.zeros_like(share)
+    fraction = np.nan_to_num(np.asarray(feature_map, dtype=np.float32), posinf=limit, neginf=-limit)
+    fraction = fraction / np.float32(limit) if limit > 0 else np.zeros_like(fraction)
     if signed:
         zero = _COLOURS // 2
-        return (np.rint(share.clip(-1, 1) * zero) + zero).astype(np.uint8)
-    return np.rint(share.clip(0, 1) * (_COLOURS - 1)).astype(np.uint8)
+        return (np.rint(fraction.clip(-1, 1) * zero) + zero).astype(np.uint8)
+    return np.rint(fraction.clip(0, 1) * (_COLOURS - 1)).astype(np.uint8)
 
 
 def make_feature_grid(
@@ -122,7 +122,7 @@ def feature_grid_image(
     """Draw feature maps side by side, row by row.
 
     A map is enlarged by repeating its pixels and made smaller by averaging areas, before it is
-    coloured: what is seen is what the network computed. Colours are signed if any value of
+    colored: what is seen is what the network computed. Colours are signed if any value of
     the layer is negative. A map's limit is the 99.5 % quantile of its absolute values.
 
     Args:
@@ -237,8 +237,8 @@ def _area_weights(before: int, size: int) -> Tensor:
 def _palette(stops: Sequence[tuple[float, int, int, int]]) -> np.ndarray:
     positions, *channels = zip(*stops, strict=True)
     at = np.linspace(positions[0], positions[-1], _COLOURS)
-    colours = np.stack([np.rint(np.interp(at, positions, c)) for c in channels], -1)
-    return np.concatenate([colours, [BACKGROUND]]).astype(np.uint8)
+    colors = np.stack([np.rint(np.interp(at, positions, c)) for c in channels], -1)
+    return np.concatenate([colors, [BACKGROUND]]).astype(np.uint8)
 
 
 _SIGNED = _palette(_SIGNED_STOPS)

@@ -52,7 +52,7 @@ def record_feature_maps(
 
         return hook
 
-    layers = _find_layers(model, layer_names)
+    layers = find_layers(model, layer_names)
     with HOOKS:
         handles = [layer.register_forward_hook(hook_for(name)) for name, layer in layers.items()]
     try:
@@ -114,12 +114,17 @@ def describe_map(feature_map: Tensor) -> dict[str, float]:
     }
 
 
-def _find_layers(model: nn.Module, layer_names: Sequence[str]) -> dict[str, nn.Module]:
-    known = dict(model.named_modules(remove_duplicate=False))
+def find_layers(model: nn.Module, layer_names: Sequence[str]) -> dict[str, nn.Module]:
+    """Return the modules of these names; a module in two places is found by both.
+
+    Raises:
+        ValueError: The model has no layer of a name.
+    """
+    layers = dict(model.named_modules(remove_duplicate=False))
     for name in layer_names:
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=3) or list(known)[1:4]
+        if not name or name not in layers:
+            close = difflib.get_close_matches(name, layers, n=3) or list(layers)[1:4]
             raise ValueError(
                 f"this network has no layer {name!r}; did you mean one of {', '.join(close)}?"
             )
-    return {name: known[name] for name in layer_names}
+    return {name: layers[name] for name in layer_names}

@@ -10,7 +10,7 @@ from deconv_demo.inspection.layer_stats import LayerFacts, Trace
 # No module can be called this, so that they never meet the name of a layer.
 INPUT, OUTPUT = "<input>", "<output>"
 # A block of more convolutions than this is drawn as what is inside it.
-LARGEST_BLOCK = 6
+MAX_BLOCK = 6
 _JOINS = {"Add": "add", "Cat": "concat", "Mul": "multiply", "Sub": "subtract"}
 
 
@@ -60,7 +60,7 @@ class NetworkMap:
     input_shape: tuple[int, int, int]
     output_shape: tuple[int, int, int]
 
-    def node_of(self, layer_name: str) -> MapNode:
+    def get_node(self, layer_name: str) -> MapNode:
         """Return the node that is a layer, or that holds it.
 
         Raises:
@@ -128,7 +128,7 @@ def _nodes(trace: Trace) -> list[MapNode]:
             other.kind == "conv" and (other.height, other.width) == (facts.height, facts.width)
             for other in inner
         )
-        if keeps_size and len(inner) <= LARGEST_BLOCK:
+        if keeps_size and len(inner) <= MAX_BLOCK:
             # What is inside came before, and steps back behind its block.
             nodes = [node for node in nodes if not node.facts.name.startswith(f"{name}.")]
             nodes.append(MapNode(facts=facts, inner=inner))

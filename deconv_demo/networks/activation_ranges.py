@@ -22,7 +22,7 @@ from deconv_demo.networks.weight_files import (
 HEADROOM = 1.15
 # A channel that was hardly used may be used by another picture; this share of the widest
 # channel's range costs it little precision.
-NARROWEST = 0.1
+MIN_RELATIVE_RANGE = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +42,9 @@ class ActivationRange:
         """Return ranges that contain zero, with room for other pictures."""
         low, high = self.low.clamp(max=0) * HEADROOM, self.high.clamp(min=0) * HEADROOM
         hidden = self.hidden.clamp(min=0) * HEADROOM
-        floor = max(float((high - low).max()) * NARROWEST, 1e-6)
+        floor = max(float((high - low).max()) * MIN_RELATIVE_RANGE, 1e-6)
         lacking = (floor - (high - low)).clamp(min=0) / 2
-        least = max(float(hidden.max()) * NARROWEST, 1e-6)
+        least = max(float(hidden.max()) * MIN_RELATIVE_RANGE, 1e-6)
         return ActivationRange(
             low=low - lacking, high=high + lacking, hidden=hidden.clamp(min=least)
         )

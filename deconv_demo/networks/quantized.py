@@ -18,7 +18,7 @@ from deconv_demo.networks.activation_ranges import ActivationRange
 from deconv_demo.networks.inplace import inplace_copy, overwriting_copy, replace_modules
 from deconv_demo.networks.restorers import ResidualBlock
 
-LARGEST_LEVEL, LARGEST_WEIGHT = 255, 127
+MAX_LEVEL, MAX_WEIGHT = 255, 127
 # What is cut off hardly shows as long as it is little: of 24 photographs that were not measured,
 # three kinds of damage each, none lost a hundredth of a dB more with up to 60 levels cut off and
 # 3 in 100,000 hidden numbers at their largest.
@@ -59,9 +59,9 @@ class QuantizedResidualBlock(nn.Module):
     def __init__(self, block: ResidualBlock, ranges: ActivationRange) -> None:
         super().__init__()
         ranges = ranges.with_headroom()
-        scale = (ranges.high - ranges.low) / LARGEST_LEVEL
+        scale = (ranges.high - ranges.low) / MAX_LEVEL
         zero_point = (-ranges.low / scale).round()
-        hidden_scale = ranges.hidden / LARGEST_LEVEL
+        hidden_scale = ranges.hidden / MAX_LEVEL
         self.levels_per_unit = (1 / scale).view(1, -1, 1, 1)
         self.half_above_zero = (zero_point + 0.5).view(1, -1, 1, 1)
         self.zero_point = zero_point.to(torch.uint8).view(1, -1, 1, 1)
@@ -78,7 +78,7 @@ class QuantizedResidualBlock(nn.Module):
         for border in _borders(hidden):
             border.zero_()
         looked_at = hidden[:, :, ::ROWS_BETWEEN_LOOKS]
-        at_the_top = int((looked_at == LARGEST_LEVEL).sum())
+        at_the_top = int((looked_at == MAX_LEVEL).sum())
         if at_the_top > MAX_SATURATED_FRACTION * looked_at.numel():
             raise QuantizationOverflow(
                 f"{at_the_top} of {looked_at.numel()} hidden numbers cut off"
@@ -99,10 +99,10 @@ class QuantizedResidualBlock(nn.Module):
             looked_at = rounded[:, :, -top % ROWS_BETWEEN_LOOKS :: ROWS_BETWEEN_LOOKS]
             if looked_at.numel():
                 lowest, highest = torch.aminmax(looked_at)
-                if lowest < -MAX_CLIPPED_LEVELS or highest > LARGEST_LEVEL + MAX_CLIPPED_LEVELS:
+                if lowest < -MAX_CLIPPED_LEVELS or highest > MAX_LEVEL + MAX_CLIPPED_LEVELS:
                     raise QuantizationOverflow(f"levels from {lowest:.0f} to {highest:.0f}")
             # To 8 bits is to cut off, so the half makes it rounding.
-            levels[:, :, top + 1 : top + 1 + band.shape[2], 1:-1] = rounded.clamp_(0, LARGEST_LEVEL)
+            levels[:, :, top + 1 : top + 1 + band.shape[2], 1:-1] = rounded.clamp_(0, MAX_LEVEL)
         return levels
 
 
@@ -128,7 +128,7 @@ class _Int8Conv2d:
         bias = torch.zeros(len(weight)) if layer.bias is None else layer.bias.detach()
         if output_scale is not None:
             weight, bias = weight / output_scale.view(-1, 1, 1, 1), bias / output_scale
-        self.weight_scale = weight.abs().amax((1, 2, 3)).clamp(min=1e-30) / LARGEST_WEIGHT
+        self.weight_scale = weight.abs().amax((1, 2, 3)).clamp(min=1e-30) / MAX_WEIGHT
         whole = (weight / self.weight_scale.view(-1, 1, 1, 1)).round()
         if zero_point is not None:
             bias = bias - (whole * zero_point.view(1, -1, 1, 1)).sum((1, 2, 3)) * self.weight_scale
@@ -195,7 +195,7 @@ class QuantizedNetwork(nn.Module):
     Attributes:
         int8: The network in 8 bits.
         float32: The same in float32.
-        fell_back: Whether the last picture was done in float32.
+        has_fallen_back: Whether the last picture was done in float32.
 
     Raises:
         KeyError: A block has no ranges.
@@ -204,7 +204,7 @@ class QuantizedNetwork(nn.Module):
     def __init__(self, model: nn.Module, ranges: Mapping[str, ActivationRange]) -> None:
         super().__init__()
         self.guided, self.size_multiple = model.guided, model.size_multiple
-        self.fell_back = False
+        self.has_fallen_back = False
         self.float32, self.int8 = inplace_copy(model), overwriting_copy(model)
         replace_modules(
             self.int8,
@@ -213,11 +213,11 @@ class QuantizedNetwork(nn.Module):
         )
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        self.fell_back = False
+        self.has_fallen_back = False
         try:
             return self.int8(*inputs)
         except QuantizationOverflow:
-            self.fell_back = True
+            self.has_fallen_back = True
         # Not above: an exception keeps the feature maps of all it went through.
         return self.float32(*inputs)
 
@@ -237,7 +237,7 @@ def has_fast_int8() -> bool:
 def _int8_is_correct() -> bool:
     """Whether convolutions of the largest levels with the largest weights are right."""
     layer = nn.Conv2d(64, 64, kernel_size=3, padding=1)
-    levels = torch.full((1, 64, 5, 6), LARGEST_LEVEL, dtype=torch.uint8)
+    levels = torch.full((1, 64, 5, 6), MAX_LEVEL, dtype=torch.uint8)
     levels = levels.contiguous(memory_format=torch.channels_last)
     with torch.inference_mode():
         layer.weight.fill_(1.0)

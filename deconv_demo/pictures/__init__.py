@@ -1,11 +1,11 @@
 """Files to pixels and back: upright, 8 bits, with their metadata; sentences for broken files."""
 
-from deconv_demo.pictures.image_io import writer_of
-from deconv_demo.pictures.normalize import (
+from deconv_demo.pictures.image_io import get_writer
+from deconv_demo.pictures.image_tensors import (
     PictureError,
     from_pixels,
-    is_grey,
-    normalise,
+    is_gray_pixels,
+    normalize,
     open_picture,
     save_picture,
     to_image,
@@ -17,13 +17,13 @@ from deconv_demo.pictures.normalize import (
 __all__ = [
     "PictureError",
     "from_pixels",
-    "is_grey",
-    "normalise",
+    "get_writer",
+    "is_gray_pixels",
+    "normalize",
     "open_picture",
     "save_picture",
     "to_image",
     "to_pixels",
     "to_uint8",
     "visible_pixels",
-    "writer_of",
 ]

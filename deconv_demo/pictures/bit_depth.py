@@ -45,10 +45,10 @@ def to_eight_bits(picture: Image.Image, stored_as: str) -> Image.Image:
     if mode in ("1", "L", "LA", "La"):
         return picture.convert("L" + alpha)
     plain = picture.convert("RGB" + alpha)
-    may_be_grey = mode in ("P", "PA") or stored_as == "LA;16B"
-    if may_be_grey and is_grey(np.asarray(plain)):
-        grey = plain.getchannel("R")
-        return Image.merge("LA", (grey, plain.getchannel("A"))) if alpha else grey
+    may_be_gray = mode in ("P", "PA") or stored_as == "LA;16B"
+    if may_be_gray and is_gray_pixels(np.asarray(plain)):
+        gray = plain.getchannel("R")
+        return Image.merge("LA", (gray, plain.getchannel("A"))) if alpha else gray
     return plain
 
 
@@ -76,11 +76,11 @@ def _scale_samples(picture: Image.Image, stored_as: str) -> Image.Image:
     if getattr(picture, "tag_v2", {}).get(262) == 0:  # TIFF, WhiteIsZero
         values = white - values
     levels = np.clip(values, 0, white).astype(np.float32) * np.float32(255 / white)
-    grey = Image.fromarray(np.rint(levels).astype(np.uint8))
+    gray = Image.fromarray(np.rint(levels).astype(np.uint8))
     key = picture.info.get("transparency")  # PNG: the one grey that is transparent
     if isinstance(key, int):
-        grey.putalpha(Image.fromarray(np.where(values == key, 0, 255).astype(np.uint8)))
-    return grey
+        gray.putalpha(Image.fromarray(np.where(values == key, 0, 255).astype(np.uint8)))
+    return gray
 
 
 def _mend_key(picture: Image.Image, stored_as: str) -> Image.Image:
@@ -108,7 +108,7 @@ def _cmyk_to_rgb(picture: Image.Image) -> Image.Image:
     return picture.convert("RGB")
 
 
-def is_grey(pixels: np.ndarray) -> bool:
+def is_gray_pixels(pixels: np.ndarray) -> bool:
     """Whether the three colours of ``(H, W, 3)`` pixels, or of four with alpha, are one."""
     rows = slice(None, None, max(len(pixels) // 16, 1))  # most colours show in a few rows
     return all(

@@ -132,7 +132,7 @@ def save_picture(
     alpha flattened over white; AVIF at quality 90. A path gets the whole file or none.
 
     Args:
-        picture: As ``images.normalise`` returns it.
+        picture: As ``images.normalize`` returns it.
         target: A path, or a binary stream.
         format: A key of ``WRITERS``; None takes the suffix of the target.
 
@@ -142,7 +142,7 @@ def save_picture(
     """
     is_path = isinstance(target, (str, os.PathLike))
     path = Path(target if is_path else str(getattr(target, "name", "")))
-    writer = writer_of(format or path.suffix)
+    writer = get_writer(format or path.suffix)
     partial = path.parent / f".{secrets.token_hex(8)}.part"
     try:
         if is_path:
@@ -163,13 +163,13 @@ def save_picture(
             partial.unlink()
 
 
-def writer_of(suffix: str) -> str:
+def get_writer(suffix: str) -> str:
     """Return Pillow's name of the format that a suffix stands for, with or without its dot.
 
     Raises:
         PictureError: There is no such format to save in.
 
-    >>> writer_of(".JPG")
+    >>> get_writer(".JPG")
     'JPEG'
     """
     suffix = suffix.lower().lstrip(".")

@@ -14,7 +14,13 @@ from torch import nn
 from deconv_demo.controls import resolve_controls
 from deconv_demo.estimation import estimate_sigma
 from deconv_demo.malloc import give_back_when_idle
-from deconv_demo.pictures import PictureError, from_pixels, is_grey, normalise, visible_pixels
+from deconv_demo.pictures import (
+    PictureError,
+    from_pixels,
+    is_gray_pixels,
+    normalize,
+    visible_pixels,
+)
 from deconv_demo.restoration.guide import estimate_kernel, fill_wiener_guide, is_identity
 from deconv_demo.restoration.precision import (
     inference_device,
@@ -132,7 +138,7 @@ def enhance_by_tile(
         raise KeyError(f"unknown task {task_id!r}; the tasks are {', '.join(TASKS)}")
     task = TASKS[task_id]
     values = resolve_controls(task.controls, controls, task_id=task_id)
-    source = normalise(picture)
+    source = normalize(picture)
     _check_output_size(source, task)
     started = time.monotonic()
 
@@ -141,14 +147,14 @@ def enhance_by_tile(
         load_model(task_id), device, dtype or inference_dtype(device)
     )
     pixels = visible_pixels(source)
-    grey = is_grey(pixels)
+    gray = is_gray_pixels(pixels)
     if "sigma" in values and values["sigma"] is None:
         with _one_tile_at_a_time:
             found = estimate_sigma(load_estimator("noise_reader"), pixels)
         (sigma,) = (control for control in task.controls if control.name == "sigma")
         values["sigma"] = min(found, sigma.maximum)
     cut = {
-        "most_pixels": task.tile_pixels,
+        "max_pixels": task.tile_pixels,
         "multiple": model.size_multiple,
         "context": task.tile_context,
     }
@@ -170,10 +176,10 @@ def enhance_by_tile(
 
     output = np.empty((source.height * task.scale, source.width * task.scale, 3), np.uint8)
     tiles_started = time.monotonic()
-    fell_back: list[bool] = []
+    has_fallen_back: list[bool] = []
     for done in run_in_tiles(
         given,
-        _tile_runner(model, device, dtype, values.get("sigma"), fell_back),
+        _tile_runner(model, device, dtype, values.get("sigma"), has_fallen_back),
         scale=task.scale,
         output=output,
         **cut,
@@ -181,7 +187,7 @@ def enhance_by_tile(
         elapsed = time.monotonic() - tiles_started
         yield TileProgress(done, total, elapsed / done * (total - done))
 
-    restored = from_pixels(output, like=source, grey=grey)
+    restored = from_pixels(output, like=source, gray=gray)
     before = source if task.scale == 1 else _bicubic(source, task.scale)
     after = blend(before, restored, values["amount"]) if "amount" in values else restored
     yield Enhancement(
@@ -191,8 +197,8 @@ def enhance_by_tile(
         seconds=time.monotonic() - started,
         facts={
             "tiles": total,
-            "dtype": _name(torch.float32 if all(fell_back) else dtype),
-            **({"tiles_in_float32": sum(fell_back)} if dtype == torch.int8 else {}),
+            "dtype": _name(torch.float32 if all(has_fallen_back) else dtype),
+            **({"tiles_in_float32": sum(has_fallen_back)} if dtype == torch.int8 else {}),
             "device": device.type,
             "megapixels": output.shape[0] * output.shape[1] / 1e6,
             **values,
@@ -239,12 +245,12 @@ def _tile_runner(
     device: torch.device,
     dtype: torch.dtype,
     sigma: float | None,
-    fell_back: list[bool],
+    has_fallen_back: list[bool],
 ) -> Callable[[np.ndarray], np.ndarray]:
     """Wrap a network as ``run_in_tiles`` calls it: uint8 pixels in, float pixels out.
 
-    Of six channels the last three are the guide. ``fell_back`` gets for each tile whether it was
-    done in float32 although it was to be in 8 bits.
+    Of six channels the last three are the guide. ``has_fallen_back`` gets an entry a tile: whether
+    it was done in float32 although it was to be in 8 bits.
     """
 
     def run(tile: np.ndarray) -> np.ndarray:
@@ -258,7 +264,7 @@ def _tile_runner(
             torch.autocast(device.type, torch.bfloat16, enabled=dtype == torch.bfloat16),
         ):
             restored = model(image.contiguous(memory_format=torch.channels_last), *condition)
-            fell_back.append(getattr(model, "fell_back", False))
+            has_fallen_back.append(getattr(model, "has_fallen_back", False))
         give_back_when_idle()
         return restored[0].permute(1, 2, 0).mul(255).cpu().numpy()
 
@@ -270,7 +276,7 @@ def _name(dtype: torch.dtype) -> str:
 
 
 def _rounded(kernel: torch.Tensor) -> list[list[float]]:
-    return [[round(share, 4) for share in row] for row in kernel.tolist()]
+    return [[round(weight, 4) for weight in row] for row in kernel.tolist()]
 
 
 def _bicubic(source: Image.Image, scale: int) -> Image.Image:

@@ -9,13 +9,13 @@ from torch import Generator, Tensor
 
 from deconv_demo import degradations
 from deconv_demo.classical import crop_border, psnr, ssim, wiener_skimage, y_channel
-from deconv_demo.pictures import PictureError, from_pixels, normalise, to_image, to_uint8
+from deconv_demo.pictures import PictureError, from_pixels, normalize, to_image, to_uint8
 from deconv_demo.restoration.enhancement import Enhancement
 from deconv_demo.tasks import TASKS, Task
 
 # Judging compares whole pictures in double precision; a megapixel of it takes a second.
-LONGEST_SIDE = 1024
-SHORTEST_SIDE = 16
+MAX_SIDE = 1024
+MIN_SIDE = 16
 
 # The unsharp mask is given the parameters that suit the picture best, with the truth in hand:
 # a generous opponent.
@@ -68,15 +68,15 @@ def prepare_reference(picture: Image.Image, scale: int) -> Image.Image:
     Raises:
         PictureError: It is too small to be damaged and judged.
     """
-    picture = normalise(picture)
-    sides = [min(side, LONGEST_SIDE) for side in picture.size]
+    picture = normalize(picture)
+    sides = [min(side, MAX_SIDE) for side in picture.size]
     width, height = (side - side % scale for side in sides)
-    if min(width, height) < SHORTEST_SIDE * scale:
+    if min(width, height) < MIN_SIDE * scale:
         raise PictureError(
             "too_small_to_judge",
             width=picture.width,
             height=picture.height,
-            least=SHORTEST_SIDE * scale,
+            least=MIN_SIDE * scale,
         )
     left, top = (picture.width - width) // 2, (picture.height - height) // 2
     cropped = picture.crop((left, top, left + width, top + height))
@@ -167,7 +167,7 @@ def score_psnr(restored: Tensor, clean: Tensor, task: Task) -> float:
 
 
 def _compared(restored: Tensor, clean: Tensor, task: Task) -> tuple[Tensor, Tensor]:
-    restored = degradations.quantise(restored)
+    restored = degradations.quantize(restored)
     if not task.y_channel_metric:
         return restored, clean
     return crop_border(y_channel(restored), task.scale), crop_border(y_channel(clean), task.scale)

@@ -60,13 +60,13 @@ class Axis:
 
 
 def plan_tiles(
-    height: int, width: int, *, most_pixels: int, multiple: int, context: int = CONTEXT
+    height: int, width: int, *, max_pixels: int, multiple: int, context: int = CONTEXT
 ) -> tuple[Axis, Axis]:
     """Cut a picture into tiles of one size that compute as little twice as they can.
 
     Args:
         height, width: Pixels of the picture, at least 1 each.
-        most_pixels: Largest tile allowed; more than three overlaps square.
+        max_pixels: Largest tile allowed; more than three overlaps square.
         multiple: Tiles start and end on multiples of it, so that a network that halves the
             picture several times samples it at the same places as in one piece.
         context: Pixels of a tile that are thrown away on each inner side: as far as the
@@ -76,16 +76,16 @@ def plan_tiles(
         Of the rows and of the columns.
 
     Raises:
-        ValueError: ``most_pixels`` are too few for the overlap.
+        ValueError: ``max_pixels`` are too few for the overlap.
 
-    >>> rows, columns = plan_tiles(1000, 1000, most_pixels=600_000, multiple=8)
+    >>> rows, columns = plan_tiles(1000, 1000, max_pixels=600_000, multiple=8)
     >>> (rows.tile, rows.starts), (columns.tile, columns.starts)
     ((536, (0, 464)), (1000, (0,)))
     """
     shortest = 3 * overlap(context)
-    if most_pixels < shortest**2:
+    if max_pixels < shortest**2:
         raise ValueError(
-            f"tiles of {most_pixels} pixels are too small for an overlap of {overlap(context)}"
+            f"tiles of {max_pixels} pixels are too small for an overlap of {overlap(context)}"
         )
     tile_of = partial(_tile_length, multiple=multiple, context=context)
     whole_width = tile_of(width, 1)
@@ -94,7 +94,7 @@ def plan_tiles(
         tall = tile_of(height, down)
         if plans and tall < shortest:
             break
-        longest = most_pixels // tall
+        longest = max_pixels // tall
         if longest < min(shortest, whole_width):
             continue  # too tall
         across = _fewest(width, longest, multiple=multiple, context=context)
@@ -132,11 +132,11 @@ def _cut_axis(length: int, *, count: int, multiple: int, context: int) -> Axis:
 
 
 def count_tiles(
-    height: int, width: int, *, most_pixels: int, multiple: int, context: int = CONTEXT
+    height: int, width: int, *, max_pixels: int, multiple: int, context: int = CONTEXT
 ) -> int:
     """Return how many tiles ``run_in_tiles`` will make of a picture."""
     rows, columns = plan_tiles(
-        height, width, most_pixels=most_pixels, multiple=multiple, context=context
+        height, width, max_pixels=max_pixels, multiple=multiple, context=context
     )
     return len(rows.starts) * len(columns.starts)
 
@@ -146,7 +146,7 @@ def run_in_tiles(
     network: Callable[[np.ndarray], np.ndarray],
     *,
     scale: int,
-    most_pixels: int,
+    max_pixels: int,
     multiple: int,
     context: int = CONTEXT,
     output: np.ndarray,
@@ -158,7 +158,7 @@ def run_in_tiles(
         network: Takes a ``(h, w, C)`` uint8 tile, returns ``(h * scale, w * scale, 3)``
             float32 on ``[0, 255]``, not rounded.
         scale: Output side / input side.
-        most_pixels: Largest tile.
+        max_pixels: Largest tile.
         multiple: What the sides of a tile must be multiples of.
         context: Pixels of a tile that are thrown away on each inner side.
         output: ``(H * scale, W * scale, 3)`` uint8, written row of tiles by row of tiles;
@@ -166,7 +166,7 @@ def run_in_tiles(
     """
     height, width = pixels.shape[:2]
     rows, columns = plan_tiles(
-        height, width, most_pixels=most_pixels, multiple=multiple, context=context
+        height, width, max_pixels=max_pixels, multiple=multiple, context=context
     )
     band = np.zeros((rows.tile * scale, (columns.starts[-1] + columns.tile) * scale, 3), np.float32)
     done = 0

@@ -11,28 +11,28 @@ from deconv_demo import degradations
 from deconv_demo.degradations import DegradedBatch
 from deconv_demo.estimation import BLOCK, BlurKernelEstimator, spectral_distance, spectral_features
 from deconv_demo.tasks import Recipe
-from deconv_demo.training.data import centre_crop, pixels_to_image, to_gray
+from deconv_demo.training.data import center_crop, pixels_to_image, to_gray
 from deconv_demo.training.estimators import EstimatorSpec, ValidationSet
 
 VALIDATION_CROP = 256
 KERNELS_JUDGED = 8
-HARD_SHARE = 1 / 3
+HARD_PROB = 1 / 3
 
 
 def with_its_blur(clean: Tensor, generator: Generator) -> DegradedBatch:
     """Blur and worsen the brightness of each image as the deblurrer's crops are, blur told."""
     kernels = torch.stack([_kernel(generator) for _ in clean])
-    grey = degradations.blur(to_gray(clean)[:, :1], kernels)
+    gray = degradations.blur(to_gray(clean)[:, :1], kernels)
     # The noise of three channels is weaker in their brightness: by the norm of its weights.
     sigma = torch.rand(len(clean), generator=generator) * (0.67 * 5 / 255)
-    noisy = degradations.add_gaussian_noise(grey, sigma, generator).expand(-1, 3, -1, -1)
-    return DegradedBatch(degradations.random_jpeg(noisy, generator, share=0.25), kernels)
+    noisy = degradations.add_gaussian_noise(gray, sigma, generator).expand(-1, 3, -1, -1)
+    return DegradedBatch(degradations.random_jpeg(noisy, generator, probability=0.25), kernels)
 
 
 def _kernel(generator: Generator) -> Tensor:
     """A blur as the deblurrer's; a third are long, bent motion, which is the hardest to read."""
-    share, length, heading, turn = torch.rand(4, generator=generator).tolist()
-    if share > HARD_SHARE:
+    drawn, length, heading, turn = torch.rand(4, generator=generator).tolist()
+    if drawn > HARD_PROB:
         return degradations.random_blur_kernel(generator)
     return degradations.motion_kernel(
         1 + 16 * length**0.5, math.pi * heading, (turn - 0.5) * math.pi
@@ -44,7 +44,7 @@ def make_blur_validation_set(pictures: list[np.ndarray]) -> ValidationSet:
     validation_set = []
     for index, pixels in enumerate(pictures):
         generator = Generator().manual_seed(index)
-        clean = pixels_to_image(centre_crop(pixels, VALIDATION_CROP)).expand(
+        clean = pixels_to_image(center_crop(pixels, VALIDATION_CROP)).expand(
             KERNELS_JUDGED, -1, -1, -1
         )
         validation_set.append(with_its_blur(clean, generator))

@@ -11,14 +11,14 @@ from torch import Generator, Tensor
 from deconv_demo.networks import ActivationRange, calibrate, save_ranges
 from deconv_demo.restoration import find_weights, load_model, skip_checksum, wiener_guide
 from deconv_demo.tasks import TASKS
-from deconv_demo.training.data import centre_crop, pixels_to_image, read_pictures
+from deconv_demo.training.data import center_crop, pixels_to_image, read_pictures
 
 # The reach grows slowly with their number: with 6 pictures of 256 pixels, others reached 13 %
 # beyond the room that is left above it.
 PICTURES, SIDE = 480, 256
 # So many are given as they are; visitors ask for sharp and clean pictures to be repaired, too. Of
 # a denoiser every second of them is told that there is noise, for the slider says so at times.
-CLEAN_SHARE = 0.25
+CLEAN_PROB = 0.25
 
 
 def record_ranges(task_ids: list[str], path: Path, *, data: list[Path]) -> None:
@@ -37,7 +37,7 @@ def record_ranges(task_ids: list[str], path: Path, *, data: list[Path]) -> None:
     pictures = random.Random(0).sample(pictures, min(PICTURES, len(pictures)))
     with skip_checksum():  # weights that were trained just now are not recorded yet
         for task_id in dict.fromkeys(task_ids):
-            found = ranges_of(task_id, pictures)
+            found = get_ranges(task_id, pictures)
             save_ranges(path, task_id, found, weights=find_weights(task_id))
             print(
                 f"{task_id}: ranges of {len(found)} blocks on {len(pictures)} pictures in "
@@ -46,7 +46,7 @@ def record_ranges(task_ids: list[str], path: Path, *, data: list[Path]) -> None:
             )
 
 
-def ranges_of(task_id: str, pictures: list[np.ndarray]) -> dict[str, ActivationRange]:
+def get_ranges(task_id: str, pictures: list[np.ndarray]) -> dict[str, ActivationRange]:
     """Return how far the numbers reach in the blocks of a task's network, by name of the block."""
     return calibrate(load_model(task_id), _examples(task_id, pictures))
 
@@ -60,9 +60,9 @@ def _examples(task_id: str, pictures: list[np.ndarray]) -> Iterator[list[Tensor]
     """
     task, generator = TASKS[task_id], Generator().manual_seed(0)
     for index, pixels in enumerate(pictures):
-        clean = _channels_last(pixels_to_image(centre_crop(pixels, SIDE)))
+        clean = _channels_last(pixels_to_image(center_crop(pixels, SIDE)))
         image, condition = task.degrade(clean, generator)
-        if index < CLEAN_SHARE * len(pictures):
+        if index < CLEAN_PROB * len(pictures):
             image, condition = clean, None if condition is None else condition * (index % 2)
         inputs = [_channels_last(image)]
         inputs += [wiener_guide(inputs[0])] if task.guided else []

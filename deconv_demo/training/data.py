@@ -13,15 +13,15 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from deconv_demo.degradations import DegradedBatch, quantise
+from deconv_demo.degradations import DegradedBatch, quantize
 from deconv_demo.pictures import PictureError, open_picture, to_pixels
 from deconv_demo.restoration import wiener_guide
 from deconv_demo.tasks import Task
 
 CLEAN_ENDING = re.compile(r"[-_](HR|GT)$", re.IGNORECASE)
-LARGEST_REDUCTION = 2
+MAX_REDUCTION = 2
 # Of the batches of a guided network: those whose guide is made as if no blur could be read.
-UNREAD_SHARE = 0.04
+SKIP_ESTIMATION_PROB = 0.04
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"}
 
 
@@ -154,10 +154,10 @@ def pixels_to_image(pixels: np.ndarray) -> Tensor:
 def to_gray(image: Tensor) -> Tensor:
     """Return ``(B, 3, H, W)`` in ``[0, 1]`` without colour: Y' of BT.601, rounded to 8 bits."""
     weights = torch.tensor([0.299, 0.587, 0.114]).to(image).view(1, 3, 1, 1)
-    return quantise((image * weights).sum(dim=1, keepdim=True)).expand_as(image)
+    return quantize((image * weights).sum(dim=1, keepdim=True)).expand_as(image)
 
 
-def centre_crop(pixels: np.ndarray, side: int) -> np.ndarray:
+def center_crop(pixels: np.ndarray, side: int) -> np.ndarray:
     """Cut the middle ``side`` x ``side`` pixels, or the whole of a shorter side."""
     top, left = (max(length - side, 0) // 2 for length in pixels.shape[:2])
     return pixels[top : top + side, left : left + side]
@@ -200,14 +200,14 @@ class CropSampler:
         clean = crops.to(self.device, non_blocking=True).permute(0, 3, 1, 2).float().div(255)
         if self.task.recipe.grey_share:
             drawn = torch.rand(len(clean), generator=self.generator)
-            grey = (drawn < self.task.recipe.grey_share).to(clean.device)
-            clean[grey] = to_gray(clean[grey])
+            gray = (drawn < self.task.recipe.grey_share).to(clean.device)
+            clean[gray] = to_gray(clean[gray])
         degraded, condition = self.task.degrade(clean, self.generator)
         margin, scale = self.task.recipe.margin, self.task.scale
         degraded, clean = _cut(degraded, margin), _cut(clean, margin * scale)
         if self.task.guided:
             drawn = torch.rand((), generator=self.generator)
-            condition = wiener_guide(degraded, skip_estimation=bool(drawn < UNREAD_SHARE))
+            condition = wiener_guide(degraded, skip_estimation=bool(drawn < SKIP_ESTIMATION_PROB))
             top, left = (self._integer(self.task.recipe.context + 1) for _ in range(2))
             rows, columns = (slice(at, at + self.task.recipe.patch) for at in (top, left))
             degraded, condition, clean = (
@@ -231,7 +231,7 @@ class CropSampler:
         share = self.task.recipe.reduced_share
         if not share or torch.rand((), generator=self.generator) >= share:
             return self.side
-        largest = min(LARGEST_REDUCTION * self.side, shortest)
+        largest = min(MAX_REDUCTION * self.side, shortest)
         return self.side + self._integer(int(largest) - self.side + 1)
 
     def _integer(self, below: int) -> int:

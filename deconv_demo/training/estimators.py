@@ -125,7 +125,7 @@ def train_estimator(
     ema_model = copy.deepcopy(estimator).eval().requires_grad_(False)
     before = spec.validate(ema_model, validation_set)["error"]
     print(f"{spec.name}: {len(pictures)} pictures, error {before:.4f} at the start", flush=True)
-    optimiser = torch.optim.Adam(estimator.parameters())
+    optimizer = torch.optim.Adam(estimator.parameters())
     peak = recipe.learning_rate if learning_rate is None else learning_rate
     started, step, spent, line_at, losses = time.monotonic(), 0, 0.0, 0.0, []
     try:
@@ -133,7 +133,7 @@ def train_estimator(
             (damaged, truth), _ = sampler.sample()
             rate = min(1.0, (step + 1) / WARM_UP_STEPS) * _cosine(spent / minutes / 60)
             loss = spec.loss(estimator, damaged, truth)
-            losses.append(_step(estimator, optimiser, loss, peak * rate, recipe.gradient_clip))
+            losses.append(_step(estimator, optimizer, loss, peak * rate, recipe.gradient_clip))
             update_ema(ema_model, estimator, decay=recipe.ema_decay, step=step)
             if not math.isfinite(losses[-1]):
                 print(f"the error became {losses[-1]}; judging and stopping", flush=True)
@@ -185,17 +185,17 @@ def _as_task(spec: EstimatorSpec) -> Task:
 
 def _step(
     estimator: nn.Module,
-    optimiser: torch.optim.Optimizer,
+    optimizer: torch.optim.Optimizer,
     loss: Tensor,
     rate: float,
     largest_norm: float,
 ) -> float:
-    for group in optimiser.param_groups:
+    for group in optimizer.param_groups:
         group["lr"] = rate
-    optimiser.zero_grad(set_to_none=True)
+    optimizer.zero_grad(set_to_none=True)
     loss.backward()
     nn.utils.clip_grad_norm_(estimator.parameters(), largest_norm)
-    optimiser.step()
+    optimizer.step()
     return loss.item()
 
 

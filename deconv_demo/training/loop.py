@@ -19,8 +19,8 @@ from torch import nn
 from deconv_demo.networks import read_header, read_tensors, save_weights
 from deconv_demo.restoration import float_dtype, load_into
 from deconv_demo.tasks import TASKS, Task
-from deconv_demo.training.data import CropSampler, centre_crop, crop_side, read_pictures
-from deconv_demo.training.optimizers import make_optimisers
+from deconv_demo.training.data import CropSampler, center_crop, crop_side, read_pictures
+from deconv_demo.training.optimizers import make_optimizers
 from deconv_demo.training.validation import psnr_by_case
 
 WARM_UP_STEPS = 200
@@ -29,11 +29,11 @@ HELD_OUT_PICTURES = 16
 SECONDS_BETWEEN_LINES = 30
 SECONDS_BETWEEN_VALIDATIONS = 300
 # Judging costs a forward pass over every setting; it may take this share of the time.
-VALIDATION_SHARE = 1 / 15
+VALIDATION_FRACTION = 1 / 15
 # A step that seems to take longer was interrupted (a laptop lid, a paused process); the pause
 # must not eat the budget.
-LONGEST_STEP_SECONDS = 20
-LONGEST_JUDGING_SECONDS = 120
+MAX_STEP_SECONDS = 20
+MAX_VALIDATION_SECONDS = 120
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +94,7 @@ def train(
         held_out, pictures = pictures[:count] or pictures, pictures[count:]
     else:
         held_out = read_pictures(validation)
-    held_out = [centre_crop(pixels, VALIDATION_CROP) for pixels in held_out]
+    held_out = [center_crop(pixels, VALIDATION_CROP) for pixels in held_out]
 
     model = task.build()
     header: dict[str, str] = {}
@@ -112,7 +112,7 @@ def train(
     seed = torch.seed() if seed is None else seed
     sampler = CropSampler(pictures, task, torch.Generator().manual_seed(seed % 2**63), device)
     peak = recipe.learning_rate if learning_rate is None else learning_rate
-    optimisers = make_optimisers(model, recipe.optimiser, learning_rate=peak)
+    optimizers = make_optimizers(model, recipe.optimiser, learning_rate=peak)
 
     best = psnr_before = _validate(ema_model, task, held_out)
     print(
@@ -141,17 +141,17 @@ def train(
         while spent < budget and (steps is None or step < steps):
             started = clock()
             rate = peak * _lr_factor(step, spent / budget)
-            losses.append(_step(model, ema_model, optimisers, sampler, rate, step))
+            losses.append(_step(model, ema_model, optimizers, sampler, rate, step))
             if not math.isfinite(losses[-1]):
                 print(f"the loss became {losses[-1]}; judging and stopping", flush=True)
                 break
             step += 1
-            spent += min(clock() - started, LONGEST_STEP_SECONDS)
+            spent += min(clock() - started, MAX_STEP_SECONDS)
             if spent - last_judged > next_validation:
                 started = clock()
                 last_psnr, last_judged = validate_and_save(), spent
-                cost = min(clock() - started, LONGEST_JUDGING_SECONDS)
-                next_validation = max(SECONDS_BETWEEN_VALIDATIONS, cost / VALIDATION_SHARE)
+                cost = min(clock() - started, MAX_VALIDATION_SECONDS)
+                next_validation = max(SECONDS_BETWEEN_VALIDATIONS, cost / VALIDATION_FRACTION)
             if spent - last_line > SECONDS_BETWEEN_LINES:
                 last_line = spent
                 left = (budget - spent) / 60
@@ -187,7 +187,7 @@ def _record_whole_run(path: Path, **whole: Any) -> None:
 def _step(
     model: nn.Module,
     ema_model: nn.Module,
-    optimisers: list[torch.optim.Optimizer],
+    optimizers: list[torch.optim.Optimizer],
     sampler: CropSampler,
     rate: float,
     step: int,
@@ -201,11 +201,11 @@ def _step(
     loss = F.l1_loss(restored, clean)
     loss.backward()
     nn.utils.clip_grad_norm_(model.parameters(), recipe.gradient_clip)
-    for optimiser in optimisers:
-        for group in optimiser.param_groups:
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
             group["lr"] = rate
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
     update_ema(ema_model, model, decay=recipe.ema_decay, step=step)
     return loss.item()
 

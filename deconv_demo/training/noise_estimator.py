@@ -12,36 +12,36 @@ from torchvision.transforms.v2.functional import gaussian_blur
 
 from deconv_demo import degradations
 from deconv_demo.degradations import DegradedBatch
-from deconv_demo.estimation import SMALLEST_SIDE, NoiseLevelEstimator, estimate_sigma
+from deconv_demo.estimation import MIN_SIDE, NoiseLevelEstimator, estimate_sigma
 from deconv_demo.pictures import to_uint8
 from deconv_demo.tasks import Recipe
-from deconv_demo.training.data import centre_crop, pixels_to_image, to_gray
+from deconv_demo.training.data import center_crop, pixels_to_image, to_gray
 from deconv_demo.training.estimators import EstimatorSpec, ValidationSet
 from deconv_demo.training.loop import bfloat16_autocast
 from deconv_demo.training.synthetic_images import random_drawing
 
 VALIDATION_CROP = 256
 # A little beyond what the page lets a visitor set, so that nothing ends there.
-LARGEST_LEVEL = 80
+MAX_LEVEL = 80
 # Weak noise is the most common and the hardest to tell from detail.
-CLEAN_SHARE, TOWARDS_WEAK = 0.15, 1.7
+CLEAN_PROB, TOWARDS_WEAK = 0.15, 1.7
 # Crops that become a drawing, a third of them only in part, dim ones, and those of few levels.
-DRAWN_SHARE, DIM_SHARE, LEVELLED_SHARE, MOST_LEVELS = 0.2, 0.1, 0.04, 16
+DRAWN_PROB, DIM_PROB, LEVELED_PROB, MAX_LEVELS = 0.2, 0.1, 0.04, 16
 # Crops that came from a JPEG before noise, and noisy ones that went through one. A denoiser told
 # the noise from before the file does about best with them, too.
-JPEG_BEFORE_SHARE, JPEG_AFTER_SHARE, JPEG_AFTER_QUALITIES = 0.15, 0.25, (40, 95)
+JPEG_BEFORE_PROB, JPEG_AFTER_PROB, JPEG_AFTER_QUALITIES = 0.15, 0.25, (40, 95)
 # Noise of brightness alone, and of grey crops those with the same noise in every channel: a page
 # in grey may as well come from a camera that sees colours.
-SHARED_NOISE_SHARE, SHARED_ON_GREY_SHARE = 0.06, 0.75
+SHARED_NOISE_PROB, SHARED_ON_GRAY_PROB = 0.06, 0.75
 # Crops in grey that are toned with their noise, as old prints are, and the weakest channel then.
-TONED_SHARE, WEAKEST_CHANNEL = 0.2, 0.4
+TONED_PROB, MIN_CHANNEL_GAIN = 0.2, 0.4
 # Crops with noise that is not white, as out of a camera, and the largest grain, the standard
 # deviation of a blur in pixels. The denoiser, which knows white noise, does best with up to 1.25
 # times its strength.
-COARSE_SHARE, LARGEST_GRAIN = 0.2, 1.0
+COARSE_PROB, MAX_GRAIN = 0.2, 1.0
 # Noisy crops that get a clean part: a border, a caption, a light that is white in the file. There
 # nothing is to be read, although it is easy to be certain that it has no noise.
-CLEAN_PART_SHARE = 0.2
+CLEAN_PART_PROB = 0.2
 # An error of so much, of 255, on a clean picture weighs as much as one of twice the noise.
 TOLERATED = 2.0
 
@@ -54,22 +54,22 @@ def with_its_noise(clean: Tensor, generator: Generator) -> DegradedBatch:
     """
     choices = np.random.default_rng(int(torch.randint(2**31, (), generator=generator)))
     shown = torch.cat([_shown(image, choices) for image in clean.split(1)])
-    shown = degradations.random_jpeg(shown, generator, share=JPEG_BEFORE_SHARE)
-    drawn, brightness, grey = torch.rand(3, len(clean), generator=generator)
-    drawn = ((drawn - CLEAN_SHARE) / (1 - CLEAN_SHARE)).clamp_min(0)
-    sigma = drawn**TOWARDS_WEAK * (LARGEST_LEVEL / 255)
-    shared = brightness < SHARED_NOISE_SHARE
-    shared |= degradations.is_grey(shown) & (grey < SHARED_ON_GREY_SHARE)
+    shown = degradations.random_jpeg(shown, generator, probability=JPEG_BEFORE_PROB)
+    drawn, brightness, gray = torch.rand(3, len(clean), generator=generator)
+    drawn = ((drawn - CLEAN_PROB) / (1 - CLEAN_PROB)).clamp_min(0)
+    sigma = drawn**TOWARDS_WEAK * (MAX_LEVEL / 255)
+    shared = brightness < SHARED_NOISE_PROB
+    shared |= degradations.is_gray(shown) & (gray < SHARED_ON_GRAY_PROB)
     noise = torch.randn(clean.shape, generator=generator)
     noise = torch.where(shared.view(-1, 1, 1, 1), noise[:, :1], noise)
     noise = torch.cat([_perhaps_coarse(image, choices) for image in noise.split(1)])
     tones = torch.stack([_tone(image, choices) for image in shown])
     noisy = shown + sigma.view(-1, 1, 1, 1) * noise
-    noisy = degradations.quantise(noisy * tones.view(-1, 3, 1, 1))
+    noisy = degradations.quantize(noisy * tones.view(-1, 3, 1, 1))
     sigma = sigma * tones.mean(dim=1)
     noisy = torch.cat([_with_clean_part(image, choices) for image in noisy.split(1)])
     compressed = degradations.random_jpeg(
-        noisy, generator, share=JPEG_AFTER_SHARE, qualities=JPEG_AFTER_QUALITIES
+        noisy, generator, probability=JPEG_AFTER_PROB, qualities=JPEG_AFTER_QUALITIES
     )
     return DegradedBatch(compressed, sigma)
 
@@ -77,31 +77,31 @@ def with_its_noise(clean: Tensor, generator: Generator) -> DegradedBatch:
 def _shown(image: Tensor, choices: np.random.Generator) -> Tensor:
     """A photo ``(1, 3, H, W)`` as it is, dim, of few levels, or a drawing over all or part."""
     kind = choices.random()
-    if kind < DRAWN_SHARE:
+    if kind < DRAWN_PROB:
         drawing = pixels_to_image(random_drawing(choices, image.shape[-1]))
-        first = choices.integers(image.shape[-1]) if kind < DRAWN_SHARE / 3 else 0
+        first = choices.integers(image.shape[-1]) if kind < DRAWN_PROB / 3 else 0
         return torch.cat([image[..., :first], drawing[..., first:]], dim=-1)
-    if kind < DRAWN_SHARE + DIM_SHARE:
-        return degradations.quantise(image * choices.uniform(0.2, 1))
-    if kind < DRAWN_SHARE + DIM_SHARE + LEVELLED_SHARE:
-        steps = int(choices.integers(1, MOST_LEVELS))
-        return degradations.quantise((image * steps).round() / steps)
+    if kind < DRAWN_PROB + DIM_PROB:
+        return degradations.quantize(image * choices.uniform(0.2, 1))
+    if kind < DRAWN_PROB + DIM_PROB + LEVELED_PROB:
+        steps = int(choices.integers(1, MAX_LEVELS))
+        return degradations.quantize((image * steps).round() / steps)
     return image
 
 
 def _tone(image: Tensor, choices: np.random.Generator) -> Tensor:
     """Factors for the channels of ``(3, H, W)``: of some in grey as of a toned print, else 1."""
-    if choices.random() >= TONED_SHARE or not degradations.is_grey(image[None]).item():
+    if choices.random() >= TONED_PROB or not degradations.is_gray(image[None]).item():
         return torch.ones(3)
-    tone = torch.from_numpy(choices.uniform(WEAKEST_CHANNEL, 1, 3)).float()
+    tone = torch.from_numpy(choices.uniform(MIN_CHANNEL_GAIN, 1, 3)).float()
     return tone / tone.max()
 
 
 def _perhaps_coarse(noise: Tensor, choices: np.random.Generator) -> Tensor:
     """Blur some, leaving its strength: cameras and enlargements make noise of coarser grain."""
-    if choices.random() >= COARSE_SHARE:
+    if choices.random() >= COARSE_PROB:
         return noise
-    return _coarse(noise, choices.uniform(0.3, LARGEST_GRAIN))
+    return _coarse(noise, choices.uniform(0.3, MAX_GRAIN))
 
 
 def _coarse(noise: Tensor, grain: float) -> Tensor:
@@ -111,7 +111,7 @@ def _coarse(noise: Tensor, grain: float) -> Tensor:
 
 def _with_clean_part(image: Tensor, choices: np.random.Generator) -> Tensor:
     """Put a flat colour, mostly black or white, or a drawing over up to two thirds of some."""
-    if choices.random() >= CLEAN_PART_SHARE:
+    if choices.random() >= CLEAN_PART_PROB:
         return image
     side = image.shape[-1]
     first, last = np.sort(choices.uniform(0, side, (2, 2)), axis=0).astype(int)
@@ -128,9 +128,9 @@ def _with_clean_part(image: Tensor, choices: np.random.Generator) -> Tensor:
     else:
         middle, radii = (first + last) / 2, (last - first) / 2 + 1
         part = (((rows - middle[0]) / radii[0]) ** 2 + ((columns - middle[1]) / radii[1]) ** 2) < 1
-    colour = choices.choice([0, 255, choices.integers(256)], p=[0.4, 0.4, 0.2])
-    content = np.full((side, side, 3), colour, np.uint8)
-    if choices.random() < DRAWN_SHARE:
+    color = choices.choice([0, 255, choices.integers(256)], p=[0.4, 0.4, 0.2])
+    content = np.full((side, side, 3), color, np.uint8)
+    if choices.random() < DRAWN_PROB:
         content = random_drawing(choices, side)
     return torch.where(torch.from_numpy(part), pixels_to_image(content), image)
 
@@ -142,7 +142,7 @@ class NoiseCase:
     Attributes:
         name: As in tables.
         level: Its standard deviation, of 255.
-        grey: Whether picture and noise are.
+        gray: Whether picture and noise are.
         tone: What the channels of picture and noise are multiplied with, as in a toned print; the
             level is the mean of the channels.
         grain: Standard deviation of the blur that makes it coarse, in pixels; 0 for white noise.
@@ -153,7 +153,7 @@ class NoiseCase:
 
     name: str
     level: float
-    grey: bool = False
+    gray: bool = False
     tone: tuple[float, float, float] = (1.0, 1.0, 1.0)
     grain: float = 0.0
     border: int = 0
@@ -164,10 +164,10 @@ class NoiseCase:
 NOISE_CASES = (
     NoiseCase(name="none", level=0),
     *(NoiseCase(name=str(level), level=level) for level in (5, 15, 25, 50, 75)),
-    NoiseCase(name="25, in grey", level=25, grey=True),
-    NoiseCase(name="25, in sepia", level=25, grey=True, tone=(1.0, 0.85, 0.65)),
+    NoiseCase(name="25, in grey", level=25, gray=True),
+    NoiseCase(name="25, in sepia", level=25, gray=True, tone=(1.0, 0.85, 0.65)),
     NoiseCase(name="15, coarse grain", level=15, grain=0.6),
-    NoiseCase(name="15, coarse grain, in grey", level=15, grey=True, grain=0.6),
+    NoiseCase(name="15, coarse grain, in grey", level=15, gray=True, grain=0.6),
     NoiseCase(name="25, a white border", level=25, border=24),
     NoiseCase(name="15, then JPEG 75", level=15, quality=75),
     NoiseCase(name="none, a drawing", level=0, drawn=True),
@@ -180,7 +180,7 @@ def make_noise_validation_set(pictures: list[np.ndarray]) -> ValidationSet:
     levels = torch.tensor([case.level for case in NOISE_CASES]) / 255
     validation_set = []
     for index, pixels in enumerate(pictures):
-        clean = pixels_to_image(centre_crop(pixels, VALIDATION_CROP))
+        clean = pixels_to_image(center_crop(pixels, VALIDATION_CROP))
         drawing = random_drawing(np.random.default_rng(index), VALIDATION_CROP)
         drawing = pixels_to_image(drawing[: clean.shape[-2], : clean.shape[-1]])
         noise = Generator().manual_seed(index)
@@ -191,13 +191,13 @@ def make_noise_validation_set(pictures: list[np.ndarray]) -> ValidationSet:
 
 def _damaged(clean: Tensor, case: NoiseCase, generator: Generator) -> Tensor:
     noise = torch.randn(clean.shape, generator=generator)
-    if case.grey:
+    if case.gray:
         clean, noise = to_gray(clean), noise[:, :1]
     if case.grain:
         noise = _coarse(noise, case.grain)
     tone = torch.tensor(case.tone)
     noisy = clean + case.level / 255 / tone.mean() * noise
-    noisy = degradations.quantise(noisy * tone.view(3, 1, 1))
+    noisy = degradations.quantize(noisy * tone.view(3, 1, 1))
     if case.border:
         inside = slice(case.border, -case.border)
         noisy = F.pad(noisy[..., inside, inside], [case.border] * 4, value=1.0)
@@ -262,7 +262,7 @@ NOISE_SPEC = EstimatorSpec(
         grey_share=0.45,
         reduced_share=0.6,
     ),
-    smallest_side=SMALLEST_SIDE,
+    smallest_side=MIN_SIDE,
     make_validation_set=make_noise_validation_set,
     loss=_loss,
     validate=validate_sigma,

@@ -32,9 +32,9 @@ class Muon(torch.optim.Optimizer):
         ValueError: A parameter has fewer than two dimensions.
 
     >>> kernel = nn.Parameter(torch.zeros(4, 4))
-    >>> optimiser = Muon([kernel], learning_rate=0.1)
+    >>> optimizer = Muon([kernel], learning_rate=0.1)
     >>> kernel.grad = torch.diag(torch.tensor([1.0, 0.1, 0.01, 0.5]))
-    >>> optimiser.step()
+    >>> optimizer.step()
     >>> (kernel.diag() < -0.02).all().item()
     True
     """
@@ -64,10 +64,10 @@ class Muon(torch.optim.Optimizer):
                 update = kernel.grad.lerp(ema_model, group["momentum"]).flatten(1)
                 # An orthogonal matrix of these sides has entries of 1 / sqrt(longer side).
                 rate = group["lr"] * UPDATE_RMS * max(update.shape) ** 0.5
-                kernel.sub_(rate * orthogonalise(update).view_as(kernel))
+                kernel.sub_(rate * orthogonalize(update).view_as(kernel))
 
 
-def orthogonalise(matrix: Tensor) -> Tensor:
+def orthogonalize(matrix: Tensor) -> Tensor:
     """Bring all singular values of a matrix near one, without touching its singular vectors.
 
     The Newton-Schulz iteration ``X <- aX + b(XX')X + c(XX')^2 X`` is a polynomial of the small
@@ -80,12 +80,12 @@ def orthogonalise(matrix: Tensor) -> Tensor:
     Returns:
         ``(M, N)``; singular values of more than a hundredth of the norm come to 0.65 to 1.25.
 
-    >>> values = torch.linalg.svdvals(orthogonalise(torch.diag(torch.tensor([3.0, 0.1]))))
+    >>> values = torch.linalg.svdvals(orthogonalize(torch.diag(torch.tensor([3.0, 0.1]))))
     >>> ((values > 0.65) & (values < 1.25)).all().item()
     True
     """
     if matrix.shape[0] > matrix.shape[1]:
-        return orthogonalise(matrix.T).T
+        return orthogonalize(matrix.T).T
     matrix = matrix / matrix.norm().clamp(min=1e-7)
     gram = matrix @ matrix.T
     product = None
@@ -97,7 +97,7 @@ def orthogonalise(matrix: Tensor) -> Tensor:
     return product @ matrix
 
 
-def make_optimisers(
+def make_optimizers(
     model: nn.Module, name: str, *, learning_rate: float
 ) -> list[torch.optim.Optimizer]:
     """Return the optimisers that together move all parameters of a network.
@@ -118,9 +118,9 @@ def make_optimisers(
     for parameter in model.parameters():
         inside = name == "muon" and parameter.ndim > 1 and min(parameter.shape[:2]) > 6
         (kernels if inside else rest).append(parameter)
-    optimisers: list[torch.optim.Optimizer] = []
+    optimizers: list[torch.optim.Optimizer] = []
     if kernels:
-        optimisers.append(Muon(kernels, learning_rate=learning_rate))
+        optimizers.append(Muon(kernels, learning_rate=learning_rate))
     if rest:
-        optimisers.append(torch.optim.Adam(rest, lr=learning_rate, betas=(0.9, 0.99)))
-    return optimisers
+        optimizers.append(torch.optim.Adam(rest, lr=learning_rate, betas=(0.9, 0.99)))
+    return optimizers

@@ -11,13 +11,13 @@ _TEXT = (
 _LINE, _WORD = 100, 6
 _KINDS = (("print", 0.5), ("shapes", 0.3), ("pattern", 0.1), ("pixels", 0.1))
 # Print is often black on white, on many screens light on dark, and mostly smoothed.
-_WHITE_SHARE, _DARK_SHARE, _BLACK_SHARE, _SMOOTHED_SHARE = 0.4, 0.3, 0.7, 0.8
-_LIGHTEST_DARK = 40
+_WHITE_PROB, _DARK_PROB, _BLACK_PROB, _SMOOTHED_PROB = 0.4, 0.3, 0.7, 0.8
+_MAX_DARK_LEVEL = 40
 # Screens like their colours pure: every channel on or off.
-_PURE_SHARE = 0.4
-_LARGEST_PERIOD = 8
-_LARGE_SHARE, _SMALL = 0.4, 14
-_LARGEST_PALETTE, _LARGEST_PIXEL = 16, 10
+_PURE_PROB = 0.4
+_MAX_PERIOD = 8
+_LARGE_PROB, _SMALL = 0.4, 14
+_MAX_PALETTE, _MAX_PIXEL = 16, 10
 
 
 def random_drawing(generator: np.random.Generator, side: int) -> np.ndarray:
@@ -42,7 +42,7 @@ def random_drawing(generator: np.random.Generator, side: int) -> np.ndarray:
     ground, ink = _ground_and_ink(generator)
     picture = Image.new("RGB", (side, side), ground)
     draw = ImageDraw.Draw(picture)
-    draw.fontmode = "L" if generator.random() < _SMOOTHED_SHARE else "1"
+    draw.fontmode = "L" if generator.random() < _SMOOTHED_PROB else "1"
     if kind == "print":
         _print(draw, generator, side, ink)
     else:
@@ -54,15 +54,15 @@ def random_drawing(generator: np.random.Generator, side: int) -> np.ndarray:
 def _ground_and_ink(generator: np.random.Generator) -> tuple[tuple, tuple]:
     """Colours of paper and letters: black on white, light on dark, or any on any."""
     drawn = generator.random()
-    if drawn < _WHITE_SHARE:
-        is_black = generator.random() < _BLACK_SHARE
-        return (255,) * 3, (0,) * 3 if is_black else _colour(generator)
-    if drawn < _WHITE_SHARE + _DARK_SHARE:
-        darkest = generator.random() < _PURE_SHARE
-        dark = (0,) * 3 if darkest else tuple(generator.integers(0, _LIGHTEST_DARK, 3).tolist())
-        light = _colour(generator)
-        return dark, light if max(light) > 2 * _LIGHTEST_DARK else (255,) * 3
-    return _colour(generator), _colour(generator)
+    if drawn < _WHITE_PROB:
+        is_black = generator.random() < _BLACK_PROB
+        return (255,) * 3, (0,) * 3 if is_black else _color(generator)
+    if drawn < _WHITE_PROB + _DARK_PROB:
+        darkest = generator.random() < _PURE_PROB
+        dark = (0,) * 3 if darkest else tuple(generator.integers(0, _MAX_DARK_LEVEL, 3).tolist())
+        light = _color(generator)
+        return dark, light if max(light) > 2 * _MAX_DARK_LEVEL else (255,) * 3
+    return _color(generator), _color(generator)
 
 
 def _print(draw: ImageDraw.ImageDraw, generator: np.random.Generator, side: int, ink) -> None:
@@ -76,32 +76,32 @@ def _shape(draw: ImageDraw.ImageDraw, generator: np.random.Generator, side: int)
     kind = generator.choice(["rectangle", "ellipse", "line", "word"])
     left, top = generator.integers(-20, side, 2).tolist()
     # Most are small: they are what looks like noise.
-    largest = side // 2 if generator.random() < _LARGE_SHARE else _SMALL
+    largest = side // 2 if generator.random() < _LARGE_PROB else _SMALL
     width, height = generator.integers(2, largest, 2).tolist()
-    colour = _colour(generator)
+    color = _color(generator)
     if kind == "line":
         slant = int(generator.choice([-1, 1]))
         ends = (left, top, left + width, top + slant * height)
-        draw.line(ends, colour, int(generator.integers(1, 4)))
+        draw.line(ends, color, int(generator.integers(1, 4)))
     elif kind == "word":
         font = ImageFont.load_default(int(generator.choice(_LETTER_SIZES)))
-        draw.text((left, top), _letters(generator, _WORD), colour, font)
+        draw.text((left, top), _letters(generator, _WORD), color, font)
     else:
-        getattr(draw, kind)((left, top, left + width, top + height), colour)
+        getattr(draw, kind)((left, top, left + width, top + height), color)
 
 
 def _pattern(generator: np.random.Generator, side: int) -> np.ndarray:
     """Stripes along, across or both, as a chessboard."""
-    period = int(generator.integers(1, _LARGEST_PERIOD + 1))
+    period = int(generator.integers(1, _MAX_PERIOD + 1))
     rows, columns = np.indices((side, side)) // period
     phase = (rows, columns, rows + columns)[generator.integers(3)] % 2
-    return np.array([_colour(generator), _colour(generator)], np.uint8)[phase]
+    return np.array([_color(generator), _color(generator)], np.uint8)[phase]
 
 
 def _large_pixels(generator: np.random.Generator, side: int) -> np.ndarray:
     """Squares in the colours of a palette, as of pixel art or a square code."""
-    palette = [_colour(generator) for _ in range(generator.integers(2, _LARGEST_PALETTE + 1))]
-    size = int(generator.integers(2, _LARGEST_PIXEL + 1))
+    palette = [_color(generator) for _ in range(generator.integers(2, _MAX_PALETTE + 1))]
+    size = int(generator.integers(2, _MAX_PIXEL + 1))
     count = -(-side // size)
     squares = generator.integers(0, len(palette), (count, count))
     pixels = np.array(palette, np.uint8)[squares].repeat(size, axis=0).repeat(size, axis=1)
@@ -113,7 +113,7 @@ def _letters(generator: np.random.Generator, count: int) -> str:
     return _TEXT[first : first + count]
 
 
-def _colour(generator: np.random.Generator) -> tuple[int, int, int]:
-    if generator.random() < _PURE_SHARE:
+def _color(generator: np.random.Generator) -> tuple[int, int, int]:
+    if generator.random() < _PURE_PROB:
         return tuple((255 * generator.integers(0, 2, 3)).tolist())
     return tuple(generator.integers(0, 256, 3).tolist())

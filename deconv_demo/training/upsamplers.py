@@ -14,12 +14,12 @@ from torch import nn
 
 from deconv_demo.classical import psnr
 from deconv_demo.convolution import checkerboard_db
-from deconv_demo.degradations import bicubic_downsample_uint8, quantise
+from deconv_demo.degradations import bicubic_downsample_uint8, quantize
 from deconv_demo.networks import SCALE, WIDTHS, build_upsamplers, read_header, save_weights, sha256
 from deconv_demo.tasks import TASKS, Recipe
 from deconv_demo.training.data import (
     CropSampler,
-    centre_crop,
+    center_crop,
     crop_side,
     pixels_to_image,
     read_pictures,
@@ -39,7 +39,7 @@ def train_upsamplers(
     """Train all six from scratch on the same batches, and write them to one file.
 
     The first pictures of ``data`` are held out. The last weights are the ones kept, for all
-    alike: nothing is chosen between.
+    is_gray_like: nothing is chosen between.
 
     Args:
         data: Folders and tar files of clean photographs.
@@ -62,19 +62,19 @@ def train_upsamplers(
     prepare_report(weights_path.with_name("metrics.json"))
     count = min(HELD_OUT_PICTURES, len(pictures) // 4)
     held_out, pictures = pictures[:count] or pictures, pictures[count:]
-    held_out = [centre_crop(pixels, VALIDATION_CROP) for pixels in held_out]
+    held_out = [center_crop(pixels, VALIDATION_CROP) for pixels in held_out]
     generator = torch.Generator().manual_seed(seed)
     sampler = CropSampler(pictures, task, generator, torch.device("cpu"))
     networks = build_upsamplers(seed)
-    optimisers = {kind: torch.optim.Adam(net.parameters()) for kind, net in networks.items()}
+    optimizers = {kind: torch.optim.Adam(net.parameters()) for kind, net in networks.items()}
 
     started = time.monotonic()
     for step in range(steps):
         (small, _), clean = sampler.sample()
         rate = RECIPE.learning_rate * (1 + math.cos(math.pi * step / steps)) / 2
         losses = {
-            kind: _step(networks[kind], optimiser, small, clean, rate)
-            for kind, optimiser in optimisers.items()
+            kind: _step(networks[kind], optimizer, small, clean, rate)
+            for kind, optimizer in optimizers.items()
         }
         if (step + 1) % STEPS_BETWEEN_LINES == 0:
             line = " · ".join(f"{kind} {loss:.4f}" for kind, loss in losses.items())
@@ -117,17 +117,17 @@ def write_metrics(weights_path: Path) -> None:
 
 def _step(
     network: nn.Module,
-    optimiser: torch.optim.Optimizer,
+    optimizer: torch.optim.Optimizer,
     small: torch.Tensor,
     clean: torch.Tensor,
     rate: float,
 ) -> float:
-    for group in optimiser.param_groups:
+    for group in optimizer.param_groups:
         group["lr"] = rate
     loss = F.l1_loss(network(small), clean)
-    optimiser.zero_grad(set_to_none=True)
+    optimizer.zero_grad(set_to_none=True)
     loss.backward()
-    optimiser.step()
+    optimizer.step()
     return loss.item()
 
 
@@ -144,6 +144,6 @@ def evaluate_upsampler(network: nn.Module, pictures: list[np.ndarray]) -> dict[s
         height, width = (side - side % SCALE for side in pixels.shape[:2])
         clean = pixels_to_image(pixels[:height, :width])
         enlarged = network(bicubic_downsample_uint8(clean, SCALE))
-        values.append(psnr(quantise(enlarged), clean))
+        values.append(psnr(quantize(enlarged), clean))
         grids.append(checkerboard_db(enlarged[0], SCALE))
     return {"psnr": round(float(np.mean(values)), 3), "grid_db": round(float(np.mean(grids)), 2)}

@@ -15,7 +15,7 @@ def clean_image(pixels: np.ndarray, task: Task, case: BenchmarkCase) -> Tensor:
     """Return the ground truth ``(1, 3, H, W)``: cut so that ``task.scale`` divides its sides."""
     height, width = (length - length % task.scale for length in pixels.shape[:2])
     image = pixels_to_image(pixels[:height, :width])
-    return to_gray(image) if case.grey else image
+    return to_gray(image) if case.gray else image
 
 
 def degrade(clean: Tensor, case: BenchmarkCase, index: int) -> tuple[Tensor, Tensor | None]:

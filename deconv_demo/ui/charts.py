@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deconv_demo.inspection import colourise
+from deconv_demo.inspection import colorize
 from deconv_demo.ui.markup import safe
 from deconv_demo.ui.numbers import fixed, short
 
@@ -216,14 +216,14 @@ def score_map(
     x_range = (columns[0] / half_column, columns[-1] * half_column)
     axes = _Axes(x_range, (0, len(rows)), height=height, x_log=True)
     low, high = np.quantile(scores, 0.15), scores.max()  # a few disasters must not flatten the rest
-    colours = colourise((scores - low).clip(0), signed=False, limit=float(high - low) or 1.0)
+    colors = colorize((scores - low).clip(0), signed=False, limit=float(high - low) or 1.0)
     best = np.unravel_index(scores.argmax(), scores.shape)
     cell_width = axes.x(columns[0] * half_column) - axes.x(x_range[0])
     cell_height = axes.y(0) - axes.y(1)
     parts, frame = [], ""
     for (row, column), score in np.ndenumerate(scores):
         x, y = axes.x(columns[column] / half_column), axes.y(row + 1)
-        red, green, blue = colours[row, column]
+        red, green, blue = colors[row, column]
         place = f'x="{x:.1f}" y="{y:.1f}" width="{cell_width + 0.3:.1f}" height="{cell_height:.1f}"'
         parts.append(
             f'<rect {place} fill="rgb({red},{green},{blue})"><title>{_number(columns[column])} × '

@@ -13,10 +13,10 @@ from deconv_demo.ui.data_url import data_url
 from deconv_demo.ui.texts import text
 
 # Noise that hardly anybody sees: its removal changes as little.
-FAINTEST_NOISE = 2.5 / 255
-STRONGEST_NOISE = next(c.maximum for c in TASKS["denoise"].controls if c.name == "sigma")
+MIN_SHOWN_SIGMA = 2.5 / 255
+MAX_SIGMA = next(c.maximum for c in TASKS["denoise"].controls if c.name == "sigma")
 # Shown as an empty bar and a full one; pictures worth looking at lie between.
-LOWEST_PSNR, HIGHEST_PSNR = 10.0, 50.0
+MIN_PSNR, MAX_PSNR = 10.0, 50.0
 
 
 def safe(string: str) -> str:
@@ -24,12 +24,12 @@ def safe(string: str) -> str:
     return escape(string).replace("$", "&#36;").replace("{", "&#123;").replace("`", "&#96;")
 
 
-def status(sentence: str, *, error: bool = False, share: float | None = None) -> str:
+def status(sentence: str, *, error: bool = False, progress: float | None = None) -> str:
     """Return a sentence for the line under the Run button, with a bar where work goes on."""
     role, kind = ("alert", "error") if error else ("status", "note")
     bar = ""
-    if share is not None:
-        bar = f'<div class="bar"><i style="width:{100 * share:.1f}%"></i></div>'
+    if progress is not None:
+        bar = f'<div class="bar"><i style="width:{100 * progress:.1f}%"></i></div>'
     body = f"<p>{safe(sentence)}</p>" if sentence else ""
     return f'<div class="status {kind}" role="{role}" aria-live="polite">{body}{bar}</div>'
 
@@ -56,8 +56,8 @@ def facts_line(language: str, task_id: str | None, facts: dict[str, Any]) -> str
         width, height = facts["shown"]
         parts.append(text(language, "facts.cut", width=width, height=height))
     line = f'<p class="facts">{" · ".join(safe(part) for part in parts)}</p>'
-    if facts.get("estimated") and not FAINTEST_NOISE <= facts["sigma"] < STRONGEST_NOISE:
-        key = "facts.clean" if facts["sigma"] < FAINTEST_NOISE else "facts.strongest"
+    if facts.get("estimated") and not MIN_SHOWN_SIGMA <= facts["sigma"] < MAX_SIGMA:
+        key = "facts.clean" if facts["sigma"] < MIN_SHOWN_SIGMA else "facts.strongest"
         line += f'<p class="fine">{safe(text(language, key))}</p>'
     return line + _blurs(language, facts)
 
@@ -116,11 +116,11 @@ def _classical(task_id: str) -> str:
 
 def _row(language: str, name: str, score: Score, *, best: bool) -> str:
     finite = math.isfinite(score.psnr_db)
-    share = (score.psnr_db - LOWEST_PSNR) / (HIGHEST_PSNR - LOWEST_PSNR) if finite else 1
+    progress = (score.psnr_db - MIN_PSNR) / (MAX_PSNR - MIN_PSNR) if finite else 1
     shown = f"{score.psnr_db:.2f} dB" if finite else text(language, "scores.equal")
     return (
         f'<tr class="{"best" if best else ""}"><th scope="row">{safe(name)}</th>'
-        f'<td class="bar"><i style="width:{100 * min(max(share, 0.02), 1):.1f}%"></i></td>'
+        f'<td class="bar"><i style="width:{100 * min(max(progress, 0.02), 1):.1f}%"></i></td>'
         f"<td>{shown}</td><td>{score.ssim:.4f}</td></tr>"
     )
 

@@ -18,3 +18,12 @@ def read_static(beside: str, *names: str) -> str:
     """
     folder = Path(beside).parent / "static"
     return "\n".join((folder / name).read_text(encoding="utf-8") for name in names)
+
+
+def read_scripts(beside: str, *names: str) -> str:
+    """Return what ``read_static`` does, after the script that makes elements.
+
+    >>> read_scripts(__file__, "page.js").index("const createElement") < 100
+    True
+    """
+    return "\n".join([read_static(__file__, "dom.js"), read_static(beside, *names)])

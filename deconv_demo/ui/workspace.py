@@ -22,8 +22,8 @@ from deconv_demo.pictures import save_picture
 from deconv_demo.restoration import Score
 
 # Larger pictures are not handed to a browser whole: the comparison shows their middle.
-LARGEST_SHOWN_PIXELS = 50_000_000
-LONGEST_STEM_BYTES = 150
+MAX_SHOWN_PIXELS = 50_000_000
+MAX_STEM_BYTES = 150
 _PROGRAM = secrets.token_hex(8)  # others may use the same cache
 
 
@@ -112,7 +112,7 @@ def _remove_kept() -> None:
     shutil.rmtree(kept_folder(), ignore_errors=True)
 
 
-def url_of(path: Path) -> str:
+def get_url(path: Path) -> str:
     """Return where the page finds a file of the cache; relative, so a proxy may sit between."""
     return f"gradio_api/file={quote(str(path))}"
 
@@ -126,15 +126,15 @@ def safe_stem(file_name: str) -> str:
     stem = Path(file_name.replace("\\", "/")).stem
     name = re.sub(r"[\W_]+", "-", stem).strip("-")[:60]
     # A file system counts bytes, and a character may take four.
-    return name.encode()[:LONGEST_STEM_BYTES].decode(errors="ignore").strip("-") or "picture"
+    return name.encode()[:MAX_STEM_BYTES].decode(errors="ignore").strip("-") or "picture"
 
 
 def preview_crop(picture: Image.Image) -> Image.Image:
     """Return the picture, or the middle of one that is too large for a browser."""
     width, height = picture.size
-    if width * height <= LARGEST_SHOWN_PIXELS:
+    if width * height <= MAX_SHOWN_PIXELS:
         return picture
-    bicubic_downsample = (LARGEST_SHOWN_PIXELS / (width * height)) ** 0.5
+    bicubic_downsample = (MAX_SHOWN_PIXELS / (width * height)) ** 0.5
     part = (int(width * bicubic_downsample), int(height * bicubic_downsample))
     left, top = ((whole - cut) // 2 for whole, cut in zip(picture.size, part, strict=True))
     cropped = picture.crop((left, top, left + part[0], top + part[1]))

@@ -46,16 +46,16 @@ def test_wavelets_are_scikit_images(noisy):
     np.testing.assert_allclose(restored[0].permute(1, 2, 0).numpy(), expected, atol=1e-4)
 
 
-def test_wavelets_of_a_grey_picture_are_those_of_its_one_channel(noisy):
+def test_wavelets_of_a_gray_picture_are_those_of_its_one_channel(noisy):
     _, clean = noisy
-    grey = clean.mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)
-    degraded = add_gaussian_noise(grey, 25 / 255, Generator().manual_seed(0), shared=True)
+    gray = clean.mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)
+    degraded = add_gaussian_noise(gray, 25 / 255, Generator().manual_seed(0), shared=True)
     expected = skimage.restoration.denoise_wavelet(
         degraded[0, 0].double().numpy(), sigma=25 / 255, rescale_sigma=True
     ).clip(0, 1)
     restored = wavelet_denoise(degraded, torch.tensor([25 / 255]))
     np.testing.assert_allclose(restored[0], np.stack([expected] * 3), atol=1e-4)
-    assert psnr(restored, grey) > psnr(degraded, grey) + 4
+    assert psnr(restored, gray) > psnr(degraded, gray) + 4
 
 
 def test_wavelets_use_the_strength_of_each_image(noisy):

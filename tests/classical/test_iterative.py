@@ -41,7 +41,7 @@ def normal(*shape, seed=0):
 
 
 @pytest.fixture
-def grey(photos):
+def gray(photos):
     return photos["coffee"].mean(1).double()
 
 
@@ -100,9 +100,9 @@ def test_the_circular_operator_is_pytorchs_convolution():
     assert CircularConvolution(SKEW, 13, 14).squared_norm == pytest.approx(norm.item() ** 2)
 
 
-def test_the_residual_of_landweber_falls_below_its_bound_and_not_above(grey):
+def test_the_residual_of_landweber_falls_below_its_bound_and_not_above(gray):
     operator = CircularConvolution(SKEW, 128, 128)
-    observed = operator.forward(grey) + 0.02 * normal(1, 128, 128)
+    observed = operator.forward(gray) + 0.02 * normal(1, 128, 128)
 
     def residuals(step):
         iterates = take(landweber(operator, observed, step=step), 30)
@@ -115,41 +115,41 @@ def test_the_residual_of_landweber_falls_below_its_bound_and_not_above(grey):
     assert rising[-1] > rising[0]
 
 
-def test_the_first_step_of_landweber_is_one_transposed_convolution(grey):
+def test_the_first_step_of_landweber_is_one_transposed_convolution(gray):
     operator = Convolution(SKEW)
-    iterate = next(landweber(operator, grey, step=0.7))
-    expected = F.conv_transpose2d(grey[None], SKEW[None, None], padding=SKEW.shape[-1] // 2)
+    iterate = next(landweber(operator, gray, step=0.7))
+    expected = F.conv_transpose2d(gray[None], SKEW[None, None], padding=SKEW.shape[-1] // 2)
     torch.testing.assert_close(iterate, 0.7 * expected[0])
 
 
 @pytest.mark.parametrize("lam", [0.0, 0.003])
 @pytest.mark.parametrize("iterations", [1, 2, 17])
 @pytest.mark.parametrize("step", [0.9, 1.6])
-def test_an_iterate_of_landweber_without_the_ones_before(grey, lam, iterations, step):
+def test_an_iterate_of_landweber_without_the_ones_before(gray, lam, iterations, step):
     operator = CircularConvolution(SKEW, 128, 128)
     assert operator.squared_norm == pytest.approx(1), "so that the larger step overshoots"
     options = {"step": step, "lam": lam}
-    expected = take(landweber(operator, grey, **options), iterations)[-1]
-    found = landweber_closed_form(operator, grey, iterations=iterations, **options)
+    expected = take(landweber(operator, gray, **options), iterations)[-1]
+    found = landweber_closed_form(operator, gray, iterations=iterations, **options)
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("iterations", [1, 5, 20])
-def test_richardson_lucy_is_scikit_images(grey, iterations):
+def test_richardson_lucy_is_scikit_images(gray, iterations):
     # scikit-image convolves, conv2d correlates: its point spread function is our kernel flipped.
     expected = skimage.restoration.richardson_lucy(
-        grey[0].numpy(), SKEW.flip(0, 1).numpy(), num_iter=iterations, clip=False
+        gray[0].numpy(), SKEW.flip(0, 1).numpy(), num_iter=iterations, clip=False
     )
-    found = take(richardson_lucy(Convolution(SKEW), grey), iterations)[-1]
+    found = take(richardson_lucy(Convolution(SKEW), gray), iterations)[-1]
     np.testing.assert_allclose(found[0].numpy(), expected, rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.parametrize("balance", [1e-4, 0.1])
-def test_wiener_is_scikit_images(grey, balance):
+def test_wiener_is_scikit_images(gray, balance):
     expected = skimage.restoration.wiener(
-        grey[0].numpy(), SKEW.flip(0, 1).numpy(), balance, clip=False
+        gray[0].numpy(), SKEW.flip(0, 1).numpy(), balance, clip=False
     )
-    found = wiener_circular(CircularConvolution(SKEW, 128, 128), grey, balance)
+    found = wiener_circular(CircularConvolution(SKEW, 128, 128), gray, balance)
     np.testing.assert_allclose(found[0].numpy(), expected, atol=1e-9)
 
 
@@ -164,12 +164,12 @@ def test_conjugate_gradients_solve_the_normal_equations(lam):
 
 
 @pytest.mark.slow
-def test_conjugate_gradients_end_at_tikhonov(grey):
+def test_conjugate_gradients_end_at_tikhonov(gray):
     operator = CircularConvolution(SKEW, 128, 128)
-    closed = tikhonov(operator, grey, 0.01)
-    iterated = take(conjugate_gradient(operator, grey, lam=0.01), 200)[-1]
+    closed = tikhonov(operator, gray, 0.01)
+    iterated = take(conjugate_gradient(operator, gray, lam=0.01), 200)[-1]
     torch.testing.assert_close(iterated, closed, rtol=1e-6, atol=1e-7)
-    gradient = operator.adjoint(operator.forward(closed) - grey) + 0.01 * closed
+    gradient = operator.adjoint(operator.forward(closed) - gray) + 0.01 * closed
     assert gradient.abs().max() < 1e-12
 
 
@@ -191,9 +191,9 @@ def test_quality_rises_and_falls_again_under_noise(blurred):
     assert quality[stop - 1] > quality[best] - 0.6
 
 
-def test_soft_thresholds_make_their_sum_smaller_at_every_step(grey, monkeypatch):
+def test_soft_thresholds_make_their_sum_smaller_at_every_step(gray, monkeypatch):
     operator, threshold, step = CircularConvolution(SKEW, 128, 128), 0.004, 0.9
-    observed = operator.forward(grey) + 0.02 * normal(1, 128, 128)
+    observed = operator.forward(gray) + 0.02 * normal(1, 128, 128)
     monkeypatch.setattr(torch, "randint", lambda *_args, **_options: torch.zeros(2, dtype=int))
     iterates = take(
         ista_wavelets(operator, observed, step=step, threshold=threshold, generator=Generator()),
@@ -210,11 +210,11 @@ def test_soft_thresholds_make_their_sum_smaller_at_every_step(grey, monkeypatch)
     assert all(later < earlier for earlier, later in zip(values, values[1:], strict=False))
 
 
-def test_a_threshold_of_zero_changes_nothing(grey):
-    torch.testing.assert_close(soft_threshold_wavelets(grey, 0.0), grey)
-    flat = soft_threshold_wavelets(grey, 100.0)  # all detail gone
-    assert flat.std() < grey.std()
-    assert flat.mean() == pytest.approx(grey.mean().item())
+def test_a_threshold_of_zero_changes_nothing(gray):
+    torch.testing.assert_close(soft_threshold_wavelets(gray, 0.0), gray)
+    flat = soft_threshold_wavelets(gray, 100.0)  # all detail gone
+    assert flat.std() < gray.std()
+    assert flat.mean() == pytest.approx(gray.mean().item())
 
 
 def test_the_norm_of_noise(blurred):
@@ -229,7 +229,7 @@ def test_no_iterate_close_enough():
     assert discrepancy_stop([5.0, 4.0], noise_norm=1.0) is None
 
 
-def test_regularised_inverses_help_and_a_bare_one_does_not(blurred):
+def test_regularized_inverses_help_and_a_bare_one_does_not(blurred):
     clean, blur, observed, _ = blurred
     before = psnr(observed, clean)
     assert psnr(tikhonov(blur, observed, 0.01).clamp(0, 1), clean) > before + 0.5

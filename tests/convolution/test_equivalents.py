@@ -85,7 +85,7 @@ def test_the_matrix_of_the_first_article_is_no_inverse():
     assert round(torch.linalg.cond(convolution).item()) == 222
 
 
-def test_a_cell_of_the_matrix_is_the_kernel_cell_it_is_coloured_as():
+def test_a_cell_of_the_matrix_is_the_kernel_cell_it_is_colored_as():
     weight = torch.arange(1.0, 10).reshape(1, 1, 3, 3)
     settings = {"stride": 2, "padding": 1, "output_padding": 1}
     cells = equivalents.kernel_cells((3, 4), (3, 3), **settings)

@@ -20,10 +20,10 @@ from deconv_demo.degradations import (
     defocus_kernel,
     gaussian_kernel,
     half_plane_masks,
-    is_grey,
+    is_gray,
     jpeg,
     motion_kernel,
-    quantise,
+    quantize,
     random_blur_kernel,
     random_jpeg,
 )
@@ -47,9 +47,9 @@ def moments(kernel: Tensor) -> tuple[Tensor, Tensor]:
     return places @ mass, (places * mass) @ places.T
 
 
-def test_quantise_clips_and_rounds():
+def test_quantize_clips_and_rounds():
     values = torch.tensor([-3.0, 0.4 / 255, 0.6 / 255, 254.6 / 255, 7.0])
-    assert quantise(values).mul(255).tolist() == pytest.approx([0, 0, 1, 255, 255])
+    assert quantize(values).mul(255).tolist() == pytest.approx([0, 0, 1, 255, 255])
 
 
 @pytest.mark.parametrize("level", [5, 15, 50])
@@ -84,7 +84,7 @@ def test_noise_level_of_each_image():
 def test_shared_noise_is_one_noise_of_the_same_strength():
     clean = torch.full((2, 3, 128, 128), 0.5)
     noisy = add_gaussian_noise(clean, 20 / 255, seeded(), shared=torch.tensor([True, False]))
-    assert is_grey(noisy).tolist() == [True, False]
+    assert is_gray(noisy).tolist() == [True, False]
     deviations = (noisy - clean).flatten(1).std(dim=1).mul(255)
     assert deviations.tolist() == pytest.approx([20, 20], rel=0.03)
 
@@ -138,13 +138,13 @@ KERNELS = {
 
 
 @pytest.mark.parametrize("name", KERNELS)
-def test_kernels_are_normalised_and_centred(name):
+def test_kernels_are_normalized_and_centered(name):
     kernel = KERNELS[name]
     assert kernel.shape == (BLUR_KERNEL_SIZE, BLUR_KERNEL_SIZE)
     assert kernel.min() >= 0
     assert kernel.sum().item() == pytest.approx(1, abs=1e-5)
-    centre, _ = moments(kernel)
-    assert centre.tolist() == pytest.approx([0, 0], abs=0.01), "a blur must not shift a picture"
+    center, _ = moments(kernel)
+    assert center.tolist() == pytest.approx([0, 0], abs=0.01), "a blur must not shift a picture"
 
 
 @pytest.mark.parametrize("sigma", [1.0, 1.6, 2.4])
@@ -223,9 +223,9 @@ def matlab_matrix(length, scale):
     """Weights of ``imresize`` along one axis, from its published definition."""
     weights = np.zeros((length // scale, length))
     for row in range(length // scale):
-        centre = (row + 0.5) * scale - 0.5
-        taps = np.arange(np.floor(centre - 2 * scale), np.ceil(centre + 2 * scale) + 1)
-        x = np.abs(taps - centre) / scale
+        center = (row + 0.5) * scale - 0.5
+        taps = np.arange(np.floor(center - 2 * scale), np.ceil(center + 2 * scale) + 1)
+        x = np.abs(taps - center) / scale
         cubic = np.where(x <= 1, 1.5 * x**3 - 2.5 * x**2 + 1, -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2)
         cubic = np.where(x < 2, cubic, 0)
         for tap, weight in zip(taps.astype(int), cubic / cubic.sum(), strict=True):
@@ -255,7 +255,7 @@ def test_downscale_names_the_size_and_the_scale():
 def test_a_share_of_the_images_is_compressed(photos):
     crop = photos["astronaut"][..., 40:88, 32:96]
     images = crop.expand(400, -1, -1, -1)
-    worn = random_jpeg(images, seeded(), share=0.25)
+    worn = random_jpeg(images, seeded(), probability=0.25)
     changed = (worn != images).flatten(1).any(dim=1)
     assert changed.float().mean().item() == pytest.approx(0.25, abs=0.06)
     losses = (worn - images)[changed].square().flatten(1).mean(dim=1)
@@ -264,13 +264,13 @@ def test_a_share_of_the_images_is_compressed(photos):
         (jpeg(crop, quality) - crop).square().mean().item() for quality in (60, 95)
     )
     assert mildest / 1.5 < losses.min() < losses.max() < harshest * 1.5
-    assert torch.equal(worn, random_jpeg(images, seeded(), share=0.25))
+    assert torch.equal(worn, random_jpeg(images, seeded(), probability=0.25))
 
 
 def test_blocks_begin_anywhere():
     """The rows at which a compressed ramp jumps tell where its blocks begin."""
     ramp = torch.linspace(0, 1, 48).view(1, 1, 48, 1).expand(60, 3, 48, 48)
-    worn = random_jpeg(ramp, seeded(), share=1, qualities=(5, 5))
+    worn = random_jpeg(ramp, seeded(), probability=1, qualities=(5, 5))
     jumps = (worn.diff(dim=2) - ramp.diff(dim=2)).abs().mean(dim=(1, 3))
     starts = {int(row) % 8 for row in jumps[:, 8:-8].argmax(dim=1)}
     assert len(starts) > 4

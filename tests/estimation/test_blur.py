@@ -22,7 +22,7 @@ from deconv_demo.degradations import (
 )
 from deconv_demo.estimation.blur import (
     BLOCK,
-    LARGEST_READ,
+    MAX_READ,
     BlurKernelEstimator,
     estimate_kernels,
     resolve_flip_ambiguity,
@@ -111,11 +111,11 @@ def test_a_ramp_that_ends_at_the_border_does_not_ring():
 
 
 def test_power_of_one_block_is_that_of_an_fft_by_hand():
-    grey = np.random.default_rng(0).random((BLOCK, BLOCK))
+    gray = np.random.default_rng(0).random((BLOCK, BLOCK))
     window = np.outer(np.hanning(BLOCK), np.hanning(BLOCK))
-    power = np.abs(np.fft.fft2((grey - grey.mean()) * window)) ** 2
+    power = np.abs(np.fft.fft2((gray - gray.mean()) * window)) ** 2
     expected = np.fft.fftshift((np.log(power + 1e-7) + 4) / 4, axes=0)[:, : BLOCK // 2]
-    features = spectral_features(torch.from_numpy(grey).float()[None, None])
+    features = spectral_features(torch.from_numpy(gray).float()[None, None])
     # Where the window leaves next to nothing, float32 does not say how little.
     np.testing.assert_allclose(features[0, 2].numpy(), expected, atol=0.02)
 
@@ -195,7 +195,7 @@ def test_bars_do_not_count(shade):
 
 def test_a_large_picture_is_read_in_its_middle():
     estimator = BlurKernelEstimator().eval()
-    wide = torch.rand(1, 3, 130, LARGEST_READ + 200)
+    wide = torch.rand(1, 3, 130, MAX_READ + 200)
     with torch.no_grad():
         expected = estimator(spectral_features(wide[..., 100:-100]))
         found = estimate_kernels(estimator, wide)

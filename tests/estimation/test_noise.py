@@ -13,8 +13,8 @@ from PIL import Image, ImageDraw, ImageFont
 from deconv_demo.estimation.noise import (
     BLOCK,
     BLOCKS,
+    MIN_SIDE,
     RECEPTIVE_FIELD,
-    SMALLEST_SIDE,
     NoiseLevelEstimator,
     _spread_blocks,
     estimate_sigma,
@@ -35,9 +35,9 @@ def fixed_noise(pixels: np.ndarray, level: float) -> np.ndarray:
 
 def toned(pixels: np.ndarray, level: float, sepia: tuple = (1.0, 0.85, 0.65)) -> np.ndarray:
     """In sepia, with one noise for all channels, which has ``level`` in their mean."""
-    grey = pixels.mean(axis=-1, keepdims=True)
-    noise = np.random.default_rng(0).normal(0, level / np.mean(sepia), grey.shape)
-    return np.rint((grey + noise) * sepia).clip(0, 255).astype(np.uint8)
+    gray = pixels.mean(axis=-1, keepdims=True)
+    noise = np.random.default_rng(0).normal(0, level / np.mean(sepia), gray.shape)
+    return np.rint((gray + noise) * sepia).clip(0, 255).astype(np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -78,8 +78,8 @@ def test_a_clean_photo_is_left_as_it_is(name, pictures):
 
 @pytest.mark.parametrize("level", [5, 10, 40])
 def test_noise_alone(level):
-    grey = np.full((96, 96, 3), 128, np.uint8)
-    assert level_of(fixed_noise(grey, level)) == pytest.approx(level, rel=0.1)
+    gray = np.full((96, 96, 3), 128, np.uint8)
+    assert level_of(fixed_noise(gray, level)) == pytest.approx(level, rel=0.1)
 
 
 def test_more_noise_gives_a_higher_estimate(pictures):
@@ -99,7 +99,7 @@ def test_a_flat_picture_has_none(value):
     assert level_of(np.full((64, 64, 3), value, np.uint8)) < 0.5
 
 
-@pytest.mark.parametrize("size", [(1, 1), (SMALLEST_SIDE - 1, 400), (400, SMALLEST_SIDE - 1)])
+@pytest.mark.parametrize("size", [(1, 1), (MIN_SIDE - 1, 400), (400, MIN_SIDE - 1)])
 def test_too_small_to_tell(size):
     assert level_of(fixed_noise(np.full((*size, 3), 128, np.uint8), 30)) == 0
 
@@ -157,7 +157,7 @@ def test_pictures_of_one_tone_are_read_by_convolutions_of_their_own():
 
 
 @pytest.mark.parametrize("name", ["astronaut", "coffee", "cat"])
-def test_photographs_in_colour_are_not_of_one_tone(name, pictures):
+def test_photographs_in_color_are_not_of_one_tone(name, pictures):
     for level in (5, 25):
         image = torch.from_numpy(fixed_noise(pictures[name], level)).permute(2, 0, 1)[None] / 255
         assert not is_monochrome(image).item()
@@ -208,8 +208,8 @@ def page_of_text() -> np.ndarray:
 def drawing() -> np.ndarray:
     picture = Image.new("RGB", (256, 256), (200, 180, 90))
     draw, generator = ImageDraw.Draw(picture), np.random.default_rng(1)
-    for x, y, width, *colour in generator.integers(0, 256, (80, 6)).tolist():
-        draw.ellipse((x, y, x + 5 + width // 8, y + 5 + width // 6), tuple(colour))
+    for x, y, width, *color in generator.integers(0, 256, (80, 6)).tolist():
+        draw.ellipse((x, y, x + 5 + width // 8, y + 5 + width // 6), tuple(color))
     return np.asarray(picture)
 
 
@@ -226,7 +226,7 @@ def test_edges_are_not_noise(kind, invert, request):
 @pytest.mark.parametrize("ground", ["black", "#0000aa", "#300a24"])
 @pytest.mark.parametrize("ink", ["#00ff00", "#ff0000", "#ff00ff", "#ffff00", "#ffffff"])
 @pytest.mark.parametrize("size", [14, 24])
-def test_pure_colours_of_a_screen_are_not_noise(ink, ground, size):
+def test_pure_colors_of_a_screen_are_not_noise(ink, ground, size):
     """Large letters of one channel had been read as any noise up to 200."""
     page = print_page(ink, ground, size)
     assert level_of(page) < 2.5

@@ -82,9 +82,9 @@ def test_a_block_is_one_node_with_its_convolutions_inside():
     (node,) = network.nodes
     assert node.facts.name == "0"
     assert [facts.name for facts in node.inner] == ["0.conv1", "0.conv2"]
-    assert network.node_of("0.conv2") is node
+    assert network.get_node("0.conv2") is node
     with pytest.raises(ValueError, match="conv3"):
-        network.node_of("0.conv3")
+        network.get_node("0.conv3")
 
 
 class Enlarging(nn.Module):

@@ -12,8 +12,8 @@ from deconv_demo.classical.metrics import psnr
 from deconv_demo.networks import quantized
 from deconv_demo.networks.activation_ranges import HEADROOM, ActivationRange, calibrate
 from deconv_demo.networks.quantized import (
-    LARGEST_LEVEL,
     MAX_CLIPPED_LEVELS,
+    MAX_LEVEL,
     QuantizationOverflow,
     QuantizedNetwork,
     QuantizedResidualBlock,
@@ -160,7 +160,7 @@ def test_a_block_says_when_too_much_would_be_cut_off(side):
     twin, wide = QuantizedResidualBlock(block, ranges), ranges.with_headroom()
     # One channel that goes so many levels beyond its range, in one row that is looked at.
     channel, sign = 5, -1 if side == "low" else 1
-    level = float(wide.high[channel] - wide.low[channel]) / LARGEST_LEVEL
+    level = float(wide.high[channel] - wide.low[channel]) / MAX_LEVEL
     end = float(getattr(wide, side)[channel])
     with torch.inference_mode():
         for levels, too_far in ((MAX_CLIPPED_LEVELS - 4, False), (MAX_CLIPPED_LEVELS + 4, True)):

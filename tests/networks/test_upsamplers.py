@@ -63,7 +63,7 @@ def test_a_seed_repeats_and_leaves_other_random_numbers_alone():
     assert not torch.equal(first["nearest.tail.weight"], other["nearest.tail.weight"])
 
 
-def test_icnr_starts_as_nearest_neighbour(random_image):
+def test_icnr_starts_as_nearest_neighbor(random_image):
     layer = nn.Conv2d(3, 18, kernel_size=3, padding=1)
     features = random_image(6, 7)
     icnr_init_(layer, 3)

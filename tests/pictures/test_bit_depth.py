@@ -11,7 +11,7 @@ import tifffile
 from PIL import Image
 from support.made_files import PNG_SIGNATURE, SRGB, chunk, encode
 
-from deconv_demo.pictures.normalize import normalise, open_picture, to_pixels
+from deconv_demo.pictures.image_tensors import normalize, open_picture, to_pixels
 
 SAMPLES = np.random.default_rng(0).integers(0, 65536, (9, 7, 3)).astype(np.uint16)
 
@@ -21,7 +21,7 @@ def tiff(samples, **options):
     return stream.getvalue()
 
 
-def png(samples, depth, colour, *more):
+def png(samples, depth, color, *more):
     """Write a PNG by hand; Pillow writes neither 16-bit colour nor 2-bit grey with a key."""
     height, width = samples.shape[:2]
     if depth < 8:
@@ -30,7 +30,7 @@ def png(samples, depth, colour, *more):
     else:
         rows = samples.astype(">u2" if depth == 16 else "u1")
     chunks = [
-        chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)),
+        chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)),
         *more,
         chunk(b"IDAT", zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))),
         chunk(b"IEND", b""),
@@ -41,7 +41,7 @@ def png(samples, depth, colour, *more):
 @pytest.mark.parametrize("compression", [None, "zlib"])
 @pytest.mark.parametrize("byteorder", ["<", ">"])
 @pytest.mark.parametrize("planarconfig", ["contig", "separate"])
-def test_sixteen_bit_colour_tiff(compression, byteorder, planarconfig):
+def test_sixteen_bit_color_tiff(compression, byteorder, planarconfig):
     samples = SAMPLES if planarconfig == "contig" else SAMPLES.transpose(2, 0, 1).copy()
     file = tiff(
         samples,
@@ -54,26 +54,26 @@ def test_sixteen_bit_colour_tiff(compression, byteorder, planarconfig):
 
 
 def test_sixteen_bit_png():
-    grey, key = SAMPLES[..., 0], int(SAMPLES[4, 4, 0])
-    picture = open_picture(png(grey, 16, 0))
+    gray, key = SAMPLES[..., 0], int(SAMPLES[4, 4, 0])
+    picture = open_picture(png(gray, 16, 0))
     assert picture.mode == "L"
-    np.testing.assert_array_equal(np.asarray(picture), np.rint(grey / 257))
-    keyed = open_picture(png(grey, 16, 0, chunk(b"tRNS", struct.pack(">H", key))))
+    np.testing.assert_array_equal(np.asarray(picture), np.rint(gray / 257))
+    keyed = open_picture(png(gray, 16, 0, chunk(b"tRNS", struct.pack(">H", key))))
     assert keyed.mode == "LA"
-    np.testing.assert_array_equal(np.asarray(keyed)[..., 1] == 0, grey == key)
+    np.testing.assert_array_equal(np.asarray(keyed)[..., 1] == 0, gray == key)
     pair = open_picture(png(SAMPLES[..., :2], 16, 4))
     assert pair.mode == "LA"
     assert np.abs(np.asarray(pair) - SAMPLES[..., :2] / 257).max() < 1
-    colour = open_picture(png(SAMPLES, 16, 2))
-    assert colour.mode == "RGB"
-    assert np.abs(to_pixels(colour) - SAMPLES / 257).max() < 1
+    color = open_picture(png(SAMPLES, 16, 2))
+    assert color.mode == "RGB"
+    assert np.abs(to_pixels(color) - SAMPLES / 257).max() < 1
     key = struct.pack(">HHH", *SAMPLES[4, 4].tolist())
     keyed = open_picture(png(SAMPLES, 16, 2, chunk(b"tRNS", key)))
     assert np.argwhere(np.asarray(keyed)[..., 3] == 0).tolist() == [[4, 4]]
 
 
 @pytest.mark.parametrize("depth", [1, 2, 4, 8])
-def test_transparent_grey_of_any_depth(depth):
+def test_transparent_gray_of_any_depth(depth):
     samples = np.arange(16).reshape(4, 4) % 2**depth
     picture = open_picture(png(samples, depth, 0, chunk(b"tRNS", b"\0\1")))
     assert picture.mode == "LA"
@@ -103,7 +103,7 @@ def test_transparent_grey_of_any_depth(depth):
         (np.float32([[0, 2, 10]]), [0, 51, 255], {}),  # neither of 1 nor of 255
     ],
 )
-def test_grey_samples_of_other_kinds(samples, expected, options):
+def test_gray_samples_of_other_kinds(samples, expected, options):
     picture = open_picture(tiff(samples, **options))
     assert picture.mode == "L"
     assert np.asarray(picture).ravel().tolist() == expected
@@ -120,9 +120,9 @@ RED = np.uint8([[[200, 30, 40]]])
 
 
 @pytest.mark.parametrize("mode", ["YCbCr", "HSV", "LAB", "RGBX", "RGBa", "CMYK"])
-def test_other_colour_modes(mode):
+def test_other_color_modes(mode):
     source = Image.fromarray(RED)
-    picture = normalise(source.convert("RGBA").convert(mode) if mode == "RGBa" else
+    picture = normalize(source.convert("RGBA").convert(mode) if mode == "RGBa" else
                         source.convert(mode))  # fmt: skip
     assert picture.mode == ("RGBA" if mode == "RGBa" else "RGB")
     assert np.abs(to_pixels(picture).astype(int) - RED).max() <= 3
@@ -144,27 +144,27 @@ def test_lab_tiff_against_scikit_image():
 
 
 def test_palettes_and_transparency():
-    grey = Image.new("P", (2, 1))
-    grey.putpalette([0, 0, 0, 90, 90, 90, 1, 2, 3])
-    grey.putpixel((1, 0), 1)
-    assert normalise(grey).mode == "L"
-    assert np.asarray(normalise(grey)).tolist() == [[0, 90]]
-    grey.info["transparency"] = 1
-    assert np.asarray(normalise(grey)).tolist() == [[[0, 255], [90, 0]]]
-    grey.info["transparency"] = b"\x40\x80"
-    assert np.asarray(normalise(grey)).tolist() == [[[0, 64], [90, 128]]]
-    grey.putpixel((0, 0), 2)  # the colour that is in the palette is used now
-    assert np.asarray(normalise(grey)).tolist() == [[[1, 2, 3, 255], [90, 90, 90, 128]]]
-    assert open_picture(encode(grey, "PNG")).mode == "RGBA"
-    colour = Image.new("RGB", (2, 1), (1, 2, 3))
-    colour.info["transparency"] = (1, 2, 3)
-    assert normalise(colour).getpixel((0, 0)) == (1, 2, 3, 0)
-    assert normalise(Image.new("PA", (1, 1))).mode == "LA"
-    assert normalise(Image.new("La", (1, 1), (50, 100))).getpixel((0, 0)) in (
+    gray = Image.new("P", (2, 1))
+    gray.putpalette([0, 0, 0, 90, 90, 90, 1, 2, 3])
+    gray.putpixel((1, 0), 1)
+    assert normalize(gray).mode == "L"
+    assert np.asarray(normalize(gray)).tolist() == [[0, 90]]
+    gray.info["transparency"] = 1
+    assert np.asarray(normalize(gray)).tolist() == [[[0, 255], [90, 0]]]
+    gray.info["transparency"] = b"\x40\x80"
+    assert np.asarray(normalize(gray)).tolist() == [[[0, 64], [90, 128]]]
+    gray.putpixel((0, 0), 2)  # the colour that is in the palette is used now
+    assert np.asarray(normalize(gray)).tolist() == [[[1, 2, 3, 255], [90, 90, 90, 128]]]
+    assert open_picture(encode(gray, "PNG")).mode == "RGBA"
+    color = Image.new("RGB", (2, 1), (1, 2, 3))
+    color.info["transparency"] = (1, 2, 3)
+    assert normalize(color).getpixel((0, 0)) == (1, 2, 3, 0)
+    assert normalize(Image.new("PA", (1, 1))).mode == "LA"
+    assert normalize(Image.new("La", (1, 1), (50, 100))).getpixel((0, 0)) in (
         (127, 100),
         (128, 100),
     )
-    assert np.asarray(normalise(Image.fromarray(np.eye(2) > 0))).tolist() == [[255, 0], [0, 255]]
+    assert np.asarray(normalize(Image.fromarray(np.eye(2) > 0))).tolist() == [[255, 0], [0, 255]]
 
 
 def cmyk_profile():
@@ -197,17 +197,17 @@ def test_cmyk_with_its_profile_and_without():
 
 
 def test_profile_is_kept_only_where_it_fits():
-    grey_profile = SRGB[:16] + b"GRAY" + SRGB[20:]
+    gray_profile = SRGB[:16] + b"GRAY" + SRGB[20:]
     for mode, profile, kept in (
         ("RGB", SRGB, True),
         ("RGBA", SRGB, True),
         ("L", SRGB, False),
-        ("L", grey_profile, True),
-        ("LA", grey_profile, True),
-        ("RGB", grey_profile, False),
+        ("L", gray_profile, True),
+        ("LA", gray_profile, True),
+        ("RGB", gray_profile, False),
     ):
         picture = Image.new(mode, (2, 2), (7,) * len(mode) if len(mode) > 1 else 7)
         picture.info["icc_profile"] = profile
-        result = normalise(picture)
+        result = normalize(picture)
         assert result.info == ({"icc_profile": profile} if kept else {})
         assert result.tobytes() == picture.tobytes()

@@ -19,7 +19,7 @@ from deconv_demo.pictures.decompression_bombs import (
     refuse_costly,
 )
 from deconv_demo.pictures.errors import PictureError
-from deconv_demo.pictures.normalize import open_picture
+from deconv_demo.pictures.image_tensors import open_picture
 
 
 def scanned_jpeg(side: int, scans: int) -> bytes:
@@ -174,8 +174,8 @@ def test_real_files_pass():
     refuse_costly(tifffile_of(np.zeros((64, 64), np.uint8), bigtiff=True))
     described = tifffile_of(np.zeros((64, 64), np.uint8), description="x" * 400_000)
     assert open_picture(described).size == (64, 64)
-    colours = np.zeros((3, 65536), np.uint16)
-    refuse_costly(tifffile_of(np.zeros((9, 9), np.uint16), colormap=colours, photometric="palette"))
+    colors = np.zeros((3, 65536), np.uint16)
+    refuse_costly(tifffile_of(np.zeros((9, 9), np.uint16), colormap=colors, photometric="palette"))
     for options in ({}, {"progressive": True}, {"progressive": True, "subsampling": 0}):
         refuse_costly(encode_noise("JPEG", size=(400, 300), **options))
     for cut in (0, 1, 2, 3, 9, 200):

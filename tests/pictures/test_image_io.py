@@ -21,7 +21,7 @@ from support.made_files import PNG_SIGNATURE, chunk, encode_noise, random_pixels
 from deconv_demo.pictures import image_io
 from deconv_demo.pictures.errors import MESSAGES, PictureError, check_size
 from deconv_demo.pictures.image_io import save_picture
-from deconv_demo.pictures.normalize import open_picture
+from deconv_demo.pictures.image_tensors import open_picture
 
 
 def png(*chunks, width=4, height=4):

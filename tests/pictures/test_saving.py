@@ -10,7 +10,7 @@ from support.made_files import SRGB, encode_noise, random_pixels
 
 from deconv_demo.pictures.errors import PictureError
 from deconv_demo.pictures.image_io import save_picture
-from deconv_demo.pictures.normalize import from_pixels, open_picture, to_pixels
+from deconv_demo.pictures.image_tensors import from_pixels, open_picture, to_pixels
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
@@ -77,11 +77,11 @@ def test_metadata_never_costs_the_picture():
         assert open_picture(stream).size == (8, 8)
 
 
-def test_profile_of_greys_is_not_written_into_a_colour_file():
-    grey = bytearray(SRGB)
-    grey[16:20] = b"GRAY"
+def test_profile_of_grays_is_not_written_into_a_color_file():
+    gray = bytearray(SRGB)
+    gray[16:20] = b"GRAY"
     picture = Image.new("L", (4, 4))
-    picture.info["icc_profile"] = bytes(grey)
+    picture.info["icc_profile"] = bytes(gray)
     for suffix, has_profile in (("png", True), ("webp", False), ("avif", False)):
         save_picture(picture, stream := io.BytesIO(), suffix)
         assert ("icc_profile" in Image.open(stream).info) == has_profile

@@ -12,7 +12,7 @@ from support.stand_ins import Given, random_picture, same_pixels, use_tiny_netwo
 
 from deconv_demo.degradations import blur, motion_kernel
 from deconv_demo.estimation.noise import estimate_sigma
-from deconv_demo.pictures import normalize
+from deconv_demo.pictures import image_tensors
 from deconv_demo.restoration.enhancement import enhance
 from deconv_demo.restoration.guide import estimate_kernel, fill_wiener_guide
 from deconv_demo.restoration.weights import load_estimator
@@ -157,7 +157,7 @@ def test_a_guided_network_is_given_one_guide_without_seams(angle, use):
     use(GivesTheGuide())
     clean = torch.from_numpy(np.tile(skimage.data.astronaut()[:200], (1, 2, 1)))
     image = clean.permute(2, 0, 1).unsqueeze(0).float().div(255)
-    pixels = normalize.to_uint8(blur(image, motion_kernel(17, angle)))
+    pixels = image_tensors.to_uint8(blur(image, motion_kernel(17, angle)))
     result = enhance(Image.fromarray(pixels), "deblur")
     assert result.facts["tiles"] > 8
     expected = np.empty_like(pixels)
@@ -190,7 +190,7 @@ def test_amount_blends_before_and_restored(use):
 def test_metadata_travels(tmp_path):
     picture = random_picture((12, 9))
     picture.info = {"dpi": (300, 300), "icc_profile": b"profile"}
-    normal = normalize.normalise(picture).info
+    normal = image_tensors.normalize(picture).info
     for task_id, controls in [("deblur", {"amount": 0.5}), ("denoise", {}), ("upscale_x2", {})]:
         after = enhance(picture, task_id, **controls).after
         assert {key: after.info.get(key) for key in normal} == normal
@@ -236,24 +236,24 @@ def test_the_ends_of_a_range_are_inside():
 
 
 def test_no_picture_at_all():
-    with pytest.raises(normalize.PictureError):
+    with pytest.raises(image_tensors.PictureError):
         enhance(None, "denoise")
 
 
 @pytest.mark.parametrize("task_id", TASKS)
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
-def test_grey_stays_grey_in_a_file_that_only_knows_colour(task_id, mode):
-    grey = random_picture((40, 30), "L")
-    result = enhance(grey.convert(mode), task_id)
+def test_gray_stays_gray_in_a_file_that_only_knows_color(task_id, mode):
+    gray = random_picture((40, 30), "L")
+    result = enhance(gray.convert(mode), task_id)
     assert result.after.mode == mode
     red, green, blue = (np.asarray(result.after.getchannel(name)) for name in "RGB")
     assert np.array_equal(red, green)
     assert np.array_equal(red, blue)
-    assert np.array_equal(red, np.asarray(enhance(grey, task_id).after))
+    assert np.array_equal(red, np.asarray(enhance(gray, task_id).after))
     # One pixel with a colour, and it is a colour picture.
-    coloured = grey.convert(mode)
-    coloured.putpixel((7, 3), (200, 10, 10, 255)[: len(mode)])
-    assert not normalize.is_grey(normalize.to_pixels(coloured))
+    colored = gray.convert(mode)
+    colored.putpixel((7, 3), (200, 10, 10, 255)[: len(mode)])
+    assert not image_tensors.is_gray_pixels(image_tensors.to_pixels(colored))
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
@@ -267,21 +267,21 @@ def test_what_is_cut_out_does_not_reach_the_rim(mode, use):
     use(Given(lambda image: F.avg_pool2d(image, 7, stride=1, padding=3, count_include_pad=False)))
     after = enhance(picture, "deblur").after
     assert after.mode == mode
-    colours, alpha = np.asarray(after)[..., 0], np.asarray(after)[..., -1]
+    colors, alpha = np.asarray(after)[..., 0], np.asarray(after)[..., -1]
     assert np.array_equal(alpha, white)
-    assert colours[disc].min() >= 254
+    assert colors[disc].min() >= 254
 
 
-def test_colours_spread_into_what_is_cut_out():
+def test_colors_spread_into_what_is_cut_out():
     """From where they are nearest; what can be seen stays as it is."""
     pixels = np.zeros((40, 60, 4), np.uint8)
     pixels[10:30, 5:10] = (200, 0, 0, 255)
     pixels[10:30, 50:55] = (0, 0, 200, 1)  # hardly visible, and yet
-    filled = normalize.visible_pixels(Image.fromarray(pixels))
+    filled = image_tensors.visible_pixels(Image.fromarray(pixels))
     assert np.array_equal(filled[10:30, 5:10], pixels[10:30, 5:10, :3])
     assert np.array_equal(filled[10:30, 50:55], pixels[10:30, 50:55, :3])
     assert filled[20, 12].tolist() == pytest.approx([200, 0, 0], abs=25)
     assert filled[20, 47].tolist() == pytest.approx([0, 0, 200], abs=25)
     assert filled.sum(axis=2).min() > 150, "no black is left"
     nothing = Image.new("RGBA", (9, 7), (3, 4, 5, 0))
-    assert (normalize.visible_pixels(nothing) == (3, 4, 5)).all()
+    assert (image_tensors.visible_pixels(nothing) == (3, 4, 5)).all()

@@ -9,7 +9,7 @@ from torch import Generator
 from deconv_demo.classical.metrics import psnr
 from deconv_demo.classical.wiener import wiener_deconvolve
 from deconv_demo.degradations import blur_and_noise, defocus_kernel, gaussian_kernel, motion_kernel
-from deconv_demo.pictures import normalize
+from deconv_demo.pictures import image_tensors
 from deconv_demo.restoration.guide import (
     REACH,
     estimate_kernel,
@@ -52,7 +52,7 @@ def moments(kernel):
 @pytest.mark.parametrize("name", BLURS)
 def test_the_blur_that_is_read_is_as_wide_as_the_true_one(name, picture):
     _, blurred = damaged(picture, BLURS[name])
-    mean, spread = moments(estimate_kernel(normalize.to_uint8(blurred)))
+    mean, spread = moments(estimate_kernel(image_tensors.to_uint8(blurred)))
     _, expected = moments(BLURS[name])
     assert mean.abs().max() < 0.75, "a guide must not be shifted"
     assert spread.trace().sqrt() == pytest.approx(expected.trace().sqrt().item(), rel=0.35)
@@ -70,7 +70,7 @@ def direction(kernel):
 def test_motion_is_read_in_its_direction(heading, picture):
     kernel = motion_kernel(11, heading)
     _, blurred = damaged(picture, kernel)
-    off = abs(direction(estimate_kernel(normalize.to_uint8(blurred))) - direction(kernel))
+    off = abs(direction(estimate_kernel(image_tensors.to_uint8(blurred))) - direction(kernel))
     assert min(off, 180 - off) < 20
 
 
@@ -91,11 +91,11 @@ def test_a_sharp_picture_is_left_nearly_as_it_is():
 
 def test_a_whole_is_undone_channel_by_channel():
     _, blurred = damaged("astronaut", BLURS["motion 9 px"])
-    pixels = normalize.to_uint8(blurred)
+    pixels = image_tensors.to_uint8(blurred)
     kernel, guide = estimate_kernel(pixels), np.empty_like(pixels)
     assert list(fill_wiener_guide(pixels, kernel, guide)) == [1, 2, 3]
     for other in (wiener_deconvolve(blurred, kernel[None]), wiener_guide(blurred)):
-        difference = np.abs(normalize.to_uint8(other).astype(int) - guide)
+        difference = np.abs(image_tensors.to_uint8(other).astype(int) - guide)
         assert difference.max() <= 1
         assert difference.mean() < 1e-3, "but for rounding the same"
 
@@ -104,7 +104,8 @@ def test_a_whole_is_undone_channel_by_channel():
 def test_a_part_is_cut_from_the_whole(kernel):
     tiled = as_image(np.tile(skimage.data.astronaut()[:256], (1, 3, 1)))
     assert tiled.shape[-1] / 2 > REACH + 256, "large enough for a part to be one"
-    pixels = normalize.to_uint8(blur_and_noise(tiled, kernel, 2 / 255, Generator().manual_seed(0)))
+    blurred = blur_and_noise(tiled, kernel, 2 / 255, Generator().manual_seed(0))
+    pixels = image_tensors.to_uint8(blurred)
     whole = wiener_guide_crop(pixels, (0, 0, pixels.shape[1], pixels.shape[0]), kernel)
     for box in [(640, 0, 896, 256), (0, 100, 70, 256), (1500, 30, 1536, 90)]:
         left, top, right, bottom = box
@@ -119,7 +120,8 @@ def test_a_part_is_cut_from_the_whole(kernel):
 def test_bars_and_frames_do_not_hide_a_blur(shade):
     kernel = motion_kernel(15, 2.0, 0.8)
     clean = as_image(skimage.data.astronaut()[:384])
-    blurred = normalize.to_uint8(blur_and_noise(clean, kernel, 0.01, Generator().manual_seed(0)))
+    blurred = blur_and_noise(clean, kernel, 0.01, Generator().manual_seed(0))
+    blurred = image_tensors.to_uint8(blurred)
     framed = np.pad(blurred, ((160, 160), (100, 100), (0, 0)), constant_values=shade)
     spread = moments(estimate_kernel(framed))[1].trace().sqrt()
     assert spread == pytest.approx(moments(kernel)[1].trace().sqrt().item(), rel=0.25)

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from deconv_demo.pictures import normalize
+from deconv_demo.pictures import image_tensors
 from deconv_demo.restoration import reference_eval
 from deconv_demo.restoration.enhancement import Enhancement
 from deconv_demo.restoration.reference_eval import (
@@ -48,13 +48,13 @@ def test_the_truth_is_the_middle_in_whole_steps_of_the_scale():
 
 
 @pytest.mark.parametrize(("mode", "kept"), [("L", "L"), ("LA", "L"), ("RGBA", "RGB"), ("1", "L")])
-def test_the_truth_has_no_alpha_and_grey_stays_grey(mode, kept):
+def test_the_truth_has_no_alpha_and_gray_stays_gray(mode, kept):
     assert prepare_reference(Image.new(mode, (32, 32)), 1).mode == kept
 
 
 @pytest.mark.parametrize(("scale", "size"), [(1, (15, 99)), (2, (99, 31)), (4, (63, 63))])
 def test_too_small_to_judge(scale, size):
-    with pytest.raises(normalize.PictureError) as caught:
+    with pytest.raises(image_tensors.PictureError) as caught:
         prepare_reference(Image.new("RGB", size), scale)
     assert caught.value.code == "too_small_to_judge"
     assert f"{16 * scale} × {16 * scale}" in str(caught.value)
@@ -80,8 +80,8 @@ def test_no_damage_is_no_change(photo):
 
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 def test_noise_has_the_strength_that_is_asked_for(mode):
-    grey = Image.new("RGB", (200, 200), (128, 128, 128)).convert(mode)
-    noisy = np.asarray(degrade(grey, DegradationSpec(sigma=25 / 255))).astype(float)
+    gray = Image.new("RGB", (200, 200), (128, 128, 128)).convert(mode)
+    noisy = np.asarray(degrade(gray, DegradationSpec(sigma=25 / 255))).astype(float)
     assert noisy.std() == pytest.approx(25, rel=0.02)
     assert noisy.mean() == pytest.approx(128, abs=0.5)
 
@@ -152,8 +152,9 @@ def test_equal_pictures_are_infinitely_close(photo):
 
 
 def test_the_unsharp_mask_is_the_best_of_all_that_are_tried(photo):
-    degraded = normalize.to_image(degrade(photo, DegradationSpec(blur="gaussian", blur_size=1.6)))
-    clean = normalize.to_image(photo)
+    spec = DegradationSpec(blur="gaussian", blur_size=1.6)
+    degraded = image_tensors.to_image(degrade(photo, spec))
+    clean = image_tensors.to_image(photo)
     name, best = reference_eval.best_classical("deblur", degraded, None, clean)
     assert name.startswith("unsharp mask, radius")
 

@@ -28,7 +28,7 @@ from deconv_demo.tasks import CONTEXT, TASKS
 OVERLAP = overlap()
 LENGTHS = st.integers(1, 3000)
 SIDES = st.integers(3 * OVERLAP, 700)
-SMALLEST = 3 * OVERLAP
+MIN_TILE_SIDE = 3 * OVERLAP
 MULTIPLES = st.sampled_from([1, 2, 4, 8, 16])
 CONTEXTS = st.integers(0, 72)
 
@@ -50,11 +50,17 @@ def as_tile_function(network: nn.Module, *conditions: torch.Tensor):
 
 
 def in_tiles(
-    pixels: np.ndarray, network, *, scale=1, most_pixels=SMALLEST**2, multiple=1, context=CONTEXT
+    pixels: np.ndarray,
+    network,
+    *,
+    scale=1,
+    max_pixels=MIN_TILE_SIDE**2,
+    multiple=1,
+    context=CONTEXT,
 ) -> np.ndarray:
     height, width = pixels.shape[:2]
     output = np.full((height * scale, width * scale, 3), 77, np.uint8)
-    cut = {"most_pixels": most_pixels, "multiple": multiple, "context": context}
+    cut = {"max_pixels": max_pixels, "multiple": multiple, "context": context}
     for _ in run_in_tiles(pixels, network, scale=scale, output=output, **cut):
         pass
     return output
@@ -75,7 +81,7 @@ def plans(draw, contexts=CONTEXTS):
     context = draw(contexts)
     side = max(draw(SIDES), 3 * overlap(context))
     sides = draw(LENGTHS), draw(LENGTHS)
-    cut = {"most_pixels": side**2, "multiple": draw(MULTIPLES), "context": context}
+    cut = {"max_pixels": side**2, "multiple": draw(MULTIPLES), "context": context}
     return sides, cut, plan_tiles(*sides, **cut)
 
 
@@ -94,7 +100,7 @@ def test_weights_add_up_to_one(plan, scale):
 @given(plan=plans())
 def test_tiles_fit_and_overlap(plan):
     sides, cut, axes = plan
-    assert axes[0].tile * axes[1].tile <= cut["most_pixels"]
+    assert axes[0].tile * axes[1].tile <= cut["max_pixels"]
     for length, axis in zip(sides, axes, strict=True):
         starts = np.array(axis.starts)
         assert axis.length == length
@@ -122,7 +128,7 @@ def test_context_is_thrown_away(plan):
 
 @given(height=LENGTHS, width=LENGTHS, side=SIDES)
 def test_no_other_cut_computes_less(height, width, side):
-    axes = plan_tiles(height, width, most_pixels=side**2, multiple=1)
+    axes = plan_tiles(height, width, max_pixels=side**2, multiple=1)
     computed = math.prod(len(axis.starts) * axis.tile for axis in axes)
     for down, across in itertools.product(range(1, 25), repeat=2):
         tile = [
@@ -130,7 +136,7 @@ def test_no_other_cut_computes_less(height, width, side):
             for length, count in ((height, down), (width, across))
         ]
         long_enough = all(
-            count == 1 or short >= SMALLEST
+            count == 1 or short >= MIN_TILE_SIDE
             for short, count in zip(tile, (down, across), strict=True)
         )
         if long_enough and math.prod(tile) <= side**2:
@@ -141,7 +147,7 @@ def test_no_other_cut_computes_less(height, width, side):
 @pytest.mark.parametrize("context", [16, 48])
 def test_pictures_of_any_shape_are_cut_at_once(shape, context):
     # By trying all numbers of rows the first took hours.
-    cut = {"most_pixels": 600_000, "multiple": 8, "context": context}
+    cut = {"max_pixels": 600_000, "multiple": 8, "context": context}
     started = time.process_time()
     rows, columns = plan_tiles(*shape, **cut)
     assert time.process_time() - started < 5
@@ -152,20 +158,20 @@ def test_pictures_of_any_shape_are_cut_at_once(shape, context):
 
 def test_rows_of_tiles_are_short_where_that_costs_little():
     """A row of tiles lies in memory as a whole: of a panorama, hundreds of megabytes."""
-    rows, _ = plan_tiles(1000, 50_000, most_pixels=600_000, multiple=8)
+    rows, _ = plan_tiles(1000, 50_000, max_pixels=600_000, multiple=8)
     assert rows.tile < 600
 
 
 @pytest.mark.parametrize("scale", [1, 2, 4])
 def test_two_tiles_count_alike(scale):
-    axis, _ = plan_tiles(300, 180, most_pixels=SMALLEST**2, multiple=2)
+    axis, _ = plan_tiles(300, 180, max_pixels=MIN_TILE_SIDE**2, multiple=2)
     assert len(axis.starts) == 2
     first, second = axis.weights(0, scale), axis.weights(1, scale)
     np.testing.assert_allclose(first, second[::-1], atol=1e-6)
 
 
 def test_no_more_tiles_than_needed():
-    cut = {"most_pixels": 1000 * 576, "multiple": 8}
+    cut = {"max_pixels": 1000 * 576, "multiple": 8}
     assert count_tiles(1000, 576, **cut) == 1
     assert count_tiles(1000, 577, **cut) == 2
     # Two tiles of 576 reach 2 * 576 - OVERLAP pixels.
@@ -175,15 +181,15 @@ def test_no_more_tiles_than_needed():
 
 def test_a_megapixel_is_cut_once():
     """Into halves, not quarters: those would compute a quarter more."""
-    rows, columns = plan_tiles(1024, 1024, most_pixels=600_000, multiple=8)
+    rows, columns = plan_tiles(1024, 1024, max_pixels=600_000, multiple=8)
     assert (rows.tile, rows.starts) == (512 + OVERLAP // 2, (0, 512 - OVERLAP // 2))
     assert (columns.tile, columns.starts) == (1024, (0,))
 
 
 def test_too_small_tiles_are_refused():
     assert OVERLAP == 2 * CONTEXT + RAMP
-    with pytest.raises(ValueError, match=rf"{SMALLEST**2 - 1}.*{OVERLAP}"):
-        plan_tiles(1000, 1000, most_pixels=SMALLEST**2 - 1, multiple=1)
+    with pytest.raises(ValueError, match=rf"{MIN_TILE_SIDE**2 - 1}.*{OVERLAP}"):
+        plan_tiles(1000, 1000, max_pixels=MIN_TILE_SIDE**2 - 1, multiple=1)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 400), (191, 193), (333, 257)])
@@ -220,7 +226,7 @@ def test_every_tile_has_one_shape_and_is_counted():
         return tile.astype(np.float32)
 
     pixels = random_pixels(413, 301)
-    options = {"most_pixels": SMALLEST**2, "multiple": 8}
+    options = {"max_pixels": MIN_TILE_SIDE**2, "multiple": 8}
     output = np.empty_like(pixels)
     for done in run_in_tiles(pixels, network, scale=1, output=output, **options):
         progress.append(done)
@@ -239,7 +245,7 @@ def test_rows_are_written_while_the_rest_is_to_come():
         pixels,
         lambda tile: tile.astype(np.float32),
         scale=1,
-        most_pixels=SMALLEST**2,
+        max_pixels=MIN_TILE_SIDE**2,
         multiple=1,
         output=output,
     )
@@ -263,7 +269,7 @@ def test_upscalers_of_the_table_equal_the_untiled_result(task_id):
     task = TASKS[task_id]
     network = as_tile_function(task.build())
     pixels = random_pixels(200, 196)
-    assert len(pixels) * pixels.shape[1] > SMALLEST**2
+    assert len(pixels) * pixels.shape[1] > MIN_TILE_SIDE**2
     tiled, whole = in_tiles(pixels, network, scale=task.scale), in_one_piece(pixels, network)
     # float32 sums depend on the shape; a value that falls on .5 may round either way.
     assert largest_difference(tiled, whole) <= 1
@@ -291,9 +297,9 @@ def test_unet_samples_the_same_places_in_tiles():
     tiled = in_tiles(pixels, run, multiple=network.size_multiple)
     assert np.array_equal(tiled, whole)
     # A start on an odd pixel puts the strided convolution on other pixels: visible.
-    _, columns = plan_tiles(180, 231, most_pixels=SMALLEST**2, multiple=1)
+    _, columns = plan_tiles(180, 231, max_pixels=MIN_TILE_SIDE**2, multiple=1)
     assert columns.starts[1] % 2 == 1
-    assert largest_difference(in_tiles(pixels, run, most_pixels=SMALLEST**2), whole) > 1
+    assert largest_difference(in_tiles(pixels, run, max_pixels=MIN_TILE_SIDE**2), whole) > 1
 
 
 @pytest.mark.parametrize("task_id", ["denoise", "deblur"])
@@ -306,7 +312,7 @@ def test_shipped_unets_do_not_show_their_tiles(task_id, picture):
     clean = getattr(skimage.data, picture)()[20:284, 0:448].astype(np.float32)
     noise = np.random.default_rng(0).normal(0, 25 if model.noise_level_map else 2.55, clean.shape)
     pixels = np.rint(clean + noise).clip(0, 255).astype(np.uint8)
-    cut = {"most_pixels": 336**2, "multiple": model.size_multiple, "context": task.tile_context}
+    cut = {"max_pixels": 336**2, "multiple": model.size_multiple, "context": task.tile_context}
     assert count_tiles(*pixels.shape[:2], **cut) == 2
     if model.guided:
         guide = wiener_guide_crop(pixels, (0, 0, pixels.shape[1], pixels.shape[0]))

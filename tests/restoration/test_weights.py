@@ -27,12 +27,12 @@ from deconv_demo.restoration.weights import load_into, load_model, recorded_sha2
 from deconv_demo.tasks import TASKS, Recipe
 from deconv_demo.training.data import to_gray
 
-LARGEST_FILE = 10_000_000
+MAX_FILE = 10_000_000
 
 # Decibels that each network must add to each of three photographs over the degraded picture
 # (over bicubic, on luma, for upscales). Well below what they reach, so that any training run
 # worth shipping passes and a half-loaded or wrong file does not.
-LEAST_GAIN_DB = {
+MIN_GAIN_DB = {
     ("denoise", "sigma 15"): 5.0,
     ("denoise", "sigma 25"): 7.0,
     ("denoise", "grey, sigma 25"): 6.5,
@@ -261,7 +261,7 @@ def test_shipped_file_is_the_recorded_one(task_id, shipped):
 
 @shipped_files
 def test_shipped_file_is_float16_and_small(task_id, shipped):
-    assert shipped.stat().st_size < LARGEST_FILE
+    assert shipped.stat().st_size < MAX_FILE
     with safe_open(shipped, framework="pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     assert {tensor.dtype for tensor in tensors.values()} == {torch.float16}
@@ -288,17 +288,17 @@ def test_shipped_header_is_the_table(task_id, shipped):
 
 
 def test_a_gain_is_asked_of_every_setting():
-    assert set(LEAST_GAIN_DB) == {
+    assert set(MIN_GAIN_DB) == {
         (t, s.name) for t, task in TASKS.items() for s in task.benchmark_cases
     }
 
 
-@pytest.mark.parametrize(("task_id", "setting_name"), LEAST_GAIN_DB)
+@pytest.mark.parametrize(("task_id", "setting_name"), MIN_GAIN_DB)
 def test_shipped_network_gains(task_id, setting_name, photos):
     task, model = TASKS[task_id], load_model(task_id)
     case = next(case for case in task.benchmark_cases if case.name == setting_name)
     for index, (photo, clean) in enumerate(photos.items()):
-        clean = to_gray(clean) if case.grey else clean
+        clean = to_gray(clean) if case.gray else clean
         degraded, condition = case.degrade(clean, Generator().manual_seed(index))
         condition = wiener_guide(degraded) if task.guided else condition
         with torch.inference_mode():
@@ -309,4 +309,4 @@ def test_shipped_network_gains(task_id, setting_name, photos):
             pictures = [crop_border(y_channel(image), task.scale) for image in pictures]
             clean = crop_border(y_channel(clean), task.scale)
         psnr_before, psnr_after = (psnr(image, clean) for image in pictures)
-        assert psnr_after - psnr_before >= LEAST_GAIN_DB[task_id, setting_name], photo
+        assert psnr_after - psnr_before >= MIN_GAIN_DB[task_id, setting_name], photo

@@ -25,7 +25,7 @@ def test_the_nearer_of_two_guesses_has_the_smaller_error():
     assert training.spectral_error(near, told) < training.spectral_error(far, told) / 3
 
 
-def test_crops_are_grey_blurred_and_come_with_their_blur(photos):
+def test_crops_are_gray_blurred_and_come_with_their_blur(photos):
     clean = photos["astronaut"].expand(6, -1, -1, -1)
     blurred, kernels = training.with_its_blur(clean, Generator().manual_seed(0))
     assert blurred.shape == clean.shape

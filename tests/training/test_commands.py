@@ -11,7 +11,7 @@ from torch import Generator
 from deconv_demo.classical import baselines
 from deconv_demo.classical.metrics import psnr
 from deconv_demo.networks.weight_files import read_header, read_tensors, save_weights
-from deconv_demo.pictures.normalize import to_image, to_uint8
+from deconv_demo.pictures.image_tensors import to_image, to_uint8
 from deconv_demo.restoration import weights
 from deconv_demo.restoration.enhancement import enhance, enhance_by_tile, resolve_dtype_name
 from deconv_demo.restoration.weights import load_model

@@ -10,14 +10,14 @@ import torch
 from PIL import Image
 from torch import Generator
 
-from deconv_demo.degradations import is_grey
+from deconv_demo.degradations import is_gray
 from deconv_demo.tasks import TASKS, Recipe
 from deconv_demo.training import data
 from deconv_demo.training.data import (
     CropSampler,
     DataError,
     _reduced,
-    centre_crop,
+    center_crop,
     crop_side,
     pixels_to_image,
     read_pictures,
@@ -33,11 +33,11 @@ def test_a_tar_equals_a_folder(picture_folder, picture_tar, photo_pixels):
 
 
 def test_pictures_of_every_standard_set_and_nothing_else(tmp_path):
-    grey = Image.new("L", (8, 6), 90)
+    gray = Image.new("L", (8, 6), 90)
     (tmp_path / "deeper").mkdir()
     names = ("a.jpg", "b.JPEG", "deeper/c.webp", "d.png", "e.bmp", "f.tif", "g.ppm", "h.pgm")
     for name in names:
-        grey.save(tmp_path / name)
+        gray.save(tmp_path / name)
     (tmp_path / "notes.txt").write_text("no picture", encoding="utf-8")
     (tmp_path / "._d.png").write_bytes(b"what a Mac notes about d.png")
     pictures = read_pictures([tmp_path])
@@ -63,8 +63,8 @@ def test_pictures_are_read_as_the_page_reads_them(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     lying.save(tmp_path / "b.jpg", exif=exif)
-    grey, upright = read_pictures([tmp_path])
-    assert np.abs(grey[..., 0] - ramp / 257).max() <= 0.5
+    gray, upright = read_pictures([tmp_path])
+    assert np.abs(gray[..., 0] - ramp / 257).max() <= 0.5
     assert upright.shape == (20, 10, 3)
 
 
@@ -215,37 +215,37 @@ def test_all_eight_symmetries_are_drawn():
     assert all({order[0], order[3]} in ({10, 240}, {60, 120}) for order in seen)
 
 
-def test_grey_crops_get_grey_noise_and_some_colour_ones_too(photo_pixels):
+def test_gray_crops_get_gray_noise_and_some_color_ones_too(photo_pixels):
     recipe = dataclasses.replace(TASKS["denoise"].recipe, patch=16, batch=400)
     task = dataclasses.replace(TASKS["denoise"], recipe=recipe)
     (degraded, _), clean = sampler(task, [photo_pixels["coffee"]]).sample()
-    grey = is_grey(clean)
-    assert grey.float().mean().item() == pytest.approx(recipe.grey_share, abs=0.05)
-    assert is_grey(degraded[grey]).all()
+    gray = is_gray(clean)
+    assert gray.float().mean().item() == pytest.approx(recipe.grey_share, abs=0.05)
+    assert is_gray(degraded[gray]).all()
     # Where nothing is clipped, noise that is the same in all channels leaves their differences.
     inside = ((degraded > 0) & (degraded < 1)).all(dim=1)
     difference = ((degraded - clean)[:, 0] - (degraded - clean)[:, 1]).abs()
     shared = ((difference < 1.5 / 255) | ~inside).flatten(1).all(dim=1)
-    assert 0.01 < shared[~grey].float().mean() < 0.12
+    assert 0.01 < shared[~gray].float().mean() < 0.12
 
 
-@pytest.mark.parametrize("share", [0.0, 0.5])
-def test_crops_are_cut_from_smaller_versions_too(share):
+@pytest.mark.parametrize("probability", [0.0, 0.5])
+def test_crops_are_cut_from_smaller_versions_too(probability):
     """On a picture that gets brighter by one level a column, a smaller version is steeper."""
     columns = np.arange(200, dtype=np.uint8)
     ramp = np.broadcast_to(columns[:, None], (90, 200, 3)).copy()
     task = dataclasses.replace(
-        TASKS["denoise"], recipe=Recipe(patch=32, batch=200, reduced_share=share)
+        TASKS["denoise"], recipe=Recipe(patch=32, batch=200, reduced_share=probability)
     )
     _, clean = sampler(task, [ramp]).sample()
     levels = clean[:, 0].mul(255)
     # Along rows or along columns, as the crop is turned; borders are left out.
     across, along = ((levels.select(d, 27) - levels.select(d, 4)).mean(dim=1) for d in (2, 1))
     steepness = torch.maximum(across.abs(), along.abs()) / 23
-    assert (steepness > 1.02).float().mean().item() == pytest.approx(share, abs=0.08)
+    assert (steepness > 1.02).float().mean().item() == pytest.approx(probability, abs=0.08)
     assert steepness.min() > 0.98
     assert steepness.max() < 2.05
-    if share:
+    if probability:
         assert steepness.max() > 1.9
 
 
@@ -264,10 +264,10 @@ def test_large_pictures_are_drawn_more_often():
     assert clean[:, 0, 0, 0].mean().item() == pytest.approx(6 / 7, abs=0.06)
 
 
-def test_centre_crop():
+def test_center_crop():
     pixels = np.arange(5 * 8 * 3, dtype=np.uint8).reshape(5, 8, 3)
-    assert np.array_equal(centre_crop(pixels, 4), pixels[0:4, 2:6])
-    assert np.array_equal(centre_crop(pixels, 6), pixels[:, 1:7])
+    assert np.array_equal(center_crop(pixels, 4), pixels[0:4, 2:6])
+    assert np.array_equal(center_crop(pixels, 6), pixels[:, 1:7])
 
 
 def test_to_image():

@@ -150,10 +150,10 @@ def test_minutes_end_a_run(train):
 def test_ctrl_c_saves(train, tmp_path, monkeypatch, capsys):
     real_step = loop._step
 
-    def interrupted(model, ema_model, optimiser, sampler, rate, step):
+    def interrupted(model, ema_model, optimizer, sampler, rate, step):
         if step == 6:
             raise KeyboardInterrupt
-        return real_step(model, ema_model, optimiser, sampler, rate, step)
+        return real_step(model, ema_model, optimizer, sampler, rate, step)
 
     monkeypatch.setattr(loop, "_step", interrupted)
     outcome = train()
@@ -168,8 +168,15 @@ def test_the_learning_rate_rises_and_falls():
     last = loop.WARM_UP_STEPS
     assert loop._lr_factor(0, 0.0) == pytest.approx(1 / last)
     assert loop._lr_factor(last // 2 - 1, 0.0) == pytest.approx(0.5)
-    for progress, share in ((0, 1), (0.25, 0.854), (0.5, 0.5), (0.75, 0.146), (1, 0), (1.2, 0)):
-        assert loop._lr_factor(last, progress) == pytest.approx(share, abs=1e-3)
+    for progress, probability in (
+        (0, 1),
+        (0.25, 0.854),
+        (0.5, 0.5),
+        (0.75, 0.146),
+        (1, 0),
+        (1.2, 0),
+    ):
+        assert loop._lr_factor(last, progress) == pytest.approx(probability, abs=1e-3)
 
 
 @pytest.mark.parametrize(("step", "kept"), [(0, 0.1), (90, 0.91), (10**6, 0.999)])

@@ -6,11 +6,11 @@ import skimage.restoration
 import torch
 from torch import Generator, nn
 
-from deconv_demo.degradations import is_grey
+from deconv_demo.degradations import is_gray
 from deconv_demo.training import noise_estimator as training
 from deconv_demo.training.data import to_gray
 
-SHARES = [name for name in vars(training) if name.endswith("_SHARE")]
+SHARES = [name for name in vars(training) if name.endswith("_PROB")]
 SEPIA = next(case.tone for case in training.NOISE_CASES if "sepia" in case.name)
 
 
@@ -37,62 +37,62 @@ def damaged(clean, seed=0):
 @pytest.mark.parametrize("coarse", [0, 1])
 def test_crops_come_with_their_noise(coarse, photos, nothing_but):
     """The noise that is told is the noise that was added, fine or coarse."""
-    nothing_but(COARSE_SHARE=coarse)
+    nothing_but(COARSE_PROB=coarse)
     clean = 0.4 + 0.2 * many(photos, 40)  # away from black and white, where noise is cut off
     noisy, sigma = damaged(clean)
     added = noisy - clean
     weak = sigma < 40 / 255
     found = added.flatten(1).std(dim=1)
     assert found[weak].numpy() == pytest.approx(sigma[weak].numpy(), rel=0.05, abs=0.4 / 255)
-    assert training.LARGEST_LEVEL / 255 / 2 < sigma.max() <= training.LARGEST_LEVEL / 255
+    assert training.MAX_LEVEL / 255 / 2 < sigma.max() <= training.MAX_LEVEL / 255
     strong = added[(sigma > 10 / 255) & weak]
-    neighbours = (strong[..., 1:] * strong[..., :-1]).mean() / strong.square().mean()
-    assert neighbours > 0.2 if coarse else abs(neighbours) < 0.05
+    neighbors = (strong[..., 1:] * strong[..., :-1]).mean() / strong.square().mean()
+    assert neighbors > 0.2 if coarse else abs(neighbors) < 0.05
     again, same = damaged(clean)
     assert torch.equal(again, noisy)
     assert torch.equal(same, sigma)
 
 
 def test_some_crops_have_no_noise(photos, nothing_but):
-    nothing_but(CLEAN_SHARE=0.5)
+    nothing_but(CLEAN_PROB=0.5)
     noisy, sigma = damaged(many(photos, 60))
     none = sigma == 0
     assert 0.3 < none.float().mean() < 0.7
     assert torch.equal(noisy[none], many(photos, 60)[none])
 
 
-@pytest.mark.parametrize("share", [0, 1])
-def test_crops_in_grey_get_noise_in_grey_or_in_colour(share, photos, nothing_but):
-    nothing_but(SHARED_ON_GREY_SHARE=share)
+@pytest.mark.parametrize("probability", [0, 1])
+def test_crops_in_gray_get_noise_in_gray_or_in_color(probability, photos, nothing_but):
+    nothing_but(SHARED_ON_GRAY_PROB=probability)
     clean = many(photos, 6)[:, :1].repeat(1, 3, 1, 1)
-    assert is_grey(damaged(clean)[0]).tolist() == [bool(share)] * 6
+    assert is_gray(damaged(clean)[0]).tolist() == [bool(probability)] * 6
 
 
-@pytest.mark.parametrize("grey", [False, True])
-def test_crops_in_grey_may_be_toned_with_their_noise(grey, photos, nothing_but):
+@pytest.mark.parametrize("gray", [False, True])
+def test_crops_in_gray_may_be_toned_with_their_noise(gray, photos, nothing_but):
     """Then every channel has its share of one noise, and the mean of those is told."""
-    nothing_but(TONED_SHARE=1, SHARED_ON_GREY_SHARE=1)
+    nothing_but(TONED_PROB=1, SHARED_ON_GRAY_PROB=1)
     clean = 0.5 + 0.1 * many(photos, 12)
-    clean = to_gray(clean) if grey else clean
+    clean = to_gray(clean) if gray else clean
     noisy, sigma = damaged(clean)
-    nothing_but(SHARED_ON_GREY_SHARE=1)
+    nothing_but(SHARED_ON_GRAY_PROB=1)
     plain, untoned = damaged(clean)
-    if not grey:
+    if not gray:
         assert torch.equal(noisy, plain)
         assert torch.equal(sigma, untoned)
         return
-    for toned, grey_one, level, told in zip(noisy, plain, untoned, sigma, strict=True):
-        tone = toned.flatten(1).mean(dim=1) / grey_one.mean()
+    for toned, gray_one, level, told in zip(noisy, plain, untoned, sigma, strict=True):
+        tone = toned.flatten(1).mean(dim=1) / gray_one.mean()
         assert tone.max().item() == pytest.approx(1, abs=0.02)
         assert 0.35 < tone.min() < 1
         assert told.item() == pytest.approx((level * tone.mean()).item(), rel=0.03)
         if level < 30 / 255:  # of stronger noise, white cuts some off before toning or after
-            assert ((toned - grey_one * tone.view(3, 1, 1)).abs() < 0.02).float().mean() > 0.99
+            assert ((toned - gray_one * tone.view(3, 1, 1)).abs() < 0.02).float().mean() > 0.99
     assert (untoned < 30 / 255).any()
 
 
 def test_some_crops_are_drawings_in_part_or_as_a_whole(photos, nothing_but):
-    nothing_but(DRAWN_SHARE=1, CLEAN_SHARE=0.9999)
+    nothing_but(DRAWN_PROB=1, CLEAN_PROB=0.9999)
     clean = many(photos, 30)
     shown, sigma = damaged(clean)
     assert (sigma == 0).all()
@@ -102,17 +102,17 @@ def test_some_crops_are_drawings_in_part_or_as_a_whole(photos, nothing_but):
 
 
 def test_some_crops_have_few_levels(photos, nothing_but):
-    nothing_but(LEVELLED_SHARE=0.5, CLEAN_SHARE=0.9999)
+    nothing_but(LEVELED_PROB=0.5, CLEAN_PROB=0.9999)
     shown, _ = damaged(many(photos, 60))
     levels = [len(torch.unique(image)) for image in shown]
-    few = [count for count in levels if count <= training.MOST_LEVELS]
+    few = [count for count in levels if count <= training.MAX_LEVELS]
     assert 15 <= len(few) <= 45
     assert len(set(few)) > 5
-    assert min(count for count in levels if count > training.MOST_LEVELS) > 100
+    assert min(count for count in levels if count > training.MAX_LEVELS) > 100
 
 
 def test_a_clean_part_covers_noise_and_leaves_what_is_told(photos, nothing_but):
-    nothing_but(CLEAN_PART_SHARE=1)
+    nothing_but(CLEAN_PART_PROB=1)
     clean = torch.full((60, 3, 96, 96), 0.5)
     noisy, sigma = damaged(clean)
     nothing_but()
@@ -124,8 +124,8 @@ def test_a_clean_part_covers_noise_and_leaves_what_is_told(photos, nothing_but):
     flat = [
         image[:, (image != other).any(dim=0)] for image, other in zip(noisy, without, strict=True)
     ]
-    one_colour = [bool((part == part[:, :1]).all()) for part in flat if part.numel()]
-    assert np.mean(one_colour) == 1  # no drawings here
+    one_color = [bool((part == part[:, :1]).all()) for part in flat if part.numel()]
+    assert np.mean(one_color) == 1  # no drawings here
     white = [bool((part == 1).all()) for part in flat if part.numel()]
     assert 0.2 < np.mean(white) < 0.6
 
@@ -178,17 +178,17 @@ def test_conditions_are_what_their_names_say(photo_pixels):
     assert (by_name["25, a white border"][:, :24] == 1).all()
     assert (by_name["25, a white border"][:, 24:-24, 24:-24] < 1).float().mean() > 0.9
     drawing = (by_name["none, a drawing"] * 255).round()
-    colours = torch.unique(drawing.flatten(1), dim=1).shape[1]
-    assert 1 < colours < clean[0].numel() / 20
+    colors = torch.unique(drawing.flatten(1), dim=1).shape[1]
+    assert 1 < colors < clean[0].numel() / 20
     assert not torch.equal(by_name["none, a drawing"], clean)
     # Of a drawing in pure colours, half of the noise is cut off.
     on_drawing = (by_name["15, a drawing"] - by_name["none, a drawing"]).std() * 255
     assert 7 < on_drawing < 16
-    grey = "15, coarse grain, in grey"
-    assert is_grey(by_name[grey][None]).all()
-    correlated = {"15": 0, "15, coarse grain": 0.4, "15, then JPEG 75": 0.1, grey: 0.4}
+    gray = "15, coarse grain, in grey"
+    assert is_gray(by_name[gray][None]).all()
+    correlated = {"15": 0, "15, coarse grain": 0.4, "15, then JPEG 75": 0.1, gray: 0.4}
     for name, expected in correlated.items():
-        noise = by_name[name] - (to_gray(clean[None])[0] if name == grey else clean)
+        noise = by_name[name] - (to_gray(clean[None])[0] if name == gray else clean)
         assert noise.std().item() * 255 == pytest.approx(15, rel=0.3)  # a JPEG takes some away
         next_to = (noise[..., 1:] * noise[..., :-1]).mean() / noise.square().mean()
         assert next_to.item() == pytest.approx(expected, abs=0.2)

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from deconv_demo.tasks import TASKS
-from deconv_demo.training.optimizers import Muon, make_optimisers, orthogonalise
+from deconv_demo.training.optimizers import Muon, make_optimizers, orthogonalize
 
 # PyTorch has its own since 2.9.
 torch_muon = pytest.importorskip("torch.optim._muon")
@@ -15,7 +15,7 @@ torch_muon = pytest.importorskip("torch.optim._muon")
 def test_orthogonal_as_by_torch(shape):
     """Torch iterates the whole matrix in bfloat16; the singular vectors are those of its SVD."""
     matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0))
-    found = orthogonalise(matrix)
+    found = orthogonalize(matrix)
     assert found.shape == shape
     expected = torch_muon._zeropower_via_newtonschulz(
         matrix, (3.4445, -4.7750, 2.0315), 5, 1e-7
@@ -40,10 +40,10 @@ def test_steps_are_those_of_torch():
         [theirs], lr=0.1, weight_decay=0, adjust_lr_fn="match_rms_adamw", momentum=0.95
     )
     for _ in range(20):
-        for parameter, optimiser in ((ours, one), (theirs, other)):
-            optimiser.zero_grad()
+        for parameter, optimizer in ((ours, one), (theirs, other)):
+            optimizer.zero_grad()
             (parameter.flatten(1) - target).square().sum().backward()
-            optimiser.step()
+            optimizer.step()
     moved = (theirs - start).norm()
     assert moved > 5
     assert (ours.flatten(1) - theirs).norm() < 0.03 * moved
@@ -61,12 +61,12 @@ def test_vectors_are_refused():
 
 
 @pytest.mark.parametrize("task_id", TASKS)
-def test_every_parameter_has_one_optimiser(task_id):
+def test_every_parameter_has_one_optimizer(task_id):
     model = TASKS[task_id].build()
-    muon, adam = make_optimisers(model, "muon", learning_rate=1e-3)
+    muon, adam = make_optimizers(model, "muon", learning_rate=1e-3)
     moved = {
-        type(optimiser): {id(p) for group in optimiser.param_groups for p in group["params"]}
-        for optimiser in (muon, adam)
+        type(optimizer): {id(p) for group in optimizer.param_groups for p in group["params"]}
+        for optimizer in (muon, adam)
     }
     kernels, rest = moved[Muon], moved[torch.optim.Adam]
     assert not kernels & rest
@@ -75,10 +75,10 @@ def test_every_parameter_has_one_optimiser(task_id):
     for name, parameter in model.named_parameters():
         is_edge = name.startswith(("head", "tail")) or parameter.ndim == 1
         assert (id(parameter) in rest) == is_edge, name
-    (only,) = make_optimisers(model, "adam", learning_rate=1e-3)
+    (only,) = make_optimizers(model, "adam", learning_rate=1e-3)
     assert isinstance(only, torch.optim.Adam)
 
 
-def test_an_unknown_optimiser_is_named():
+def test_an_unknown_optimizer_is_named():
     with pytest.raises(ValueError, match="'adam' or 'muon', got 'sgd'"):
-        make_optimisers(nn.Linear(8, 8), "sgd", learning_rate=1e-3)
+        make_optimizers(nn.Linear(8, 8), "sgd", learning_rate=1e-3)

@@ -20,8 +20,8 @@ def test_they_are_pictures_and_repeat_with_their_seed():
 def test_there_is_no_noise_in_them():
     """Few colours in any of them, but for the smoothed rims of letters."""
     for pixels in drawings(40):
-        colours = np.unique(pixels.reshape(-1, 3), axis=0, return_counts=True)[1]
-        assert np.sort(colours)[::-1][:64].sum() > 0.85 * pixels[..., 0].size
+        colors = np.unique(pixels.reshape(-1, 3), axis=0, return_counts=True)[1]
+        assert np.sort(colors)[::-1][:64].sum() > 0.85 * pixels[..., 0].size
 
 
 def test_they_differ():
@@ -39,7 +39,7 @@ def test_some_are_light_on_dark():
     assert np.mean([(pixels.max(axis=-1) > 80).any() for pixels in dark]) > 0.8
 
 
-def test_pure_colours_are_common():
+def test_pure_colors_are_common():
     """More of their pixels have every channel on or off than in any photograph."""
     pure = [((pixels == 0) | (pixels == 255)).all(axis=-1).mean() for pixels in drawings(60)]
     assert 0.3 < np.mean(np.array(pure) > 0.5) < 0.9
@@ -52,9 +52,9 @@ def test_some_are_large_pixels():
         for size in range(2, 11):
             squares = pixels[: 120 // size * size, : 120 // size * size]
             tiles = squares.reshape(120 // size, size, 120 // size, size, 3)
-            of_one_colour = (tiles == tiles[:, :1, :, :1]).all()
+            of_one_color = (tiles == tiles[:, :1, :, :1]).all()
             differ = (tiles[:, 0, 1:, 0] != tiles[:, 0, :-1, 0]).any(axis=-1)
-            if of_one_colour and 0.3 < differ.mean() < 0.99 and len(np.unique(squares)) > 1:
+            if of_one_color and 0.3 < differ.mean() < 0.99 and len(np.unique(squares)) > 1:
                 found += 1
                 break
     assert 3 <= found <= 30

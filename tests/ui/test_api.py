@@ -15,7 +15,7 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from deconv_demo.pictures.errors import MESSAGES
-from deconv_demo.pictures.normalize import open_picture
+from deconv_demo.pictures.image_tensors import open_picture
 from deconv_demo.restoration.enhancement import enhance
 from deconv_demo.tasks import TASKS
 from deconv_demo.ui import api

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deconv_demo.pictures.normalize import to_pixels
+from deconv_demo.pictures.image_tensors import to_pixels
 from deconv_demo.restoration.enhancement import enhance
 from deconv_demo.ui.page import launch_options
 
@@ -106,9 +106,9 @@ def test_an_address_that_asks_for_the_theme_of_the_computer_gets_it(visit):
     page.wait_for_function("document.querySelector('#appearance input[value=dark]').checked")
 
 
-def luminance(colour):
+def luminance(color):
     """Relative luminance of "rgb(r, g, b)" (WCAG 2.2)."""
-    levels = np.array([float(number) for number in re.findall(r"[\d.]+", colour)[:3]]) / 255
+    levels = np.array([float(number) for number in re.findall(r"[\d.]+", color)[:3]]) / 255
     linear = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
     return linear @ [0.2126, 0.7152, 0.0722]
 

@@ -16,7 +16,7 @@ from deconv_demo.ui.cache_cleanup import sweep
 from deconv_demo.ui.enhance import examples
 from deconv_demo.ui.enhance.examples import EXAMPLES, open_example, thumbnail
 from deconv_demo.ui.page import build_page
-from deconv_demo.ui.workspace import FileStore, Workspace, preview_crop, safe_stem, url_of
+from deconv_demo.ui.workspace import FileStore, Workspace, get_url, preview_crop, safe_stem
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_files_lie_in_the_cache_each_in_a_folder_of_its_own(upload_folder):
 
 def test_the_address_brings_back_the_path():
     path = Path("/cache/a b/c#d?e%f/照片.png")
-    address = url_of(path)
+    address = get_url(path)
     assert not set(address) & set(' #?"<>')
     # Relative: the page may lie in a folder of another server.
     assert not address.startswith("/")
@@ -81,7 +81,7 @@ def test_the_address_brings_back_the_path():
 
 
 def test_only_the_middle_of_a_huge_picture_is_shown(monkeypatch):
-    monkeypatch.setattr(module, "LARGEST_SHOWN_PIXELS", 200)
+    monkeypatch.setattr(module, "MAX_SHOWN_PIXELS", 200)
     small = Image.new("RGB", (20, 10))
     assert preview_crop(small) is small
     pixels = np.arange(40 * 20 * 3, dtype=np.uint16).astype(np.uint8).reshape(20, 40, 3)

@@ -18,7 +18,7 @@ from deconv_demo.networks import blank_inputs, read_header
 from deconv_demo.restoration import find_weights, load_into
 from deconv_demo.tasks import TASKS, Task
 from deconv_demo.training import loop
-from deconv_demo.training.data import centre_crop, read_pictures
+from deconv_demo.training.data import center_crop, read_pictures
 from deconv_demo.training.metrics_file import add_to_report, describe_machine, read_report
 from deconv_demo.training.report.evaluation import network_size
 from deconv_demo.training.report.variants import VARIANTS, Variant, collapse
@@ -60,8 +60,8 @@ def run_ablation(
         DataError: No photographs.
     """
     variants = VARIANTS[task_id] if variants is None else variants
-    tasks = {name: _task_of(task_id, variant) for name, variant in variants.items()}
-    crops = [centre_crop(pixels, loop.VALIDATION_CROP) for pixels in read_pictures(validation)]
+    tasks = {name: _get_task(task_id, variant) for name, variant in variants.items()}
+    crops = [center_crop(pixels, loop.VALIDATION_CROP) for pixels in read_pictures(validation)]
     seconds, machine = _seconds(tasks), {**describe_machine(), "dtype": "float32"}
     rows = []
     for name, task in tasks.items():
@@ -115,7 +115,7 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _task_of(task_id: str, variant: Variant) -> Task:
+def _get_task(task_id: str, variant: Variant) -> Task:
     task = TASKS[task_id]
     network_class = variant.network_class or task.build.func
     return dataclasses.replace(

@@ -44,7 +44,7 @@ from deconv_demo.training.report.blockiness import blockiness
 from deconv_demo.training.validation import clean_image, degrade
 
 # SSIM looks through windows of 11 x 11, at what is left when borders are cut off.
-SMALLEST_SIDE = 32
+MIN_SIDE = 32
 
 
 def evaluate(
@@ -84,7 +84,7 @@ def evaluate(
         WeightsError: Weights are missing or cut.
     """
     prepare_report(output)
-    named = read_named_pictures(data, smallest_side=SMALLEST_SIDE, limit=limit)
+    named = read_named_pictures(data, smallest_side=MIN_SIDE, limit=limit)
     twins = {} if low_resolution is None else _lr_images(task_ids, named, low_resolution)
     measured = {
         **describe_machine(),
@@ -175,7 +175,7 @@ def _evaluate_case(
             degraded, sigma = degrade(clean, case, index)
         else:
             degraded, sigma = pixels_to_image(twins[index]), None
-        like = Image.new("L" if case.grey else "RGB", (1, 1))
+        like = Image.new("L" if case.gray else "RGB", (1, 1))
         picture = from_pixels(to_uint8(degraded), like=like)
         add("degraded", repeat_pixels(degraded, task.scale), clean)
         if case.is_jpeg:

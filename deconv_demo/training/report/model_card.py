@@ -140,7 +140,7 @@ def _section(task_id: str, entry: dict[str, Any]) -> str:
         "| ---: | ---: | --- | --- | ---: | ---: |",
     ]
     rows += [
-        f"| {run['seconds'] / 60:.0f} | {run['steps']:,} | {_optimiser(run)} | "
+        f"| {run['seconds'] / 60:.0f} | {run['steps']:,} | {_optimizer(run)} | "
         f"{hardware(run)} | {run['validation_psnr']:.2f} | {_gain(run, former)} |"
         for former, run in zip([None, *entry["runs"]], entry["runs"], strict=False)
     ]
@@ -161,7 +161,7 @@ def _block_steps(case: str, steps: dict[str, float]) -> str:
     )
 
 
-def _optimiser(run: dict[str, Any]) -> str:
+def _optimizer(run: dict[str, Any]) -> str:
     """What moved the weights, and its peak rate; runs that do not say were Adam's."""
     if "optimiser" not in run:
         return "Adam"

@@ -1,28 +1,28 @@
 """What the model card says in words, with the shares that training really uses."""
 
 from deconv_demo.degradations import (
-    APART_SHARE,
-    GREY_SHARE,
-    JPEG_SHARE,
-    LARGEST_FAINT_SIGMA,
-    NOISE_SHARE,
-    SHARED_NOISE_SHARE,
+    APART_PROB,
+    GRAY_PROB,
+    JPEG_PROB,
+    MAX_FAINT_SIGMA,
+    NOISE_PROB,
+    SHARED_NOISE_PROB,
 )
 from deconv_demo.tasks import TASKS
 from deconv_demo.training.blur_estimator import BLUR_SPEC
 from deconv_demo.training.calibration import PICTURES
 from deconv_demo.training.noise_estimator import (
-    CLEAN_PART_SHARE,
-    CLEAN_SHARE,
-    COARSE_SHARE,
-    DIM_SHARE,
-    DRAWN_SHARE,
-    JPEG_AFTER_SHARE,
-    JPEG_BEFORE_SHARE,
-    LARGEST_LEVEL,
-    LEVELLED_SHARE,
+    CLEAN_PART_PROB,
+    CLEAN_PROB,
+    COARSE_PROB,
+    DIM_PROB,
+    DRAWN_PROB,
+    JPEG_AFTER_PROB,
+    JPEG_BEFORE_PROB,
+    LEVELED_PROB,
+    MAX_LEVEL,
     NOISE_SPEC,
-    TONED_SHARE,
+    TONED_PROB,
 )
 
 HEAD = """---
@@ -92,27 +92,27 @@ CQ100). The photographs themselves are not part of this repository.
 Training sees random crops of the photographs in the eight flips and rotations, half of them (in
 the last runs of each network) made up to two times smaller first, by antialiased bicubic
 interpolation, damaged anew each time: noise of 0 to 55 / 255, clipped and rounded
-({_percent(GREY_SHARE)} of the crops are made grey and get one noise for all channels, as do
-{_percent(SHARED_NOISE_SHARE)} of the others); Gaussian blur of 0.4 to 3.0 pixels, straight and
+({_percent(GRAY_PROB)} of the crops are made grey and get one noise for all channels, as do
+{_percent(SHARED_NOISE_PROB)} of the others); Gaussian blur of 0.4 to 3.0 pixels, straight and
 curved motion of 1 to 17 pixels, discs of radius 0.5 to 4, each with noise of 0 to 5 / 255;
-antialiased bicubic downscaling. Of what the deblurrer is given {_percent(JPEG_SHARE + NOISE_SHARE)}
+antialiased bicubic downscaling. Of what the deblurrer is given {_percent(JPEG_PROB + NOISE_PROB)}
 comes from a JPEG file of quality 60 to 95, its blocks anywhere; of what the upscalers are given
-{_percent(JPEG_SHARE)} does, and {_percent(NOISE_SHARE)} has noise of up to
-{LARGEST_FAINT_SIGMA * 255:.0f} / 255. The deblurrer's crops are cut from squares of
+{_percent(JPEG_PROB)} does, and {_percent(NOISE_PROB)} has noise of up to
+{MAX_FAINT_SIGMA * 255:.0f} / 255. The deblurrer's crops are cut from squares of
 {recipe.patch + recipe.context} pixels, off which the blur is read that their guide undoes; in its
-last runs {_percent(APART_SHARE)} of them had two blurs on two sides of a line, or one and none. The
+last runs {_percent(APART_PROB)} of them had two blurs on two sides of a line, or one and none. The
 blur reader learns on the brightness of crops of {BLUR_SPEC.recipe.patch} pixels, a third of them
 blurred by long and mostly bent motion. The noise reader learns on noise of 0 to
-{LARGEST_LEVEL} / 255 ({_percent(CLEAN_SHARE)} have none) on crops of {noise.patch} pixels,
+{MAX_LEVEL} / 255 ({_percent(CLEAN_PROB)} have none) on crops of {noise.patch} pixels,
 {_percent(noise.grey_share)} of them in grey (30 % before its sixth run),
-{_percent(TONED_SHARE)} of those toned with their noise, as old prints are (since that run),
-{_percent(noise.reduced_share)} of them made smaller first: {_percent(COARSE_SHARE)} get noise of a
-coarser grain, {_percent(DRAWN_SHARE)} are print, shapes, patterns and large pixels made at random,
+{_percent(TONED_PROB)} of those toned with their noise, as old prints are (since that run),
+{_percent(noise.reduced_share)} of them made smaller first: {_percent(COARSE_PROB)} get noise of a
+coarser grain, {_percent(DRAWN_PROB)} are print, shapes, patterns and large pixels made at random,
 some only in part (15 % and no large pixels before its fifth run),
-{_percent(LEVELLED_SHARE)} are reduced to few levels (since that run), {_percent(DIM_SHARE)} are
-made darker, {_percent(JPEG_BEFORE_SHARE)} come from a JPEG file before noise is added,
-{_percent(JPEG_AFTER_SHARE)} go through one afterwards, and
-{_percent(CLEAN_PART_SHARE)} get a frame, a band or a spot without noise, which must not mislead it.
+{_percent(LEVELED_PROB)} are reduced to few levels (since that run), {_percent(DIM_PROB)} are
+made darker, {_percent(JPEG_BEFORE_PROB)} come from a JPEG file before noise is added,
+{_percent(JPEG_AFTER_PROB)} go through one afterwards, and
+{_percent(CLEAN_PART_PROB)} get a frame, a band or a spot without noise, which must not mislead it.
 
 ## What they were not trained for
 

@@ -14,9 +14,9 @@ from deconv_demo.ui.benchmark.page import opened_page
 
 TARGET_MS = 5.0  # of a step
 READINGS = ("paint", "gather")
-LARGEST = ("inputSize-8", "kernelSize-5", "stride-4", "dilation-3")
+MAX_SIDE = ("inputSize-8", "kernelSize-5", "stride-4", "dilation-3")
 
-_MOST_STEPS = 320  # of a longer run, as many are taken, evenly spread
+_MAX_STEPS = 320  # of a longer run, as many are taken, evenly spread
 
 # Between two steps there is time to draw, as there is for a visitor: the fastest play leaves more.
 _STEPS = """async (most) => {
@@ -76,7 +76,7 @@ def measure_steps() -> list[Steps]:
         tab.wait_for_selector(".stepper-board .stepper-cell", timeout=120_000)
         for name in ("first preset", "largest grid"):
             if name == "largest grid":
-                for setting in LARGEST:
+                for setting in MAX_SIDE:
                     tab.click(f"[data-setting={setting}]")
             found += [_measure_run(tab, name, reading) for reading in READINGS]
     return found
@@ -84,9 +84,9 @@ def measure_steps() -> list[Steps]:
 
 def _measure_run(tab: Any, name: str, reading: str) -> Steps:
     tab.click(f"[data-reading={reading}]")
-    times = tab.evaluate(_STEPS, _MOST_STEPS)
-    while len(times) < _MOST_STEPS / 4:  # few steps: go through them again
-        times += tab.evaluate(_STEPS, _MOST_STEPS)
+    times = tab.evaluate(_STEPS, _MAX_STEPS)
+    while len(times) < _MAX_STEPS / 4:  # few steps: go through them again
+        times += tab.evaluate(_STEPS, _MAX_STEPS)
     side = tab.locator(".stepper-canvas .stepper-row").count()
     return Steps(name=f"{name}, {side} x {side} cells, {reading}", milliseconds=times)
 

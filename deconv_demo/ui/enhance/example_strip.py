@@ -22,7 +22,7 @@ def strip_value(language: str) -> dict:
                 "key": example_id,
                 "name": text(language, f"example.{example_id}"),
                 "task": text(language, f"task.short.{example.task_id}"),
-                "picture": _picture_of(example_id),
+                "picture": _get_picture(example_id),
             }
             for example_id, example in EXAMPLES.items()
         ],
@@ -40,5 +40,5 @@ def build_example_strip() -> gr.HTML:
 
 
 @cache
-def _picture_of(example_id: str) -> str:
+def _get_picture(example_id: str) -> str:
     return data_url(thumbnail(example_id))

@@ -15,7 +15,7 @@ from deconv_demo.ui.enhance.compare import TEXT_KEYS, compare_value
 from deconv_demo.ui.enhance.examples import EXAMPLES, cache_result, cached_result, open_example
 from deconv_demo.ui.event_options import event_field
 from deconv_demo.ui.texts import error_sentence, text
-from deconv_demo.ui.workspace import FileStore, Workspace, url_of
+from deconv_demo.ui.workspace import FileStore, Workspace, get_url
 
 log = logging.getLogger(__name__)
 
@@ -138,7 +138,9 @@ class EnhanceEvents:
 
     def waiting(self, language: str) -> tuple:
         """Answer a click at once, before its turn has come."""
-        return markup.status(text(language, "status.waiting"), share=0), *self.buttons(working=True)
+        return markup.status(text(language, "status.waiting"), progress=0), *self.buttons(
+            working=True
+        )
 
     def stopped(self, language: str) -> tuple:
         """Say that no further tile will be begun; ``idle`` follows when the last one has ended."""
@@ -183,8 +185,8 @@ class EnhanceEvents:
                 if isinstance(step, Workspace):
                     yield self._finished(step, language)
                     return
-                sentence, share = step
-                line = markup.status(sentence, share=share or 0)
+                sentence, progress = step
+                line = markup.status(sentence, progress=progress or 0)
                 yield line, *self.buttons(working=True), *unchanged, gr.skip()
         except Exception as error:
             yield self._failed(error, language)
@@ -252,8 +254,8 @@ class EnhanceEvents:
         label = text(language, f"task.short.{workspace.task_id}")
         keys = TEXT_KEYS - {"before", "after"}
         return compare_value(
-            before_url=url_of(workspace.before),
-            after_url=url_of(workspace.preview_after or workspace.after),
+            before_url=get_url(workspace.before),
+            after_url=get_url(workspace.preview_after or workspace.after),
             width=workspace.size[0],
             height=workspace.size[1],
             texts={

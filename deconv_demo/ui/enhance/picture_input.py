@@ -25,7 +25,7 @@ class SentPicture(ImageData):
             raise _not_uploaded(obj) from error
 
 
-def _path_of(_component: gr.Image, payload: SentPicture | None) -> str | None:
+def _get_path(_component: gr.Image, payload: SentPicture | None) -> str | None:
     """Return the path of a file that was uploaded to this page, or made by it.
 
     Gradio looks where a file lies only if the client says that it is one: a path alone would
@@ -71,7 +71,7 @@ def handing_over(
     )
 
 
-PictureInput = handing_over(gr.Image, _path_of, name="PictureInput", data_model=SentPicture)
+PictureInput = handing_over(gr.Image, _get_path, name="PictureInput", data_model=SentPicture)
 
 
 async def _refuse_address(address: str, cache_dir: str) -> str:

@@ -34,7 +34,7 @@ from deconv_demo.ui.workspace import Workspace
 # An upscaler does all its work at the small size, and is asked for as many pixels as fit a screen.
 UPSCALED_CROP = 128
 TILE, COLUMNS = 48, 16
-LARGEST_FACTOR = 2.0
+MAX_FACTOR = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,7 @@ class Subject:
     skips: list[Skip]
 
 
-def subject_of(
+def get_subject(
     visitor: str, workspace: Workspace, corner: tuple[int, int] | None = None
 ) -> Subject:
     """Return what a visitor operates on: the crop, or for an upscaler the middle of it.
@@ -107,27 +107,27 @@ def edits_from(sent: Any, subject: Subject) -> Edits:
     blocks = {node.facts.name for node in subject.network_map.nodes if node.inner}
     skips = {_skip_id(skip): skip for skip in subject.skips}
     channels = {
-        _one_of(layer, names): {int(channel): _factor(f) for channel, f in factors.items()}
+        _get_one(layer, names): {int(channel): _factor(f) for channel, f in factors.items()}
         for layer, factors in sent.get("channels", {}).items()
     }
     return Edits(
         channels=channels,
-        skips={skips[_one_of(k, skips)]: _factor(f) for k, f in sent.get("skips", {}).items()},
-        blocks={_one_of(k, blocks): _factor(f) for k, f in sent.get("blocks", {}).items()},
+        skips={skips[_get_one(k, skips)]: _factor(f) for k, f in sent.get("skips", {}).items()},
+        blocks={_get_one(k, blocks): _factor(f) for k, f in sent.get("blocks", {}).items()},
     )
 
 
 def view_key(subject: Subject, layer_name: str | None) -> str:
     """Return what tells one ``ablation_view`` from another."""
-    return f"{subject.key} {_layer_of(subject, layer_name)}"
+    return f"{subject.key} {_get_layer(subject, layer_name)}"
 
 
 def ablation_view(subject: Subject, layer_name: str | None) -> dict[str, Any]:
     """Return what can be switched off, and the untouched output, for the browser to draw."""
     nodes = subject.network_map.nodes
     known = {facts.name for node in nodes for facts in _all_facts(node)}
-    name = _layer_of(subject, layer_name)
-    node = subject.network_map.node_of(name)
+    name = _get_layer(subject, layer_name)
+    node = subject.network_map.get_node(name)
     maps = subject.activations.maps(subject.model, node, name)
     sheet, _ = feature_grid_image(
         maps, range(len(maps)), columns=COLUMNS, tile=TILE, common_scale=False, gap=0
@@ -254,7 +254,7 @@ def _truth_part(path: str, given: str, box: tuple[int, int, int, int], scale: in
     return to_image(truth.crop(tuple(scale * side for side in box)))
 
 
-def _layer_of(subject: Subject, layer_name: str | None) -> str:
+def _get_layer(subject: Subject, layer_name: str | None) -> str:
     """The chosen layer, or the first one of a network that has no such layer."""
     nodes = subject.network_map.nodes
     known = {facts.name for node in nodes for facts in _all_facts(node)}
@@ -269,7 +269,7 @@ def _skip_id(skip: Skip) -> str:
     return f"{skip.source} {skip.target}"
 
 
-def _one_of(name: Any, names) -> str:
+def _get_one(name: Any, names) -> str:
     if name not in names:
         raise ValueError(f"this network has no {str(name)[:60]!r} that could be edited")
     return name
@@ -277,8 +277,8 @@ def _one_of(name: Any, names) -> str:
 
 def _factor(sent: Any) -> float:
     factor = float(sent)
-    if not 0 <= factor <= LARGEST_FACTOR:
-        raise ValueError(f"a factor must be from 0 to {LARGEST_FACTOR}, got {factor}")
+    if not 0 <= factor <= MAX_FACTOR:
+        raise ValueError(f"a factor must be from 0 to {MAX_FACTOR}, got {factor}")
     return factor
 
 

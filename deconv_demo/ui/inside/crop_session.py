@@ -16,7 +16,7 @@ from deconv_demo.restoration import estimate_kernel, load_model, wiener_guide_cr
 from deconv_demo.ui.inside.activations import Activations, ActivationStore, record_activations
 from deconv_demo.ui.workspace import Workspace
 
-LARGEST_CROP = 256
+MAX_CROP = 256
 # Of all visitors; what of it belongs to whom is told apart by the name of a session.
 STORE = ActivationStore()
 
@@ -71,7 +71,7 @@ def crop_box(
     >>> crop_box((400, 100)), crop_box((400, 100), (390, -5))
     ((72, 0, 328, 100), (144, 0, 400, 100))
     """
-    sides = [min(side, LARGEST_CROP) for side in size]
+    sides = [min(side, MAX_CROP) for side in size]
     if corner is None:
         corner = tuple((whole - cut) // 2 for whole, cut in zip(size, sides, strict=True))
     left, top = (
@@ -217,6 +217,6 @@ def view_layer(
     facts = next((f for f in get_layers(workspace) if f.name == layer_name), None)
     if facts is None:
         raise ValueError(f"{workspace.task_id} has no layer {layer_name!r}")
-    node = get_network_map(workspace).node_of(layer_name)
+    node = get_network_map(workspace).get_node(layer_name)
     maps = activations.maps(load_model(workspace.task_id), node, layer_name)
     return LayerView(facts=facts, node=node, maps=maps, crop=get_crop_box(workspace, corner))

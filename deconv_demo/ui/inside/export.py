@@ -11,7 +11,7 @@ from deconv_demo.ui.inside.activations import Activations
 from deconv_demo.ui.inside.crop_session import LayerView
 from deconv_demo.ui.inside.maps_data import GridOptions
 from deconv_demo.ui.texts import text
-from deconv_demo.ui.workspace import FileStore, Workspace, url_of
+from deconv_demo.ui.workspace import FileStore, Workspace, get_url
 
 _CODE = """\
 import torch
@@ -74,7 +74,7 @@ def take_value(
             + " · ".join(settings),
         ],
         "atlas_name": f"{_stem(workspace, view)}.png",
-        "given_address": url_of(workspace.network_input),
+        "given_address": get_url(workspace.network_input),
         "given_name": workspace.network_input.name,
         "code": code_lines(workspace, view, options),
         **{key: text(language, f"inside.take.{key}") for key in keys},

@@ -14,8 +14,8 @@ from deconv_demo.ui.inside.context import InsideContext
 from deconv_demo.ui.inside.crop_session import LayerView
 from deconv_demo.ui.inside.export import take_value, write_activations
 from deconv_demo.ui.inside.maps_data import ORDERS, SCALES, GridOptions, enlarged_value, grid_value
-from deconv_demo.ui.static_files import read_static
-from deconv_demo.ui.workspace import Workspace, url_of
+from deconv_demo.ui.static_files import read_scripts
+from deconv_demo.ui.workspace import Workspace, get_url
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class MapsSection:
             ack=None,
             file=None,
             html_template='<div class="inside"></div>',
-            js_on_load=read_static(__file__, *_SCRIPTS),
+            js_on_load=read_scripts(__file__, *_SCRIPTS),
             elem_id="atlas",
         )
 
@@ -148,7 +148,7 @@ class MapsSection:
             view = crop_session.view_layer(workspace, layer, activations, corner)
             everything = activations if event.which == "all" else None
             path = write_activations(workspace, view, everything, self.context.store)
-            return gr.HTML(file={"address": url_of(path), "name": path.name})
+            return gr.HTML(file={"address": get_url(path), "name": path.name})
         except Exception:
             log.exception("cannot write activations of %r", layer)
             return gr.skip()

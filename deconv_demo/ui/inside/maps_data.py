@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from deconv_demo.inspection import color_limit, colourise, feature_grid_image, order_by_energy
+from deconv_demo.inspection import color_limit, colorize, feature_grid_image, order_by_energy
 from deconv_demo.ui.data_url import data_url
 from deconv_demo.ui.inside.crop_session import LayerView
 from deconv_demo.ui.texts import text
@@ -88,7 +88,7 @@ def enlarged_value(
     (numbers,) = _measured(feature_map[None])
     return {
         "channel": channel,
-        "picture": data_url(colourise(feature_map, signed=signed, limit=limit)),
+        "picture": data_url(colorize(feature_map, signed=signed, limit=limit)),
         "title": text(language, "inside.enlarged.title", layer=view.facts.name, channel=channel),
         "signed": signed,
         "legend": {
@@ -107,7 +107,7 @@ def enlarged_value(
     }
 
 
-def kernels_of(model: nn.Module, layer_name: str, channel: int) -> Tensor:
+def get_kernels(model: nn.Module, layer_name: str, channel: int) -> Tensor:
     """Return the kernels that make one output channel of a convolution, ``(in, k, k)``.
 
     One for each map that the layer reads; a transposed convolution has its weights the other
@@ -125,7 +125,7 @@ def kernels_of(model: nn.Module, layer_name: str, channel: int) -> Tensor:
 def _kernels(view: LayerView, model: nn.Module, channel: int, language: str) -> dict[str, Any]:
     # A block ends in a convolution; what went in is added to it.
     layer = view.node.inner[-1] if view.facts.kind == "block" else view.facts
-    kernels = kernels_of(model, layer.name, channel)
+    kernels = get_kernels(model, layer.name, channel)
     few = len(kernels) <= MANY_KERNELS
     picture, limits = feature_grid_image(
         kernels.contiguous(),
@@ -186,8 +186,8 @@ def _legend(limits: list[float], language: str, *, common: bool, signed: bool) -
             smallest=_number(min(limits)),
             largest=_number(max(limits)),
         )
-    colours = text(language, "inside.legend.signed" if signed else "inside.legend.unsigned")
-    return {"low": low, "middle": "0" if signed else "", "high": high, "note": f"{note} {colours}"}
+    colors = text(language, "inside.legend.signed" if signed else "inside.legend.unsigned")
+    return {"low": low, "middle": "0" if signed else "", "high": high, "note": f"{note} {colors}"}
 
 
 def _measured(maps: Tensor) -> list[dict[str, float]]:

@@ -51,7 +51,7 @@ def map_value(
         "nodes": [
             {
                 "name": node.facts.name,
-                "kind": kind_of(node.facts),
+                "kind": get_kind(node.facts),
                 "row": level - top,
                 "channels": node.facts.channels,
                 "title": _title(node.facts, language),
@@ -90,7 +90,7 @@ def map_value(
 
 def card_value(workspace: Workspace, layer_name: str, language: str) -> dict[str, Any]:
     """Return what is known of a layer without any picture: its facts and what it is for."""
-    node = crop_session.get_network_map(workspace).node_of(layer_name)
+    node = crop_session.get_network_map(workspace).get_node(layer_name)
     chosen = next(f for f in (*node.inner, node.facts) if f.name == layer_name)
     kernel = []
     if chosen.kernel_size is not None:
@@ -100,8 +100,8 @@ def card_value(workspace: Workspace, layer_name: str, language: str) -> dict[str
     seen = chosen.receptive_field
     return {
         "name": chosen.name,
-        "kind": text(language, f"inside.kind.{kind_of(chosen)}"),
-        "mark": kind_of(chosen),
+        "kind": text(language, f"inside.kind.{get_kind(chosen)}"),
+        "mark": get_kind(chosen),
         "what": _and_what_is_told(text(language, _what(chosen)), workspace, language)
         if chosen.name == "head"
         else text(language, _what(chosen)),
@@ -165,7 +165,7 @@ def crop_value(
     }
 
 
-def kind_of(facts: LayerFacts) -> str:
+def get_kind(facts: LayerFacts) -> str:
     """Return what is drawn: ``conv``, ``down``, ``up`` or ``block``."""
     if facts.kind == "transposed_conv":
         return "up"
@@ -176,7 +176,7 @@ def _what(facts: LayerFacts) -> str:
     """Return the key of the sentence that says what a layer does."""
     if facts.name in ("head", "tail", "merge"):
         return f"inside.what.{facts.name}"
-    return f"inside.what.{kind_of(facts)}"
+    return f"inside.what.{get_kind(facts)}"
 
 
 def _input_title(workspace: Workspace, language: str) -> str:
@@ -192,7 +192,7 @@ def _and_what_is_told(sentence: str, workspace: Workspace, language: str) -> str
 
 
 def _kinds_in(network: NetworkMap) -> list[str]:
-    drawn = {kind_of(node.facts) for node in network.nodes}
+    drawn = {get_kind(node.facts) for node in network.nodes}
     return [kind for kind in ("conv", "block", "down", "up") if kind in drawn]
 
 
@@ -239,7 +239,7 @@ def _fitted(picture: Image.Image) -> Image.Image:
 def _title(facts: LayerFacts, language: str) -> str:
     parts = [
         facts.name,
-        text(language, f"inside.kind.{kind_of(facts)}"),
+        text(language, f"inside.kind.{get_kind(facts)}"),
         _shape(facts),
         text(language, "inside.title.parameters", count=f"{facts.parameters:,}"),
         text(language, "inside.title.macs", count=_short(facts.macs)),

@@ -11,7 +11,7 @@ from deconv_demo.ui.event_options import UNQUEUED
 from deconv_demo.ui.i18n import Translations
 from deconv_demo.ui.inside import crop_session
 from deconv_demo.ui.inside.context import InsideContext
-from deconv_demo.ui.static_files import read_static
+from deconv_demo.ui.static_files import read_scripts
 from deconv_demo.ui.texts import LANGUAGES, error_sentence, texts_under
 from deconv_demo.ui.workspace import Workspace
 
@@ -59,7 +59,7 @@ class PanelSection:
 
     def localize(self, _workspace: Workspace, language: str) -> list[gr.HTML]:
         """Return the content of ``localized_outputs`` in another language."""
-        return [gr.HTML(texts=texts_of(language, self.section))]
+        return [gr.HTML(texts=get_texts(language, self.section))]
 
 
 def build_panel(section: str, *scripts: str, **properties: Any) -> gr.HTML:
@@ -76,15 +76,15 @@ def build_panel(section: str, *scripts: str, **properties: Any) -> gr.HTML:
     return gr.HTML(
         value=None,
         html_template=f'<div class="inside-panel inside-{section}"></div>',
-        js_on_load=read_static(__file__, "request_throttle.js", "parts.js", *scripts),
+        js_on_load=read_scripts(__file__, "request_throttle.js", "parts.js", *scripts),
         elem_id=f"inside-{section}",
-        texts=texts_of("en", section),
+        texts=get_texts("en", section),
         stale=0,
         **properties,
     )
 
 
-def texts_of(language: str, section: str) -> dict[str, str]:
+def get_texts(language: str, section: str) -> dict[str, str]:
     """Return the strings that a panel needs, and which language they are."""
     return {"language": language, **texts_under(language, f"inside.{section}.")}
 
@@ -101,7 +101,7 @@ def wire_staleness(panel: gr.HTML, context: InsideContext, section: str, *, laye
 
     def other(language: str) -> gr.HTML:
         # Properties that reach a panel before it was ever drawn take the place of all others.
-        return gr.HTML(stale=secrets.token_hex(4), texts=texts_of(language, section))
+        return gr.HTML(stale=secrets.token_hex(4), texts=get_texts(language, section))
 
     # Another picture comes while the tab is out of sight, and the panel asks when it is seen.
     for component in [context.corner, *([context.layer] if layer else [])]:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from deconv_demo.inspection import (
     color_limit,
-    colourise,
+    colorize,
     effective_receptive_field,
     influence_map,
     influence_window,
@@ -43,8 +43,8 @@ def pictures_value(
     maps = crop_session.view_layer(workspace, name, activations, corner).maps
     return {
         "state": view_key(workspace, corner, name),
-        "input": url_of_image(image),
-        "output": url_of_image(activations.restored),
+        "input": get_image_url(image),
+        "output": get_image_url(activations.restored),
         "size": _size(image),
         "output_size": _size(activations.restored),
         "range_db": RANGE_DB,
@@ -82,7 +82,7 @@ def map_value(
     margin = min(values.shape) // 8
     inner = values[margin : values.shape[0] - margin, margin : values.shape[1] - margin]
     row, column = divmod(int(inner.argmax()), inner.shape[1])
-    pixels = colourise(values, signed=signed, limit=color_limit(values) or 1.0)
+    pixels = colorize(values, signed=signed, limit=color_limit(values) or 1.0)
     return {
         "layer": layer_name,
         "channel": channel,
@@ -113,14 +113,14 @@ def field_value(
         row=row - scale * rows.start,
         column=column - scale * columns.start,
     )
-    centre = (row // scale, column // scale)
+    center = (row // scale, column // scale)
     return {
         "kind": "field",
         "at": {"row": row, "column": column},
         "heat": _heat(field, image),
         "window": _ends(tuple(_inside(*side) for side in zip(window, field.shape, strict=True))),
-        "unbounded": sides_of(window),
-        **_spread(field, centre),
+        "unbounded": get_sides(window),
+        **_spread(field, center),
     }
 
 
@@ -156,14 +156,14 @@ def reach_value(
     )
     with torch.no_grad():
         under = model(*inputs) if scale == 1 else _nearest(image, scale)
-    centre = (scale * row + scale // 2, scale * column + scale // 2)
+    center = (scale * row + scale // 2, scale * column + scale // 2)
     return {
         "kind": "reach",
         "at": {"row": row, "column": column},
         "heat": _heat(reach, under),
         "window": _ends(window),
-        "unbounded": sides_of(_unbounded_reach(model, border, *phase)),
-        **_spread(reach, centre),
+        "unbounded": get_sides(_unbounded_reach(model, border, *phase)),
+        **_spread(reach, center),
     }
 
 
@@ -201,10 +201,10 @@ def _cut_for(windows: list[Window], image: Tensor, multiple: int) -> tuple[slice
     return parts[0], parts[1]
 
 
-def _spread(values: Tensor, centre: tuple[int, int]) -> dict[str, Any]:
+def _spread(values: Tensor, center: tuple[int, int]) -> dict[str, Any]:
     """Share of the pixel itself, and half sides of the squares that hold half and 95 %."""
     rows, columns = (
-        torch.arange(length) - at for length, at in zip(values.shape, centre, strict=True)
+        torch.arange(length) - at for length, at in zip(values.shape, center, strict=True)
     )
     distance = torch.maximum(rows.abs()[:, None], columns.abs()[None, :])
     by_distance = torch.bincount(distance.flatten(), weights=values.flatten().double())
@@ -220,11 +220,11 @@ def _heat(values: Tensor, image: Tensor) -> str:
     """Colours for strong values over a dim grey picture."""
     strength = values / values.max().clamp(min=torch.finfo().tiny)
     decibels = 20 * strength.clamp(min=10 ** (-RANGE_DB / 20)).log10()
-    share = (decibels / RANGE_DB + 1).numpy()
-    colour = colourise(share, signed=False, limit=1.0).astype(np.float32)
-    grey = to_uint8(image).astype(np.float32).mean(axis=2, keepdims=True) * 0.6
-    cover = np.where(share > 0, 0.35 + 0.65 * share, 0)[..., None]
-    return data_url((grey * (1 - cover) + colour * cover).astype(np.uint8))
+    fraction = (decibels / RANGE_DB + 1).numpy()
+    color = colorize(fraction, signed=False, limit=1.0).astype(np.float32)
+    gray = to_uint8(image).astype(np.float32).mean(axis=2, keepdims=True) * 0.6
+    cover = np.where(fraction > 0, 0.35 + 0.65 * fraction, 0)[..., None]
+    return data_url((gray * (1 - cover) + color * cover).astype(np.uint8))
 
 
 def _nearest(image: Tensor, scale: int) -> Tensor:
@@ -242,7 +242,7 @@ def _ends(window: Window) -> dict[str, list[int]]:
     }
 
 
-def sides_of(window: Window) -> list[int]:
+def get_sides(window: Window) -> list[int]:
     """Width and height of a window."""
     return [len(window[1]), len(window[0])]
 
@@ -251,6 +251,6 @@ def _size(image: Tensor) -> list[int]:
     return [image.shape[-1], image.shape[-2]]
 
 
-def url_of_image(image: Tensor) -> str:
+def get_image_url(image: Tensor) -> str:
     """``(1, 3, H, W)`` in ``[0, 1]`` as the address of a PNG that holds it."""
     return data_url(to_uint8(image))

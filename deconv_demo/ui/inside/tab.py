@@ -24,8 +24,8 @@ from deconv_demo.ui.inside.context import InsideContext
 from deconv_demo.ui.inside.maps import MapsSection, ack_token, request_rerun
 from deconv_demo.ui.inside.overview_data import card_value, crop_value, map_value
 from deconv_demo.ui.inside.sections import SECTIONS
-from deconv_demo.ui.inside.view import View, layer_choices, note_of
-from deconv_demo.ui.static_files import read_static
+from deconv_demo.ui.inside.view import View, get_note, layer_choices
+from deconv_demo.ui.static_files import read_scripts, read_static
 from deconv_demo.ui.texts import error_sentence, text
 from deconv_demo.ui.workspace import FileStore
 
@@ -111,7 +111,7 @@ class InsideTab:
         return gr.HTML(
             value=None,
             html_template=f'<div class="{class_name}"></div>',
-            js_on_load=read_static(__file__, "request_throttle.js", script),
+            js_on_load=read_scripts(__file__, "request_throttle.js", script),
             **settings,
         )
 
@@ -249,7 +249,7 @@ class InsideTab:
                 given,
                 view.corner,
                 gr.Dropdown(choices=layer_choices(layers), value=view.layer),
-                note_of(view),
+                get_note(view),
                 gr.HTML(value=drawing, chosen=_mark(view.layer)),
                 crop_value(workspace, view.corner, language),
                 card_value(workspace, view.layer, language),

@@ -8,11 +8,11 @@ from torch import Tensor
 from deconv_demo.inspection import PROJECTIONS, backproject_unit, receptive_window
 from deconv_demo.restoration import load_model
 from deconv_demo.ui.inside import crop_session
-from deconv_demo.ui.inside.receptive_field_data import Window, sides_of, url_of_image
+from deconv_demo.ui.inside.receptive_field_data import Window, get_image_url, get_sides
 from deconv_demo.ui.workspace import Workspace
 
 # Shown with at least so much of the picture around it.
-SMALLEST_PATCH = 24
+MIN_PATCH = 24
 
 
 def projection_value(
@@ -43,18 +43,18 @@ def projection_value(
     return {
         "layer": layer_name,
         **unit,
-        "patch": url_of_image(inputs[0][..., rows, columns]),
+        "patch": get_image_url(inputs[0][..., rows, columns]),
         "deconvnet": _signed_url(deconvnet[:, rows, columns]),
         "gradient": _signed_url(gradient[:, rows, columns]),
         "size": [columns.stop - columns.start, rows.stop - rows.start],
-        "sees": sides_of(window),
+        "sees": get_sides(window),
         "silent": not bool(deconvnet.any()),
     }
 
 
 def _signed_url(values: Tensor) -> str:
     limit = float(values.abs().max()) or 1.0
-    return url_of_image((values / limit / 2 + 0.5).unsqueeze(0))
+    return get_image_url((values / limit / 2 + 0.5).unsqueeze(0))
 
 
 def _felt(*projections: Tensor) -> Window:
@@ -70,6 +70,6 @@ def _felt(*projections: Tensor) -> Window:
 
 
 def _patch(side: range, length: int) -> slice:
-    missing = max(0, SMALLEST_PATCH - len(side))
+    missing = max(0, MIN_PATCH - len(side))
     start, stop = side[0] - missing // 2, side[-1] + 1 + math.ceil(missing / 2)
     return slice(max(0, start), min(length, stop))

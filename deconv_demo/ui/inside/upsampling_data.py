@@ -12,7 +12,7 @@ from deconv_demo.convolution import checkerboard_db, log_spectrum
 from deconv_demo.inspection import (
     Edits,
     color_limit,
-    colourise,
+    colorize,
     feature_grid_image,
     layer_input,
     order_by_energy,
@@ -86,11 +86,11 @@ def overlap_counts(layer: nn.ConvTranspose2d, side: int = OVERLAP_SIDE) -> Tenso
     return F.conv_transpose2d(torch.ones(1, 1, side, side), ones, **settings)[0, 0]
 
 
-def overlap_ratio(layer: nn.ConvTranspose2d) -> float:
+def layer_overlap_ratio(layer: nn.ConvTranspose2d) -> float:
     """Return the most contributions over the fewest, away from the border; 1 is even.
 
     >>> even = nn.ConvTranspose2d(1, 1, kernel_size=4, stride=2, padding=1)
-    >>> overlap_ratio(even), overlap_ratio(uneven_layer(even))
+    >>> layer_overlap_ratio(even), layer_overlap_ratio(uneven_layer(even))
     (1.0, 4.0)
     """
     reach = max(layer.kernel_size)
@@ -156,7 +156,7 @@ def upsampling_view(
             "rows": -(-len(kernels) // COLUMNS),
         },
         "stamp": [
-            [{"value": float(value), "colour": _colour(value, limit)} for value in row]
+            [{"value": float(value), "colour": _color(value, limit)} for value in row]
             for row in kernel
         ],
         "before": _feature_map_view(before[source]),
@@ -215,13 +215,13 @@ def _overlap(layer: nn.ConvTranspose2d) -> dict[str, Any]:
         "kernel_size": layer.kernel_size[0],
         "stride": layer.stride[0],
         "counts": overlap_counts(layer).int().tolist(),
-        "ratio": overlap_ratio(layer),
+        "ratio": layer_overlap_ratio(layer),
     }
 
 
 def _feature_map_view(values: Tensor) -> dict[str, Any]:
     signed = bool((values < 0).any())
-    pixels = colourise(values, signed=signed, limit=color_limit(values) or 1.0)
+    pixels = colorize(values, signed=signed, limit=color_limit(values) or 1.0)
     size = [values.shape[1], values.shape[0]]
     return {"picture": data_url(pixels), "size": size, "signed": signed}
 
@@ -250,13 +250,13 @@ def _spectra(pictures: list[Tensor], period: int) -> list[str] | None:
     high = max(np.sort(spectrum, axis=None)[-side // 4] for spectrum in spectra)
     low = high - SPECTRUM_DB / 10 * math.log(10)
     return [
-        data_url(colourise((spectrum - low) / (high - low), signed=False, limit=1.0))
+        data_url(colorize((spectrum - low) / (high - low), signed=False, limit=1.0))
         for spectrum in spectra
     ]
 
 
-def _colour(value: Tensor, limit: float) -> list[int]:
-    return colourise(np.array([[float(value)]]), signed=True, limit=limit)[0, 0].tolist()
+def _color(value: Tensor, limit: float) -> list[int]:
+    return colorize(np.array([[float(value)]]), signed=True, limit=limit)[0, 0].tolist()
 
 
 def _finite(number: float) -> float | None:

@@ -23,7 +23,7 @@ class View:
     order: str
 
 
-def note_of(view: View) -> str:
+def get_note(view: View) -> str:
     """Say which part of the picture is run, and how large it is inside the network."""
     task = text(view.language, f"task.short.{view.workspace.task_id}")
     left, top, right, bottom = crop_session.get_crop_box(view.workspace, view.corner)

@@ -8,7 +8,7 @@ from deconv_demo.ui.markup import safe, scrolling_table
 from deconv_demo.ui.numbers import fixed, short
 from deconv_demo.ui.texts import text
 
-_STRONGEST = 65  # percent of colour that a number can stand on
+_MAX_OPACITY = 65  # percent of colour that a number can stand on
 
 
 def sums_html(layer: Layer, seed: int, language: str) -> str:
@@ -53,7 +53,7 @@ def _array(name: str, values: np.ndarray, like: np.ndarray, framed: tuple | None
         "<tr>"
         + "".join(
             f'<td class="{"minus" if value < 0 else "plus"}{" framed" * ((y, x) == framed)}" '
-            f'style="--share:{_STRONGEST * min(abs(value) / largest, 1):.0f}%">'
+            f'style="--share:{_MAX_OPACITY * min(abs(value) / largest, 1):.0f}%">'
             f"{fixed(value, 0)}</td>"
             for x, value in enumerate(row)
         )

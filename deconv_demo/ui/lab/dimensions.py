@@ -3,7 +3,7 @@
 import gradio as gr
 
 from deconv_demo.ui.event_options import PRIVATE, UNQUEUED
-from deconv_demo.ui.lab.dimensions_data import LARGEST_KERNEL, SHAPES, SOUND_NETWORKS, STRIDES
+from deconv_demo.ui.lab.dimensions_data import MAX_KERNEL, SHAPES, SOUND_NETWORKS, STRIDES
 from deconv_demo.ui.lab.dimensions_html import block_html, clip_html, sound_html
 from deconv_demo.ui.lab.picture import picture_key
 from deconv_demo.ui.lab.section import ServedSection, html_or_problem, render_key
@@ -37,7 +37,7 @@ class DimensionsSection(ServedSection):
             self.kernel = tr(
                 Slider(
                     1,
-                    LARGEST_KERNEL,
+                    MAX_KERNEL,
                     value=kernel_size,
                     step=1,
                     min_width=200,

@@ -18,7 +18,7 @@ from deconv_demo.ui.lab.picture import lab_image
 SAMPLE_RATE = 16_000
 SECONDS = 2.0
 STRIDES = (4, 8, 16)
-LARGEST_KERNEL = 48
+MAX_KERNEL = 48
 SHAPES = ("box", "triangle")
 # Kernel and stride of transposed convolutions of published networks for sound.
 SOUND_NETWORKS = {"WaveGAN": (25, 4), "HiFi-GAN": (16, 8)}
@@ -93,7 +93,7 @@ def sound(kernel_size: int, stride: int, shape: str) -> Sound:
     painted = F.pad(painted, (0, max(0, lead + len(truth) - painted.shape[-1])))
     painted = painted[0, 0, lead : lead + len(truth)].numpy()
     # The first and last samples are painted less often: their edge would be a click.
-    painted[: LARGEST_KERNEL * 2] = painted[-LARGEST_KERNEL * 2 :] = 0.5
+    painted[: MAX_KERNEL * 2] = painted[-MAX_KERNEL * 2 :] = 0.5
     painted = 2 * (painted - painted.mean())
     frequencies, levels = spectrum(painted)
     tone_hz = SAMPLE_RATE / stride

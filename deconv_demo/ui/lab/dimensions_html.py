@@ -6,7 +6,7 @@ import numpy as np
 from torch import Tensor
 
 from deconv_demo.convolution import output_size, overlap_map, overlap_ratio
-from deconv_demo.inspection import colourise
+from deconv_demo.inspection import colorize
 from deconv_demo.ui.charts import Line, line_chart
 from deconv_demo.ui.data_url import data_url
 from deconv_demo.ui.lab.dimensions_data import (
@@ -125,7 +125,7 @@ def block_html(input_size: int, kernel_size: int, stride: int, language: str) ->
 
 
 def _slice_url(counts: np.ndarray, most: int) -> str:
-    pixels = colourise(counts, signed=False, limit=float(most))
+    pixels = colorize(counts, signed=False, limit=float(most))
     return data_url(pixels.repeat(_SLICE_CELL, axis=0).repeat(_SLICE_CELL, axis=1))
 
 

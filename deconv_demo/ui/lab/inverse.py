@@ -105,7 +105,7 @@ class InverseSection(ServedSection):
             self.rendered_key,
         ]
         self.kernel.change(arrays_html, [self.kernel, self.language], self.arrays, **UNQUEUED)
-        self.blur.input(_size_of, self.blur, self.size, **UNQUEUED).then(
+        self.blur.input(_get_size, self.blur, self.size, **UNQUEUED).then(
             self._run, inputs, everything, **MODEL_QUEUE
         )
         for control in (self.size, self.noise):
@@ -124,7 +124,7 @@ class InverseSection(ServedSection):
             **MODEL_QUEUE,
         )
         self.exponent.change(
-            self._regularise,
+            self._regularize,
             [*view, self.exponent],
             [self.status, self.closed],
             trigger_mode="always_last",
@@ -183,7 +183,7 @@ class InverseSection(ServedSection):
         iteration: int,
     ) -> tuple:
         try:
-            run = _trial_of(rendered_key, blur_id, size, noise)
+            run = _get_trial(rendered_key, blur_id, size, noise)
             if run is None:
                 return (gr.skip(),) * 3
             return (
@@ -195,7 +195,7 @@ class InverseSection(ServedSection):
             log.exception("cannot show an iteration")
             return problem_html(error, language), gr.skip(), gr.skip()
 
-    def _regularise(
+    def _regularize(
         self,
         rendered_key: str,
         language: str,
@@ -205,7 +205,7 @@ class InverseSection(ServedSection):
         exponent: float,
     ) -> tuple:
         try:
-            run = _trial_of(rendered_key, blur_id, size, noise)
+            run = _get_trial(rendered_key, blur_id, size, noise)
             if run is None:
                 return gr.skip(), gr.skip()
             return "", closed_html(run, exponent, language)
@@ -214,7 +214,7 @@ class InverseSection(ServedSection):
             return problem_html(error, language), gr.skip()
 
 
-def _trial_of(
+def _get_trial(
     rendered_key: str, blur_id: str, size: float, noise: float
 ) -> inverse_data.Trial | None:
     """Return the trial that is shown, from memory if it was not long ago; None before the first."""
@@ -225,7 +225,7 @@ def _trial_of(
     )
 
 
-def _size_of(blur_id: str) -> dict:
+def _get_size(blur_id: str) -> dict:
     low, high, usual = BLUR_SIZES[blur_id]
     return gr.update(minimum=low, maximum=high, value=usual)
 

@@ -37,12 +37,12 @@ from deconv_demo.ui.lab.picture import lab_image
 ITERATIONS = 80
 # The share of the noise that a wavelet coefficient must exceed at every step; more smooths away
 # texture, less lets noise in. Without any noise, rounding to 8 bits takes its place.
-THRESHOLD_SHARE, LEAST_NOISE = 0.3, 0.3 / 255
+THRESHOLD_FRACTION, MIN_NOISE = 0.3, 0.3 / 255
 REGULARISERS = logarithmic_grid(1e-4, 1.0, 13)
 STOPS = logarithmic_grid(1, 1000, 13)
 DRAWS = 25
 # What equal pictures are given, whose PSNR is infinite: a chart must end somewhere.
-HIGHEST_DB = 99.0
+MAX_DB = 99.0
 # As far as the network looks; the smallest picture of the lab is as large.
 SURROUNDINGS = 48
 GAUSSIAN_RADII = (0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
@@ -156,7 +156,7 @@ def trial(key: str, blur_id: str, size: float, noise: float) -> Trial:
             blur,
             observed,
             step=step,
-            threshold=THRESHOLD_SHARE * max(sigma, LEAST_NOISE),
+            threshold=THRESHOLD_FRACTION * max(sigma, MIN_NOISE),
             generator=generator,
         ),
     }
@@ -206,7 +206,7 @@ def _course(
 
 
 def _score(image: Tensor, clean: Tensor) -> float:
-    return min(psnr(image.clamp(0, 1), clean), HIGHEST_DB)
+    return min(psnr(image.clamp(0, 1), clean), MAX_DB)
 
 
 def closed_forms(run: Trial, lam: float) -> dict[str, Tensor]:
@@ -245,6 +245,6 @@ def noise_alone(key: str, noise: float) -> dict[str, tuple[Tensor, float]]:
     images_by_name = {
         "noisy": noisy,
         "gaussian": max(smoothed, key=lambda image: psnr(image, clean)),
-        "cycle_spun": cycle_spun_wavelet(noisy, max(sigma, LEAST_NOISE)),
+        "cycle_spun": cycle_spun_wavelet(noisy, max(sigma, MIN_NOISE)),
     }
     return {name: (image[0], _score(image, clean)) for name, image in images_by_name.items()}

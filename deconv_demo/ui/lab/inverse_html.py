@@ -6,8 +6,8 @@ from torch import Tensor
 
 from deconv_demo.ui.charts import Line, line_chart, score_map
 from deconv_demo.ui.lab.inverse_data import (
-    HIGHEST_DB,
     ITERATIONS,
+    MAX_DB,
     REGULARISERS,
     STOPS,
     Search,
@@ -176,9 +176,9 @@ def search_html(found: Search, language: str) -> str:
     ]
     rows = "".join(
         f'<tr><th scope="row">{safe(text(language, f"lab.inverse.search.{name}"))}</th>'
-        f"<td>{tries}</td><td>{short(regulariser, 2)}</td><td>{round(count)}</td>"
+        f"<td>{tries}</td><td>{short(regularizer, 2)}</td><td>{round(count)}</td>"
         f"<td>{_db(score)}</td></tr>"
-        for name, tries, regulariser, count, score in results
+        for name, tries, regularizer, count, score in results
     )
     note = safe(text(language, "lab.inverse.search.note"))
     table = f'{scrolling_table(headings, rows)}<p class="lab-fine">{note}</p>'
@@ -191,11 +191,11 @@ def alone_html(results: dict[str, tuple[Tensor, float]], language: str) -> str:
         figure(
             image_url(image),
             text(language, f"lab.inverse.alone.{name}"),
-            f"∞ dB: {text(language, 'scores.equal')}" if score >= HIGHEST_DB else _db(score),
+            f"∞ dB: {text(language, 'scores.equal')}" if score >= MAX_DB else _db(score),
         )
         for name, (image, score) in results.items()
     )
 
 
 def _db(value: float) -> str:
-    return "∞ dB" if value >= HIGHEST_DB else f"{fixed(value, 2)} dB"
+    return "∞ dB" if value >= MAX_DB else f"{fixed(value, 2)} dB"

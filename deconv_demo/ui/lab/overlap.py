@@ -5,7 +5,7 @@ from typing import Any
 import gradio as gr
 
 from deconv_demo.ui.event_options import MODEL_QUEUE, UNQUEUED
-from deconv_demo.ui.lab.overlap_data import LARGEST_KERNEL, LARGEST_STRIDE, MOST_LAYERS, NETWORKS
+from deconv_demo.ui.lab.overlap_data import MAX_KERNEL, MAX_LAYERS, MAX_STRIDE, NETWORKS
 from deconv_demo.ui.lab.overlap_html import overlap_html, painted_html, race_html
 from deconv_demo.ui.lab.picture import picture_key
 from deconv_demo.ui.lab.section import ServedSection, html_or_problem, render_key
@@ -35,7 +35,7 @@ class OverlapSection(ServedSection):
             self.kernel = tr(
                 Slider(
                     1,
-                    LARGEST_KERNEL,
+                    MAX_KERNEL,
                     value=kernel_size,
                     step=1,
                     min_width=200,
@@ -46,7 +46,7 @@ class OverlapSection(ServedSection):
             self.stride = tr(
                 Slider(
                     1,
-                    LARGEST_STRIDE,
+                    MAX_STRIDE,
                     value=stride,
                     step=1,
                     min_width=200,
@@ -56,7 +56,7 @@ class OverlapSection(ServedSection):
             )
             self.layers = tr(
                 Slider(
-                    1, MOST_LAYERS, value=layers, step=1, min_width=200, elem_id="overlap-layers"
+                    1, MAX_LAYERS, value=layers, step=1, min_width=200, elem_id="overlap-layers"
                 ),
                 label="lab.overlap.layers",
             )

@@ -30,7 +30,7 @@ NETWORKS = {
     "DRUNet": (2, 2, 3),
     "U-Net": (2, 2, 3),
 }
-LARGEST_KERNEL, LARGEST_STRIDE, MOST_LAYERS = 12, 8, 3
+MAX_KERNEL, MAX_STRIDE, MAX_LAYERS = 12, 8, 3
 
 # Cells that are drawn: enough to see a pattern, few enough to see each cell.
 _DRAWN_CELLS = 64

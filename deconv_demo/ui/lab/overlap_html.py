@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from deconv_demo.inspection import colourise
+from deconv_demo.inspection import colorize
 from deconv_demo.ui.charts import bar_chart
 from deconv_demo.ui.data_url import data_url
 from deconv_demo.ui.lab.overlap_data import Overlap, Upsampled, overlap, paint_at_random, race
@@ -36,7 +36,7 @@ def overlap_html(kernel_size: int, stride: int, layers: int, language: str) -> s
     # Fewer cells than along the line, as long as they show whole periods: each can be seen then.
     line = counts.line if stride**layers > _SQUARE_CELLS // 2 else counts.line[:_SQUARE_CELLS]
     square = np.multiply.outer(line, line)
-    pixels = colourise(square, signed=False, limit=float(square.max()))
+    pixels = colorize(square, signed=False, limit=float(square.max()))
     times = max(1, _MAP_SIDE // len(line))
     detail = text(language, "lab.overlap.square.detail", low=square.min(), high=square.max())
     drawn = figure(

@@ -7,9 +7,9 @@ import numpy as np
 
 from deconv_demo.convolution import output_size
 
-SMALLEST_INPUT, LARGEST_INPUT = 2, 8
-LARGEST_KERNEL = 5
-LARGEST_VALUE = 9999
+MIN_INPUT, MAX_INPUT = 2, 8
+MAX_KERNEL = 5
+MAX_VALUE = 9999
 # As in transposed.js. Settings that the page cannot choose would fill the memory.
 SETTINGS = {"stride": (1, 4), "padding": (0, 6), "output_padding": (0, 3), "dilation": (1, 3)}
 
@@ -36,15 +36,13 @@ class Run:
     dilation: int = 1
 
     def __post_init__(self) -> None:
-        if not SMALLEST_INPUT <= len(self.x) <= LARGEST_INPUT or not (
-            1 <= len(self.kernel) <= LARGEST_KERNEL
-        ):
+        if not MIN_INPUT <= len(self.x) <= MAX_INPUT or not (1 <= len(self.kernel) <= MAX_KERNEL):
             raise ValueError(f"got {len(self.x)} input rows and {len(self.kernel)} of the kernel")
         for rows in (self.x, self.kernel):
             if {len(row) for row in rows} != {len(rows)}:
                 raise ValueError(f"a square array is wanted, got rows of {[len(r) for r in rows]}")
-        if not (np.abs([*np.ravel(self.x), *np.ravel(self.kernel)]) <= LARGEST_VALUE).all():
-            raise ValueError(f"a cell holds a number from -{LARGEST_VALUE} to {LARGEST_VALUE}")
+        if not (np.abs([*np.ravel(self.x), *np.ravel(self.kernel)]) <= MAX_VALUE).all():
+            raise ValueError(f"a cell holds a number from -{MAX_VALUE} to {MAX_VALUE}")
         for name, (least, most) in SETTINGS.items():
             if not least <= getattr(self, name) <= most:
                 raise ValueError(f"{name} must be from {least} to {most}")

@@ -9,7 +9,7 @@ import gradio as gr
 from deconv_demo.ui import markup
 from deconv_demo.ui.i18n import Translations
 from deconv_demo.ui.lab.picture import picture_key
-from deconv_demo.ui.static_files import read_static
+from deconv_demo.ui.static_files import read_scripts
 from deconv_demo.ui.texts import error_sentence, texts_under
 from deconv_demo.ui.visibility import build_visibility_trigger
 from deconv_demo.ui.workspace import Workspace
@@ -109,7 +109,7 @@ class ScriptedSection(LabSection):
             texts=texts_under("en", self.prefix),
             # A constant, so that Gradio leaves alone what the script has put in.
             html_template=f'<div class="{name}"></div>',
-            js_on_load=read_static(__file__, *scripts),
+            js_on_load=read_scripts(__file__, *scripts),
             apply_default_css=False,
             elem_id=name,
         )

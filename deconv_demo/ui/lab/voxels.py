@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from deconv_demo.inspection import colourise
+from deconv_demo.inspection import colorize
 
 _COS, _SIN = 0.866, 0.5  # of 30 degrees, the angle of an isometric drawing
 _SHADES = {"top": 1.0, "left": 0.86, "right": 0.7}
@@ -23,7 +23,7 @@ def block(values: np.ndarray, *, name: str, edge: float = 22.0) -> str:
     kept = np.ones(values.shape, bool)
     if min(values.shape) > 1:
         kept[: depth // 2, height // 2 :, width // 2 :] = False
-    colours = colourise(values, signed=False, limit=float(values.max()) or 1.0)
+    colors = colorize(values, signed=False, limit=float(values.max()) or 1.0)
     left, top = height * _COS * edge, edge
     polygons = []
     for z in range(depth - 1, -1, -1):  # from below upwards, from behind to the front
@@ -38,7 +38,7 @@ def block(values: np.ndarray, *, name: str, edge: float = 22.0) -> str:
                     ("right", x + 1 < width and kept[z, y, x + 1]),
                 ):
                     if not hidden:
-                        polygons.append(_face(face, *corner, edge, colours[z, y, x]))
+                        polygons.append(_face(face, *corner, edge, colors[z, y, x]))
     full_width = (width + height) * _COS * edge
     full_height = ((width + height) * _SIN + depth) * edge + edge
     return (
@@ -47,7 +47,7 @@ def block(values: np.ndarray, *, name: str, edge: float = 22.0) -> str:
     )
 
 
-def _face(face: str, x: float, y: float, edge: float, colour: np.ndarray) -> str:
+def _face(face: str, x: float, y: float, edge: float, color: np.ndarray) -> str:
     """One side of a cube whose upper back corner lies at ``(x, y)``."""
     right, down = _COS * edge, _SIN * edge
     points = {
@@ -56,5 +56,5 @@ def _face(face: str, x: float, y: float, edge: float, colour: np.ndarray) -> str
         "right": [(right, down), (0, 2 * down), (0, 2 * down + edge), (right, down + edge)],
     }[face]
     path = " ".join(f"{x + dx:.1f},{y + dy:.1f}" for dx, dy in points)
-    red, green, blue = (round(int(value) * _SHADES[face]) for value in colour)
+    red, green, blue = (round(int(value) * _SHADES[face]) for value in color)
     return f'<polygon points="{path}" fill="rgb({red},{green},{blue})"/>'

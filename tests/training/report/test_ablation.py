@@ -67,7 +67,7 @@ def test_candidates_can_be_shipped(task_id):
     """They take what the task gives, cost about what the shipped one does, and fit the file."""
     assert variants.VARIANTS[task_id]["shipped"] == Variant()
     for variant in variants.VARIANTS[task_id].values():
-        model = variants.collapse(ablation._task_of(task_id, variant).build())
+        model = variants.collapse(ablation._get_task(task_id, variant).build())
         assert isinstance(model, DeconvUNet | DeconvUpscaler)
         inputs = ablation._inputs(model, 16)
         with torch.inference_mode():

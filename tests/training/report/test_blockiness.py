@@ -6,7 +6,7 @@ from PIL import Image
 
 from deconv_demo import degradations, enhance
 from deconv_demo.networks.restorers import bicubic_upscale
-from deconv_demo.pictures import normalize
+from deconv_demo.pictures import image_tensors
 from deconv_demo.tasks import TASKS
 from deconv_demo.training.report.blockiness import blockiness
 
@@ -21,7 +21,7 @@ def test_steps_are_counted_as_by_hand():
             step = np.abs(turned[row] - turned[row - 1]).mean()
             (across if row % 8 == 0 else elsewhere).append(step)
         found.append(np.mean(across) - np.mean(elsewhere))
-    image = normalize.to_image(Image.fromarray(pixels))
+    image = image_tensors.to_image(Image.fromarray(pixels))
     assert blockiness(image) == pytest.approx(np.mean(found), abs=1e-3)
 
 
@@ -45,7 +45,8 @@ def test_enlarging_alone_hardly_changes_it(photos, scale):
 @pytest.mark.parametrize("task_id", ["upscale_x2", "upscale_x4"])
 def test_the_upscalers_do_not_sharpen_blocks(photos, task_id, name, quality):
     small = degradations.bicubic_downsample_uint8(photos[name][..., :256, :256], 2)
-    is_jpeg = degradations.jpeg(small, quality)
-    picture = normalize.from_pixels(normalize.to_uint8(is_jpeg), like=Image.new("RGB", (1, 1)))
-    enlarged = normalize.to_image(enhance(picture, task_id).after)
-    assert blockiness(enlarged, TASKS[task_id].scale) < blockiness(is_jpeg)
+    compressed = degradations.jpeg(small, quality)
+    pixels = image_tensors.to_uint8(compressed)
+    picture = image_tensors.from_pixels(pixels, like=Image.new("RGB", (1, 1)))
+    enlarged = image_tensors.to_image(enhance(picture, task_id).after)
+    assert blockiness(enlarged, TASKS[task_id].scale) < blockiness(compressed)

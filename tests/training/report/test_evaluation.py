@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from deconv_demo.networks.quantized import has_fast_int8
-from deconv_demo.pictures.normalize import to_uint8
+from deconv_demo.pictures.image_tensors import to_uint8
 from deconv_demo.restoration import weights
 from deconv_demo.restoration.enhancement import resolve_dtype_name
 from deconv_demo.restoration.weights import WEIGHTS_DIR
@@ -42,9 +42,9 @@ def test_clean_pictures_are_cut_to_the_scale():
         assert evaluation.clean_image(pixels, task, task.benchmark_cases[0]).shape == shape
 
 
-def test_a_grey_setting_is_judged_on_grey_pictures_with_grey_noise(photo_pixels):
+def test_a_gray_setting_is_judged_on_gray_pictures_with_gray_noise(photo_pixels):
     task = TASKS["denoise"]
-    (case,) = [case for case in task.benchmark_cases if case.grey]
+    (case,) = [case for case in task.benchmark_cases if case.gray]
     pixels = photo_pixels["coffee"][:64, :64] // 2 + 64  # so that little is clipped
     clean = evaluation.clean_image(pixels, task, case)
     pillow = np.asarray(Image.fromarray(pixels).convert("L"), dtype=float)
@@ -171,7 +171,7 @@ def test_benchmark_keeps_its_rows_for_the_card(monkeypatch, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("task_id", TASKS)
-def test_coarser_numbers_change_a_finished_picture_by_less_than_a_grey_level(task_id):
+def test_coarser_numbers_change_a_finished_picture_by_less_than_a_gray_level(task_id):
     differences = benchmark.rounding_differences(task_id)
     assert differences.keys() == {"bfloat16", *(["int8"] * has_fast_int8())}
     assert all(0 < difference["mean"] < 1 for difference in differences.values())

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageCms
 from support.visitor import noise
 
-from deconv_demo.pictures.normalize import open_picture, to_pixels
+from deconv_demo.pictures.image_tensors import open_picture, to_pixels
 from deconv_demo.restoration import enhancement, weights
 from deconv_demo.restoration.enhancement import enhance
 from deconv_demo.restoration.reference_eval import (

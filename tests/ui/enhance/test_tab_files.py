@@ -10,7 +10,7 @@ from PIL import ExifTags, Image, ImageCms
 from support.visitor import noise
 
 from deconv_demo.pictures.errors import MESSAGES, PictureError
-from deconv_demo.pictures.normalize import open_picture, to_pixels
+from deconv_demo.pictures.image_tensors import open_picture, to_pixels
 from deconv_demo.restoration.enhancement import enhance
 from deconv_demo.ui.texts import LANGUAGES, error_sentence, text
 

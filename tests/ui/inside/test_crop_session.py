@@ -10,7 +10,7 @@ from PIL import Image
 from deconv_demo.restoration.weights import load_model
 from deconv_demo.ui.inside import crop_session
 from deconv_demo.ui.inside.activations import ActivationStore
-from deconv_demo.ui.inside.maps_data import kernels_of
+from deconv_demo.ui.inside.maps_data import get_kernels
 from deconv_demo.ui.inside.overview_data import map_value
 from deconv_demo.ui.workspace import Workspace
 
@@ -131,7 +131,7 @@ def test_kernels_are_what_one_pixel_of_each_map_before_adds(build, groups):
     layer = build(4, 6, kernel_size=3, bias=False, groups=groups)
     model = torch.nn.Sequential(layer)
     for channel in (0, 4):
-        kernels = kernels_of(model, "0", channel)
+        kernels = get_kernels(model, "0", channel)
         start = channel * groups // 6 * (4 // groups)
         assert len(kernels) == 4 // groups
         for number, kernel in enumerate(kernels):

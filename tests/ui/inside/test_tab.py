@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from deconv_demo.inspection.feature_grid import colourise
+from deconv_demo.inspection.feature_grid import colorize
 from deconv_demo.inspection.layer_stats import summarize_layers
 from deconv_demo.networks.restorers import blank_inputs
 from deconv_demo.restoration.weights import load_model
@@ -116,7 +116,7 @@ def test_layers_and_maps_of_the_run(visit, tmp_path):
     facts = page.locator(".inside-numbers dd").all_inner_texts()
     assert facts[:3] == [number(f(chosen)) for f in (np.min, np.mean, np.max)]
     limit = np.quantile(np.abs(chosen), 0.995)
-    drawn = colourise(chosen, signed=bool((maps < 0).any()), limit=limit)
+    drawn = colorize(chosen, signed=bool((maps < 0).any()), limit=limit)
     enlarged = shown_picture(page, "img.inside-enlarged").astype(int)
     assert np.abs(enlarged - drawn).max() <= 3  # one step of colour
     ends = page.locator(".inside-large .inside-scale span span").all_inner_texts()

@@ -8,8 +8,8 @@ from deconv_demo.convolution.checkerboard import checkerboard_db
 from deconv_demo.restoration.weights import load_model
 from deconv_demo.tasks import TASKS
 from deconv_demo.ui.inside.upsampling_data import (
+    layer_overlap_ratio,
     overlap_counts,
-    overlap_ratio,
     transposed_layers,
     uneven_layer,
 )
@@ -25,7 +25,7 @@ def test_every_layer_is_even_and_every_twin_is_not(task_id):
     for name in names:
         layer = model.get_submodule(name)
         twin = uneven_layer(layer)
-        assert (overlap_ratio(layer), overlap_ratio(twin)) == (1, 4)
+        assert (layer_overlap_ratio(layer), layer_overlap_ratio(twin)) == (1, 4)
         maps = torch.zeros(1, layer.in_channels, 6, 5)
         assert twin(maps).shape == layer(maps).shape
         assert not any(parameter.requires_grad for parameter in twin.parameters())

@@ -31,8 +31,8 @@ def trial():
 
 def test_the_picture_is_the_visitors_undamaged_one(tmp_path):
     source, reference = tmp_path / "source.png", tmp_path / "reference.png"
-    for path, colour in ((source, "gray"), (reference, "teal")):
-        Image.new("RGB", (90, 70), colour).save(path)
+    for path, color in ((source, "gray"), (reference, "teal")):
+        Image.new("RGB", (90, 70), color).save(path)
     assert picture_key(Workspace()) == ""
     assert picture_key(Workspace(source=source)) == str(source)
     assert picture_key(Workspace(source=source, reference=reference)) == str(reference)
@@ -74,8 +74,8 @@ def test_curves_and_pictures_belong_together(trial):
     # Given the picture as the filters take it, going round its borders, it beats them untold.
     filters = (
         trial.score(image)
-        for regulariser in inverse_data.REGULARISERS
-        for image in inverse_data.closed_forms(trial, regulariser).values()
+        for regularizer in inverse_data.REGULARISERS
+        for image in inverse_data.closed_forms(trial, regularizer).values()
     )
     assert trial.score(trial.learned) > max(filters) + 0.5
     off = (trial.learned - trial.clean).square().mean(dim=0)
@@ -100,9 +100,9 @@ def test_pictures_without_anything_in_them(shade, noise, tmp_path):
 def test_the_search_scores_what_the_iteration_gives(trial):
     found = inverse_data.search(*CASE)
     row, column = 4, 6
-    iterations, regulariser = inverse_data.STOPS[row], inverse_data.REGULARISERS[column]
+    iterations, regularizer = inverse_data.STOPS[row], inverse_data.REGULARISERS[column]
     step = 1 / (trial.blur.squared_norm + inverse_data.REGULARISERS[-1])
-    iterates = landweber(trial.blur, trial.observed, step=step, lam=regulariser)
+    iterates = landweber(trial.blur, trial.observed, step=step, lam=regularizer)
     last = take(iterates, round(iterations))[-1]
     assert found.grid[row, column] == pytest.approx(trial.score(last), abs=1e-3)
     assert found.grid.shape == (len(inverse_data.STOPS), len(inverse_data.REGULARISERS))
@@ -113,7 +113,7 @@ def test_wavelets_beat_the_best_gaussian_filter_where_there_is_noise():
     for noise in (5, 10):
         scores = {name: score for name, (_, score) in inverse_data.noise_alone("", noise).items()}
         assert scores["cycle_spun"] > scores["gaussian"] + 0.1 > scores["noisy"] + 0.2
-    assert inverse_data.noise_alone("", 0)["noisy"][1] == inverse_data.HIGHEST_DB
+    assert inverse_data.noise_alone("", 0)["noisy"][1] == inverse_data.MAX_DB
 
 
 def test_counts_of_the_published_networks():
@@ -289,7 +289,7 @@ def test_the_best_cell_of_a_map_is_framed_and_lightest():
         scores, columns=grid, rows=grid, x_label="x", y_label="y", name="n", unit="dB"
     )
     cells = re.findall(r'<rect (x="[\d.]+" y="[\d.]+").*?fill="rgb\((.*?)\)"><title>(.*?)<', drawn)
-    brightness = {title: sum(map(int, colour.split(","))) for _, colour, title in cells}
+    brightness = {title: sum(map(int, color.split(","))) for _, color, title in cells}
     assert max(brightness, key=brightness.get) == "10 × 10: 9.00 dB"
     frame = re.search(r'<rect class="draw inner" (x="[\d.]+" y="[\d.]+")', drawn)[1]
     assert next(place for place, _, title in cells if "9.00" in title) == frame

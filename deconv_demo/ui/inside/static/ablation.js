@@ -34,8 +34,8 @@ const toggleOf = (group, name, label, className) => {
     showCount();
     operate();
   });
-  const badge = make("b");
-  node.append(make("span", "", label), badge);
+  const badge = createElement("b");
+  node.append(createElement("span", "", label), badge);
   node.refresh = () => {
     const factor = shownFactor(group()[name]);
     node.setAttribute("aria-pressed", String(factor !== 1));
@@ -60,7 +60,7 @@ const showCount = () => {
 };
 
 const channelGrid = (value) => {
-  const grid = make("div", "surgery-grid");
+  const grid = createElement("div", "surgery-grid");
   grid.style.setProperty("--atlas", `url(${value.atlas.picture})`);
   grid.style.setProperty("--columns", value.atlas.columns);
   grid.style.setProperty("--rows", value.atlas.rows);
@@ -90,16 +90,16 @@ const channelGrid = (value) => {
 };
 
 const brushRow = () => {
-  const row = make("label", "surgery-brush");
-  const slider = make("input");
-  const shown = make("output", "", factorText(brush));
+  const row = createElement("label", "surgery-brush");
+  const slider = createElement("input");
+  const shown = createElement("output", "", factorText(brush));
   Object.assign(slider, { type: "range", min: 0, max: 2, step: 0.1, value: brush });
   slider.addEventListener("input", () => {
     // At 1 a click would change nothing.
     brush = Math.round(Number(slider.value) * 10) / 10;
     shown.textContent = brush === 1 ? t("as_trained") : factorText(brush);
   });
-  row.append(make("span", "", t("brush")), slider, shown);
+  row.append(createElement("span", "", t("brush")), slider, shown);
   return row;
 };
 
@@ -129,11 +129,11 @@ const load = (source) =>
   });
 
 const scoreList = (value, result) => {
-  const list = make("dl", "panel-numbers");
+  const list = createElement("dl", "panel-numbers");
   const add = (name, number, note) => {
-    const pair = make("div");
-    pair.append(make("dt", "", name), make("dd", "", number));
-    if (note) pair.lastChild.append(make("small", "", note));
+    const pair = createElement("div");
+    pair.append(createElement("dt", "", name), createElement("dd", "", number));
+    if (note) pair.lastChild.append(createElement("small", "", note));
     list.append(pair);
   };
   const same = result.psnr === null;
@@ -153,15 +153,15 @@ const showResult = () => {
   const result = props.result && props.result.subject === value.subject ? props.result : null;
   place.removeAttribute("aria-busy");
   if (result && result.problem) {
-    place.replaceChildren(make("p", "panel-problem", result.problem[props.texts.language]));
+    place.replaceChildren(createElement("p", "panel-problem", result.problem[props.texts.language]));
     return;
   }
   const now = result || { picture: value.untouched, psnr: null, truth: value.truth, seconds: 0,
     kept: value.layers, layers: value.layers };
-  const canvas = make("canvas");
+  const canvas = createElement("canvas");
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", t("difference"));
-  const gains = make("div", "panel-choice");
+  const gains = createElement("div", "panel-choice");
   for (const times of [1, 4, 16]) {
     const node = button(`× ${times}`, "", () => {
       gain = times;
@@ -174,7 +174,7 @@ const showResult = () => {
   }
   const difference = figure(canvas, t("difference"), t("difference.note"));
   difference.append(gains);
-  const pictures = make("div", "surgery-pictures");
+  const pictures = createElement("div", "surgery-pictures");
   pictures.append(
     figure(picture(now.picture, t("edited")), t("edited")),
     figure(picture(value.untouched, t("untouched")), t("untouched")),
@@ -195,29 +195,29 @@ const draw = () => {
     subject = value.subject;
     ranking = false;
   }
-  const head = make("p", "panel-what", t("what"));
-  const table = make("div", "surgery-table");
-  const actions = make("div", "surgery-actions");
+  const head = createElement("p", "panel-what", t("what"));
+  const table = createElement("div", "surgery-table");
+  const actions = createElement("div", "surgery-actions");
   const reset = button(t("reset"), "panel-button surgery-reset", () => {
     edits = { channels: {}, skips: {}, blocks: {} };
     refreshAll();
     operate();
   });
-  actions.append(reset, make("span", "panel-fine surgery-count"));
+  actions.append(reset, createElement("span", "panel-fine surgery-count"));
   const all = (factor) => () => {
     for (let channel = 0; channel < value.channels; channel += 1) set(channelEdits(), channel, factor);
     tidy();
     refreshAll();
     operate();
   };
-  const title = make("h4", "", t("channels", { layer: value.layer, count: value.channels }));
-  const allRow = make("div", "surgery-actions");
+  const title = createElement("h4", "", t("channels", { layer: value.layer, count: value.channels }));
+  const allRow = createElement("div", "surgery-actions");
   allRow.append(
     button(t("all_off"), "panel-link", all(0)),
     button(t("all_on"), "panel-link", all(1)),
   );
   const chips = (names, group, label) => {
-    const box = make("div", "surgery-chips");
+    const box = createElement("div", "surgery-chips");
     box.append(...names.map((name) => toggleOf(group, name.id, label(name), "surgery-chip")));
     return box;
   };
@@ -225,18 +225,18 @@ const draw = () => {
     skip.image ? t("skip.image") : `${skip.source} → ${skip.target}`;
   table.append(brushRow(), actions, title, channelGrid(value), allRow);
   table.append(
-    make("h4", "", t("skips")),
+    createElement("h4", "", t("skips")),
     chips(value.skips, () => edits.skips, skipLabel),
-    make("h4", "", t("blocks")),
+    createElement("h4", "", t("blocks")),
     chips(value.blocks, () => edits.blocks, (block) => block.id),
   );
-  const outcome = make("div", "surgery-outcome");
-  const result = make("div", "surgery-result");
+  const outcome = createElement("div", "surgery-outcome");
+  const result = createElement("div", "surgery-result");
   result.setAttribute("aria-live", "polite");
   const [width, height] = value.size;
   const where = t("where", { width, height });
-  outcome.append(result, make("p", "panel-fine", where), rankingPlace());
-  const columns = make("div", "surgery-columns");
+  outcome.append(result, createElement("p", "panel-fine", where), rankingPlace());
+  const columns = createElement("div", "surgery-columns");
   columns.append(table, outcome);
   root.replaceChildren(head, columns);
   showCount();

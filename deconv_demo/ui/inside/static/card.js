@@ -1,11 +1,5 @@
 // Shows what is known of the chosen layer from props.value; its parts can be chosen ("pick").
-const make = (tag, className, text) => {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  return node;
-};
-const lay = () => {
+const render = () => {
   const root = element.querySelector(".layer-card");
   if (!root) return;
   const value = props.value;
@@ -13,20 +7,20 @@ const lay = () => {
     root.replaceChildren();
     return;
   }
-  const head = make("div", "layer-name");
-  const swatch = make("i");
+  const head = createElement("div", "layer-name");
+  const swatch = createElement("i");
   swatch.dataset.kind = value.mark;
-  head.append(swatch, make("strong", "", value.name), make("span", "layer-kind", value.kind));
-  const facts = make("dl", "layer-facts");
+  head.append(swatch, createElement("strong", "", value.name), createElement("span", "layer-kind", value.kind));
+  const facts = createElement("dl", "layer-facts");
   for (const [name, number] of value.facts) {
-    const pair = make("div");
-    pair.append(make("dt", "", name), make("dd", "", number));
+    const pair = createElement("div");
+    pair.append(createElement("dt", "", name), createElement("dd", "", number));
     facts.append(pair);
   }
-  const parts = make("span", "layer-parts");
-  if (value.parts.length) parts.append(make("span", "", value.parts_label));
+  const parts = createElement("span", "layer-parts");
+  if (value.parts.length) parts.append(createElement("span", "", value.parts_label));
   for (const part of value.parts) {
-    const button = make("button", "", part.label);
+    const button = createElement("button", "", part.label);
     button.type = "button";
     button.dataset.layer = part.layer;
     button.setAttribute("aria-pressed", String(part.chosen));
@@ -39,8 +33,8 @@ const lay = () => {
     parts.append(button);
   }
   head.append(parts);
-  root.replaceChildren(head, make("p", "inside-what", value.what), facts);
+  root.replaceChildren(head, createElement("p", "inside-what", value.what), facts);
 };
-lay();
-watch("value", lay);
+render();
+watch("value", render);
 watch("ack", () => settle("pick"));

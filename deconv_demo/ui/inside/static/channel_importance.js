@@ -19,8 +19,8 @@ const rankWhenFree = () => {
 
 // The two buttons stay the same nodes while the list under them is drawn again and again.
 const rankingPlace = () => {
-  const place = make("div", "surgery-ranking");
-  const row = make("div", "surgery-actions");
+  const place = createElement("div", "surgery-ranking");
+  const row = createElement("div", "surgery-actions");
   const start = button(t("rank"), "panel-button", () => {
     ranking = true;
     ranked = props.value.layer;
@@ -29,7 +29,7 @@ const rankingPlace = () => {
   });
   const stop = button(t("stop"), "panel-button", leave);
   row.append(start, stop);
-  place.append(row, make("p", "panel-fine", t("rank.what")), make("div", "surgery-ranked"));
+  place.append(row, createElement("p", "panel-fine", t("rank.what")), createElement("div", "surgery-ranked"));
   return place;
 };
 const showRanking = () => {
@@ -44,32 +44,32 @@ const showRanking = () => {
   const list = place.querySelector(".surgery-ranked");
   if (mine) list.replaceChildren(...losses(state));
   else if (ranking && ranked === props.value.layer)
-    list.replaceChildren(make("p", "panel-fine", t("rank.wait")));
+    list.replaceChildren(createElement("p", "panel-fine", t("rank.wait")));
   else list.replaceChildren();
 };
 const losses = (state) => {
-  const bar = make("progress");
+  const bar = createElement("progress");
   Object.assign(bar, { max: state.total, value: state.done });
   bar.setAttribute("aria-label", t("rank"));
   const unfinished = ranking ? "rank.progress" : "rank.stopped";
   const done = t(state.done === state.total ? "rank.done" : unfinished, state);
   const worst = Math.max(...state.losses.map((loss) => loss.loss), 1e-9);
-  const list = make("ol", "surgery-losses");
+  const list = createElement("ol", "surgery-losses");
   for (const loss of state.losses.slice(0, 12)) {
-    const item = make("li");
+    const item = createElement("li");
     const line = button("", "", () => {
       set(channelEdits(), loss.channel, channelEdits()[loss.channel] === 0 ? 1 : 0);
       tidy();
       refreshAll();
       operate();
     });
-    const length = make("i");
+    const length = createElement("i");
     length.style.width = `${Math.max((loss.loss / worst) * 100, 0)}%`;
     const number = loss.drop === undefined ? decibels(loss.psnr) : `${withSign(-loss.drop, 2)} dB`;
-    line.append(make("span", "", t("channel", loss)), length, make("b", "", number));
+    line.append(createElement("span", "", t("channel", loss)), length, createElement("b", "", number));
     item.append(line);
     list.append(item);
   }
   const unit = state.truth ? t("rank.drop") : t("rank.psnr");
-  return [bar, make("p", "panel-fine", done), make("p", "panel-fine", unit), list];
+  return [bar, createElement("p", "panel-fine", done), createElement("p", "panel-fine", unit), list];
 };

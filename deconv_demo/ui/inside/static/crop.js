@@ -2,12 +2,7 @@
 // place the frame elsewhere ("place", in pixels of the picture). Asks for another run ("again") when
 // props.cache_miss says that what the last one gave is not kept any more.
 const SMALLEST = 120; // of the longer side, in pixels of the page
-const make = (tag, className) => {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  return node;
-};
-const lay = () => {
+const render = () => {
   const root = element.querySelector(".crop");
   if (!root) return;
   const value = props.value;
@@ -15,7 +10,7 @@ const lay = () => {
     root.replaceChildren();
     return;
   }
-  const image = make("img");
+  const image = createElement("img");
   image.src = value.picture;
   image.alt = "";
   // Eight pixels on the screen could neither be seen nor clicked.
@@ -25,7 +20,7 @@ const lay = () => {
     image.style.width = `${value.shown[0] * enlarged}px`;
     image.style.height = `${value.shown[1] * enlarged}px`;
   }
-  const frame = make("span", "crop-frame");
+  const frame = createElement("span", "crop-frame");
   const share = (part, whole) => `${(100 * part) / whole}%`;
   const place = (left, top) => {
     frame.style.left = share(left, value.width);
@@ -43,7 +38,7 @@ const lay = () => {
     place(left, top);
     request("place", { left, top });
   };
-  const stage = make("button", "crop-stage");
+  const stage = createElement("button", "crop-stage");
   stage.type = "button";
   stage.title = value.label;
   stage.setAttribute("aria-label", `${value.label} ${value.caption}`);
@@ -64,21 +59,21 @@ const lay = () => {
     move(value.left + across * value.crop_width / 4, value.top + down * value.crop_height / 4);
   });
   stage.append(image, frame);
-  const caption = make("figcaption");
+  const caption = createElement("figcaption");
   caption.textContent = value.caption;
-  const figure = make("figure");
+  const figure = createElement("figure");
   figure.append(stage, caption);
   // The focus stays where it was when the answer to a move draws the frame anew.
   const focused = root.contains(document.activeElement);
   root.replaceChildren(figure);
   if (focused) stage.focus({ preventScroll: true });
 };
-lay();
+render();
 watch("value", () => {
   // Moved on since this was asked for: the frame stays where it is.
   const next = pendingRequest("place");
   if (next && props.value) [props.value.left, props.value.top] = [next.left, next.top];
-  lay();
+  render();
 });
 watch("ack", () => settle("place"));
 watch("cache_miss", () => trigger("again", {}));

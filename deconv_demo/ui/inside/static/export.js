@@ -6,7 +6,7 @@ const MARGIN = 24;
 let takeOpen = false;
 
 const save = (address, name) => {
-  const link = make("a");
+  const link = createElement("a");
   link.href = address;
   link.download = name;
   document.body.append(link);
@@ -24,34 +24,34 @@ const sheetOf = async (value) => {
   const columns = Math.min(maps.length, Math.max(8, Math.ceil(Math.sqrt(maps.length * 1.6))));
   const rows = Math.ceil(maps.length / columns);
   const canvas = document.createElement("canvas");
-  const pen = canvas.getContext("2d");
+  const context = canvas.getContext("2d");
   const title = "600 22px system-ui, sans-serif";
   const small = "16px system-ui, sans-serif";
-  pen.font = title;
-  const titleWidth = pen.measureText(take.title).width;
-  pen.font = small;
-  const widest = Math.max(titleWidth, ...lines.map((line) => pen.measureText(line).width));
+  context.font = title;
+  const titleWidth = context.measureText(take.title).width;
+  context.font = small;
+  const widest = Math.max(titleWidth, ...lines.map((line) => context.measureText(line).width));
   canvas.width = Math.ceil(2 * MARGIN + Math.max(columns * (tile + TILE_GAP) - TILE_GAP, widest));
   const bottom = MARGIN + rows * (tile + NUMBER);
   canvas.height = bottom + 44 + 26 * lines.length + MARGIN;
-  pen.fillStyle = "#ffffff";
-  pen.fillRect(0, 0, canvas.width, canvas.height);
-  pen.imageSmoothingEnabled = false;
-  pen.fillStyle = "#6b7280";
-  pen.font = "11px system-ui, sans-serif";
+  context.fillStyle = "#ffffff";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.imageSmoothingEnabled = false;
+  context.fillStyle = "#6b7280";
+  context.font = "11px system-ui, sans-serif";
   maps.forEach((map, index) => {
     const from = [(index % value.columns) * tile, Math.floor(index / value.columns) * tile];
     const left = MARGIN + (index % columns) * (tile + TILE_GAP);
     const top = MARGIN + Math.floor(index / columns) * (tile + NUMBER);
-    pen.drawImage(atlas, ...from, tile, tile, left, top, tile, tile);
-    pen.fillText(String(map.channel), left, top + tile + 13);
+    context.drawImage(atlas, ...from, tile, tile, left, top, tile, tile);
+    context.fillText(String(map.channel), left, top + tile + 13);
   });
-  pen.fillStyle = "#111827";
-  pen.font = title;
-  pen.fillText(take.title, MARGIN, bottom + 36);
-  pen.fillStyle = "#374151";
-  pen.font = small;
-  lines.forEach((line, index) => pen.fillText(line, MARGIN, bottom + 64 + 26 * index));
+  context.fillStyle = "#111827";
+  context.font = title;
+  context.fillText(take.title, MARGIN, bottom + 36);
+  context.fillStyle = "#374151";
+  context.font = small;
+  lines.forEach((line, index) => context.fillText(line, MARGIN, bottom + 64 + 26 * index));
   return new Promise((done) => canvas.toBlob(done, "image/png"));
 };
 
@@ -68,17 +68,17 @@ const copy = async (code, button, take) => {
 
 const layTake = (value) => {
   const take = value.take;
-  const box = make("details", "inside-take");
+  const box = createElement("details", "inside-take");
   box.open = takeOpen;
   box.addEventListener("toggle", () => (takeOpen = box.open));
   const button = (name, what) => {
-    const node = make("button", "", take[name]);
+    const node = createElement("button", "", take[name]);
     node.type = "button";
     node.dataset.take = name;
     node.addEventListener("click", what);
     return node;
   };
-  const files = make("p", "inside-files");
+  const files = createElement("p", "inside-files");
   files.append(
     button("atlas", async () => {
       const address = URL.createObjectURL(await sheetOf(value));
@@ -89,14 +89,14 @@ const layTake = (value) => {
     button("all", () => trigger("take", { which: "all" })),
     button("given", () => save(take.given_address, take.given_name)),
   );
-  const code = make("pre", "", take.code);
+  const code = createElement("pre", "", take.code);
   code.tabIndex = 0;
   const copying = button("copy", () => copy(code, copying, take));
   box.append(
-    make("summary", "", take.summary),
+    createElement("summary", "", take.summary),
     files,
-    make("p", "fine", take.note),
-    make("p", "inside-code-head", take.code_text),
+    createElement("p", "fine", take.note),
+    createElement("p", "inside-code-head", take.code_text),
     code,
     copying,
   );
@@ -105,4 +105,4 @@ const layTake = (value) => {
 watch("file", () => {
   if (props.file) save(props.file.address, props.file.name);
 });
-lay();
+render();

@@ -2,12 +2,6 @@
 // skip connections as arcs above. props.chosen.layer is the one that is looked at; a click, the arrow
 // keys and the slider choose another one ("pick").
 const SVG = "http://www.w3.org/2000/svg";
-const make = (tag, className, text) => {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  return node;
-};
 const draw = (tag, attributes) => {
   const node = document.createElementNS(SVG, tag);
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
@@ -124,7 +118,7 @@ const lanesOf = (wires, row) => {
   return lanes;
 };
 
-const lay = () => {
+const render = () => {
   const root = element.querySelector(".network");
   if (!root) return;
   const value = props.value;
@@ -177,7 +171,7 @@ const lay = () => {
     svg.append(sign);
   }
 
-  const canvas = make("div", "network-canvas");
+  const canvas = createElement("div", "network-canvas");
   canvas.style.width = `${width}px`;
   canvas.style.height = `${height}px`;
   canvas.style.setProperty("--sprite", `url(${shortAddress(value.sprite)})`);
@@ -191,20 +185,20 @@ const lay = () => {
     canvas.append(node);
   };
   value.ends.forEach((end, index) => {
-    const picture = make("span", "network-end");
+    const picture = createElement("span", "network-end");
     picture.setAttribute("role", "img");
     picture.title = end.title;
     picture.setAttribute("aria-label", end.title);
     put(picture, index === 0 ? 0 : count - 1);
   });
   buttons = value.nodes.map((node, index) => {
-    const button = make("button", "network-node");
+    const button = createElement("button", "network-node");
     button.type = "button";
     button.dataset.layer = node.name;
     button.dataset.kind = node.kind;
     button.title = node.title;
     button.setAttribute("aria-label", node.title);
-    button.append(make("span", "channels", String(node.channels)));
+    button.append(createElement("span", "channels", String(node.channels)));
     button.addEventListener("click", () => {
       stop();
       pick(index, true);
@@ -230,10 +224,10 @@ const lay = () => {
     stop();
     pick(Math.min(Math.max(to, 0), last), true);
   });
-  const scroller = make("div", "network-scroll");
+  const scroller = createElement("div", "network-scroll");
   scroller.append(canvas);
 
-  slider = make("input", "network-slider");
+  slider = createElement("input", "network-slider");
   slider.type = "range";
   slider.min = 0;
   slider.max = buttons.length - 1;
@@ -247,34 +241,34 @@ const lay = () => {
     slider.style.marginLeft = `${places[1].x - 10 - PLAY}px`;
     slider.style.flex = `0 0 ${places[count - 2].x - places[1].x + 20}px`;
   }
-  const starter = make("button", "network-play", "▶");
+  const starter = createElement("button", "network-play", "▶");
   starter.type = "button";
   starter.title = value.play;
   starter.setAttribute("aria-label", value.play);
   starter.setAttribute("aria-pressed", "false");
   starter.style.flexBasis = `${PLAY}px`;
   starter.addEventListener("click", () => play(starter));
-  const walk = make("div", "network-walk");
+  const walk = createElement("div", "network-walk");
   walk.append(starter, slider);
-  const legend = make("p", "network-legend");
+  const legend = createElement("p", "network-legend");
   for (const [kind, label] of value.legend) {
-    const item = make("span");
-    const swatch = make("i");
+    const item = createElement("span");
+    const swatch = createElement("i");
     swatch.dataset.kind = kind;
     item.append(swatch, label);
     legend.append(item);
   }
   if (value.wires.some((one) => one.skip)) {
-    const item = make("span");
-    item.append(make("i", "skip"), value.skip);
+    const item = createElement("span");
+    item.append(createElement("i", "skip"), value.skip);
     legend.append(item);
   }
   root.replaceChildren(scroller, walk, legend);
   mark(chosen ?? props.chosen?.layer);
 };
 
-lay();
-watch("value", lay);
+render();
+watch("value", render);
 watch("chosen", () => mark(props.chosen.layer));
 watch("ack", () => settle("pick"));
 // A tab that is not open has no width; and a window may change its own.
@@ -283,5 +277,5 @@ new ResizeObserver(() => {
   const width = element.querySelector(".network")?.clientWidth ?? 0;
   if (!width || width === drawnWidth) return;
   drawnWidth = width;
-  lay();
+  render();
 }).observe(element);

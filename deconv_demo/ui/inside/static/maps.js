@@ -1,11 +1,5 @@
 // Draws the grid of feature maps from props.value, and one enlarged map from props.enlarged.
 // All maps lie in one picture, set once as a CSS variable; each button shows its part of it.
-const make = (tag, className, text) => {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  return node;
-};
 let chosen = null;
 let layer = null;
 let ticket = 0; // of the last question, so that an answer to an earlier one is known
@@ -20,60 +14,60 @@ const shortAddress = (dataAddress) => {
 };
 
 const scaleBar = (legend, signed) => {
-  const bar = make("div", "inside-scale");
-  const ends = make("span", "inside-ends");
-  ends.append(...["low", "middle", "high"].map((name) => make("span", "", legend[name])));
-  bar.append(make("i", signed ? "signed" : "unsigned"), ends);
+  const bar = createElement("div", "inside-scale");
+  const ends = createElement("span", "inside-ends");
+  ends.append(...["low", "middle", "high"].map((name) => createElement("span", "", legend[name])));
+  bar.append(createElement("i", signed ? "signed" : "unsigned"), ends);
   return bar;
 };
 
 const numbers = (pairs) => {
-  const list = make("dl", "inside-numbers");
+  const list = createElement("dl", "inside-numbers");
   for (const [name, number] of pairs) {
-    const pair = make("div");
-    pair.append(make("dt", "", name), make("dd", "", number));
+    const pair = createElement("div");
+    pair.append(createElement("dt", "", name), createElement("dd", "", number));
     list.append(pair);
   }
   return list;
 };
 
 const histogram = ({ heights, low, high, low_text, high_text, caption }, signed) => {
-  const figure = make("figure", "inside-histogram");
-  const bars = make("div", "bars");
+  const figure = createElement("figure", "inside-histogram");
+  const bars = createElement("div", "bars");
   const zero = low < 0 && high > 0 ? (-low / (high - low)) * 100 : null;
   heights.forEach((height, index) => {
-    const bar = make("i");
+    const bar = createElement("i");
     bar.style.height = `${100 * height}%`;
     const at = ((index + 0.5) / heights.length) * 100;
     if (signed) bar.className = (zero === null ? low < 0 : at < zero) ? "below" : "above";
     bars.append(bar);
   });
   if (zero !== null) {
-    const line = make("b");
+    const line = createElement("b");
     line.style.left = `${zero}%`;
     bars.append(line);
   }
-  const ends = make("span", "inside-ends");
-  ends.append(make("span", "", low_text), make("span", "", high_text));
-  figure.append(bars, ends, make("figcaption", "", caption));
+  const ends = createElement("span", "inside-ends");
+  ends.append(createElement("span", "", low_text), createElement("span", "", high_text));
+  figure.append(bars, ends, createElement("figcaption", "", caption));
   return figure;
 };
 
 const showEnlarged = (enlarged) => {
   const panel = element.querySelector(".inside-large");
   if (!panel) return;
-  const image = make("img", "inside-enlarged");
+  const image = createElement("img", "inside-enlarged");
   image.src = enlarged.picture;
   image.alt = enlarged.title;
-  const kernels = make("figure", "inside-kernels");
-  const picture = make("img");
+  const kernels = createElement("figure", "inside-kernels");
+  const picture = createElement("img");
   picture.src = enlarged.kernels.picture;
   picture.width = enlarged.kernels.width;
   picture.alt = enlarged.kernels.caption;
-  kernels.append(picture, make("figcaption", "", enlarged.kernels.caption));
+  kernels.append(picture, createElement("figcaption", "", enlarged.kernels.caption));
   panel.replaceChildren(
     image,
-    make("p", "inside-title", enlarged.title),
+    createElement("p", "inside-title", enlarged.title),
     scaleBar(enlarged.legend, enlarged.signed),
     numbers(enlarged.facts),
     histogram(enlarged.histogram, enlarged.signed),
@@ -89,7 +83,7 @@ const choose = (button, channel) => {
   chosen = channel;
   // What is on the page already, large and coarse, until the whole map is here.
   const panel = element.querySelector(".inside-large");
-  const coarse = make("div", "inside-coarse inside-enlarged");
+  const coarse = createElement("div", "inside-coarse inside-enlarged");
   coarse.style.cssText = button.style.cssText;
   if (panel.querySelector("img")) panel.querySelector("img").replaceWith(coarse);
   else panel.replaceChildren(coarse);
@@ -101,12 +95,12 @@ const choose = (button, channel) => {
 };
 
 const layGrid = (value) => {
-  const grid = make("div", "inside-grid");
+  const grid = createElement("div", "inside-grid");
   grid.setAttribute("role", "group");
   grid.setAttribute("aria-label", value.label);
-  const readout = make("p", "inside-readout", value.choose);
+  const readout = createElement("p", "inside-readout", value.choose);
   const buttons = value.maps.map((map, index) => {
-    const button = make("button", "inside-map");
+    const button = createElement("button", "inside-map");
     button.type = "button";
     button.title = map.title;
     button.setAttribute("aria-label", map.title);
@@ -115,7 +109,7 @@ const layGrid = (value) => {
     button.tabIndex = index === 0 ? 0 : -1;
     button.style.setProperty("--column", index % value.columns);
     button.style.setProperty("--row", Math.floor(index / value.columns));
-    button.append(make("span", "", String(map.channel)));
+    button.append(createElement("span", "", String(map.channel)));
     button.addEventListener("click", () => choose(button, map.channel));
     for (const name of ["pointerenter", "focus"]) {
       button.addEventListener(name, () => (readout.textContent = map.title));
@@ -139,7 +133,7 @@ const layGrid = (value) => {
   return [grid, readout];
 };
 
-const lay = () => {
+const render = () => {
   const root = element.querySelector(".inside");
   if (!root) return;
   const value = props.value;
@@ -150,16 +144,16 @@ const lay = () => {
   const again = value.layer === layer ? chosen : null;
   [chosen, layer] = [null, value.layer];
   const [grid, readout] = layGrid(value);
-  const columns = make("div", "inside-columns");
+  const columns = createElement("div", "inside-columns");
   columns.style.setProperty("--atlas", `url(${shortAddress(value.picture)})`);
   columns.style.setProperty("--columns", value.columns);
   columns.style.setProperty("--rows", value.rows);
-  const legend = make("div", "inside-legend");
-  legend.append(scaleBar(value.legend, value.signed), make("span", "", value.legend.note));
-  const large = make("div", "inside-large");
+  const legend = createElement("div", "inside-legend");
+  legend.append(scaleBar(value.legend, value.signed), createElement("span", "", value.legend.note));
+  const large = createElement("div", "inside-large");
   large.setAttribute("aria-live", "polite");
-  const left = make("div");
-  left.append(make("p", "inside-facts", `${value.count} · ${value.range}`), grid, readout, legend);
+  const left = createElement("div");
+  left.append(createElement("p", "inside-facts", `${value.count} · ${value.range}`), grid, readout, legend);
   columns.append(left, large);
   root.replaceChildren(columns, layTake(value));
   // Drawn anew in another order, scale or language, or elsewhere in the picture: still enlarged.
@@ -167,7 +161,7 @@ const lay = () => {
   if (button) choose(button, again);
 };
 
-watch("value", lay);
+watch("value", render);
 watch("ack", () => settle("pick"));
 watch("enlarged", () => {
   const enlarged = props.enlarged;

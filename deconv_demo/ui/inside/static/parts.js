@@ -1,10 +1,4 @@
 // What the panels of the Look inside tab share. Stands before the script of each of them.
-const make = (tag, className, text) => {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  return node;
-};
 // The sentence of a key in the language of the page, with its placeholders filled in.
 const t = (key, values = {}) =>
   (props.texts[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => values[name]);
@@ -19,30 +13,30 @@ const withSign = (number, digits) =>
 const decibels = (number) => (number === null ? "∞ dB" : `${fixed(number, 2)} dB`);
 
 const button = (label, className, act) => {
-  const node = make("button", className, label);
+  const node = createElement("button", className, label);
   node.type = "button";
   node.addEventListener("click", act);
   return node;
 };
 const picture = (source, alt, className) => {
-  const node = make("img", className);
+  const node = createElement("img", className);
   node.src = source;
   node.alt = alt;
   node.draggable = false;
   return node;
 };
 const figure = (content, caption, note) => {
-  const node = make("figure");
-  const below = make("figcaption", "", caption);
-  if (note !== undefined) below.append(make("small", "", note));
+  const node = createElement("figure");
+  const below = createElement("figcaption", "", caption);
+  if (note !== undefined) below.append(createElement("small", "", note));
   node.append(below, content);
   return node;
 };
 const legend = (signed, left, middle, right) => {
-  const node = make("p", "panel-legend");
-  node.append(make("span", "", left), make("i", signed ? "signed" : "unsigned"));
-  if (middle) node.append(make("span", "", middle));
-  node.append(make("span", "", right));
+  const node = createElement("p", "panel-legend");
+  node.append(createElement("span", "", left), createElement("i", signed ? "signed" : "unsigned"));
+  if (middle) node.append(createElement("span", "", middle));
+  node.append(createElement("span", "", right));
   return node;
 };
 
@@ -58,11 +52,11 @@ const placeOn = (node, event, height, width) => {
 };
 // A picture on which a pixel is chosen by click, tap or the arrow keys.
 const clickable = (image, label, height, width, start, choose) => {
-  const node = make("div", "panel-target");
+  const node = createElement("div", "panel-target");
   node.tabIndex = 0;
   node.setAttribute("role", "button");
   node.setAttribute("aria-label", label);
-  const cross = make("i", "panel-cross");
+  const cross = createElement("i", "panel-cross");
   let at = start;
   const mark = () => {
     cross.hidden = !at;
@@ -94,7 +88,7 @@ const clickable = (image, label, height, width, start, choose) => {
 };
 // A frame drawn over a picture of height rows and width columns; ranges end before their end.
 const frame = (rows, columns, height, width) => {
-  const node = make("i", "panel-frame");
+  const node = createElement("i", "panel-frame");
   const share = (value, whole) => `${(Math.min(Math.max(value, 0), whole) / whole) * 100}%`;
   node.style.left = share(columns[0], width);
   node.style.top = share(rows[0], height);
@@ -112,7 +106,7 @@ const isMissing = (root) => {
     : value.problem
       ? value.problem[props.texts.language]
       : t("none");
-  root.replaceChildren(make("p", value && value.problem ? "panel-problem" : "panel-hint", sentence));
+  root.replaceChildren(createElement("p", value && value.problem ? "panel-problem" : "panel-hint", sentence));
   return true;
 };
 // What is shown is asked for when it is looked at, not before; whenever the panel comes into

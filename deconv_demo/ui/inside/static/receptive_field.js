@@ -16,12 +16,12 @@ const theoryOf = (value) => {
 };
 
 const numbersOf = (pairs) => {
-  const list = make("dl", "panel-numbers");
+  const list = createElement("dl", "panel-numbers");
   for (const [name, number, note] of pairs) {
-    const pair = make("div");
-    const shown = make("dd", "", number);
-    if (note) shown.append(make("small", "", note));
-    pair.append(make("dt", "", name), shown);
+    const pair = createElement("div");
+    const shown = createElement("dd", "", number);
+    if (note) shown.append(createElement("small", "", note));
+    pair.append(createElement("dt", "", name), shown);
     list.append(pair);
   }
   return list;
@@ -63,12 +63,12 @@ const showSeen = () => {
   if (focused) place.querySelector(`[data-side=${focused}]`).focus({ preventScroll: true });
   const below = panel().querySelector(".pixel-numbers");
   if (!seen) {
-    below.replaceChildren(make("p", "panel-hint", t("measuring")));
+    below.replaceChildren(createElement("p", "panel-hint", t("measuring")));
     return;
   }
   const kind = seen.kind;
   below.replaceChildren(
-    make("p", "pixel-said", t(`said.${kind}`, { place: pixelAt(seen.at) })),
+    createElement("p", "pixel-said", t(`said.${kind}`, { place: pixelAt(seen.at) })),
     legend(false, t("legend.low", { range: value.range_db }), "", t("legend.high")),
     numbersOf([
       [t(`theory.${kind}`), ...theoryOf(seen)],
@@ -76,7 +76,7 @@ const showSeen = () => {
       [t("most"), `± ${seen.most}`, t("pixels")],
       [t("own"), `${(seen.own * 100).toFixed(0)} %`],
     ]),
-    ...(value.guided ? [make("p", "panel-fine", t("guided"))] : []),
+    ...(value.guided ? [createElement("p", "panel-fine", t("guided"))] : []),
   );
 };
 
@@ -95,16 +95,16 @@ const showMap = () => {
   const at = shown && shown.channel === map.channel ? shown : null;
   const label = t("unit.click", { layer: map.layer, channel: map.channel });
   const target = clickable(picture(map.picture, label), label, map.size[1], map.size[0], at, askUnit);
-  const chooser = make("label", "pixel-channel");
-  const slider = make("input");
-  const number = make("output", "", String(map.channel));
+  const chooser = createElement("label", "pixel-channel");
+  const slider = createElement("input");
+  const number = createElement("output", "", String(map.channel));
   Object.assign(slider, { type: "range", min: 0, max: value.channels - 1, step: 1 });
   slider.value = map.channel;
   slider.addEventListener("input", () => {
     number.textContent = slider.value;
     request("channel", { channel: Number(slider.value), state: value.state });
   });
-  chooser.append(make("span", "", t("channel")), slider, number);
+  chooser.append(createElement("span", "", t("channel")), slider, number);
   const old = place.querySelector("input");
   if (old && old === document.activeElement) {
     // The slider in use stays the same node, or the drag would end.
@@ -138,18 +138,18 @@ const draw = () => {
   if (!root) return;
   if (isMissing(root)) return;
   const value = props.value;
-  const pair = make("div", "pixel-pair");
-  const columns = make("div", "pixel-units");
-  columns.append(make("div", "pixel-map"), make("div", "pixel-projections"));
+  const pair = createElement("div", "pixel-pair");
+  const columns = createElement("div", "pixel-units");
+  columns.append(createElement("div", "pixel-map"), createElement("div", "pixel-projections"));
   root.replaceChildren(
-    make("p", "panel-what", t("what")),
-    make("h4", "", t("title.field")),
+    createElement("p", "panel-what", t("what")),
+    createElement("h4", "", t("title.field")),
     pair,
-    make("div", "pixel-numbers"),
-    make("h4", "", t("title.unit", { layer: value.layer })),
-    make("p", "panel-what", t("what.unit")),
+    createElement("div", "pixel-numbers"),
+    createElement("h4", "", t("title.unit", { layer: value.layer })),
+    createElement("p", "panel-what", t("what.unit")),
     columns,
-    make("p", "panel-fine pixel-unit", ""),
+    createElement("p", "panel-fine pixel-unit", ""),
   );
   showSeen();
   showMap();

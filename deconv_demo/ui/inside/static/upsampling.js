@@ -18,7 +18,7 @@ const lookAt = (changes) => {
 };
 
 const layerChoice = (value) => {
-  const row = make("div", "panel-choice");
+  const row = createElement("div", "panel-choice");
   row.setAttribute("role", "group");
   row.setAttribute("aria-label", t("layer"));
   for (const name of value.layers) {
@@ -30,7 +30,7 @@ const layerChoice = (value) => {
 };
 
 const kernelGrid = (value) => {
-  const grid = make("div", "lens-kernels");
+  const grid = createElement("div", "lens-kernels");
   grid.style.setProperty("--atlas", `url(${value.kernels.picture})`);
   grid.style.setProperty("--columns", value.kernels.columns);
   grid.style.setProperty("--rows", value.kernels.rows);
@@ -59,22 +59,22 @@ const kernelGrid = (value) => {
 };
 
 const channelSlider = (key, value, count, choose) => {
-  const label = make("label", "pixel-channel");
-  const slider = make("input");
-  const number = make("output", "", String(value));
+  const label = createElement("label", "pixel-channel");
+  const slider = createElement("input");
+  const number = createElement("output", "", String(value));
   Object.assign(slider, { type: "range", min: 0, max: count - 1, step: 1 });
   slider.value = value;
   slider.addEventListener("input", () => (number.textContent = slider.value));
   slider.addEventListener("change", () => choose(Number(slider.value)));
-  label.append(make("span", "", t(key)), slider, number);
+  label.append(createElement("span", "", t(key)), slider, number);
   return label;
 };
 
 const table = (rows, className, cell) => {
-  const node = make("table", className);
-  const body = make("tbody");
+  const node = createElement("table", className);
+  const body = createElement("tbody");
   for (const row of rows) {
-    const line = make("tr");
+    const line = createElement("tr");
     line.append(...row.map(cell));
     body.append(line);
   }
@@ -83,7 +83,7 @@ const table = (rows, className, cell) => {
 };
 const stampTable = (value) =>
   table(value.stamp, "lens-stamp", ({ value: number, colour }) => {
-    const cell = make("td", "", fixed(number, 2));
+    const cell = createElement("td", "", fixed(number, 2));
     const [red, green, blue] = colour;
     cell.style.background = `rgb(${colour.join(" ")})`;
     cell.style.color = 0.3 * red + 0.59 * green + 0.11 * blue > 140 ? "#111" : "#fff";
@@ -92,7 +92,7 @@ const stampTable = (value) =>
 const overlapTable = (overlap) => {
   const most = Math.max(...overlap.counts.flat());
   return table(overlap.counts, "lens-overlap", (count) => {
-    const cell = make("td", "", String(count));
+    const cell = createElement("td", "", String(count));
     cell.style.setProperty("--share", `${(count / most) * 100}%`);
     return cell;
   });
@@ -100,29 +100,29 @@ const overlapTable = (overlap) => {
 
 const METER_RANGE = 45;
 const meterRow = (name, reading, twin) => {
-  const row = make("tr", twin ? "twin" : "");
-  const track = make("td", "lens-track");
+  const row = createElement("tr", twin ? "twin" : "");
+  const track = createElement("td", "lens-track");
   const place = (number) => `${(Math.min(Math.max(number + 5, 0), METER_RANGE) / METER_RANGE) * 100}%`;
   if (reading !== null) {
-    const bar = make("i");
+    const bar = createElement("i");
     bar.style.left = place(Math.min(reading, 0));
     bar.style.right = `calc(100% - ${place(Math.max(reading, 0))})`;
     track.append(bar);
   }
-  const name_cell = make("th", "", name);
+  const name_cell = createElement("th", "", name);
   name_cell.scope = "row";
   const shown = reading === null ? t("too_small") : `${fixed(reading, 1)} dB`;
-  row.append(name_cell, track, make("td", "number", shown));
+  row.append(name_cell, track, createElement("td", "number", shown));
   return row;
 };
 
 const spectrumFigure = (source, caption, period) => {
-  const box = make("div", "lens-spectrum");
+  const box = createElement("div", "lens-spectrum");
   box.append(picture(source, caption));
   for (let row = 0; row < period; row += 1)
     for (let column = 0; column < period; column += 1) {
       if (!row && !column) continue;
-      const ring = make("i");
+      const ring = createElement("i");
       // Zero frequency stands in the middle, and what leaves on one side comes in on the other.
       ring.style.left = `${(((column / period + 0.5) % 1) * 100).toFixed(2)}%`;
       ring.style.top = `${(((row / period + 0.5) % 1) * 100).toFixed(2)}%`;
@@ -137,14 +137,14 @@ const showMeter = () => {
   if (!place || !value.layer) return;
   const meter = props.meter && props.meter.measured === value.measured ? props.meter : null;
   if (!meter) {
-    place.replaceChildren(make("p", "panel-hint", t("measuring")));
+    place.replaceChildren(createElement("p", "panel-hint", t("measuring")));
     return;
   }
-  const body = make("tbody");
+  const body = createElement("tbody");
   const { readings, stride, period } = meter;
   const heading = (text) => {
-    const row = make("tr", "heading");
-    const cell = make("th", "", text);
+    const row = createElement("tr", "heading");
+    const cell = createElement("th", "", text);
     cell.colSpan = 3;
     row.append(cell);
     return row;
@@ -159,9 +159,9 @@ const showMeter = () => {
     meterRow(t("meter.restored"), readings.restored),
     meterRow(t("meter.restored_twin"), readings.restored_twin, true),
   );
-  const readout = make("table", "lens-readings");
+  const readout = createElement("table", "lens-readings");
   readout.append(body);
-  const pictures = make("div", "lens-pictures");
+  const pictures = createElement("div", "lens-pictures");
   pictures.append(
     figure(picture(meter.details[0], t("meter.restored")), t("meter.restored"), t("detail")),
     figure(picture(meter.details[1], t("meter.restored_twin")), t("meter.restored_twin"), t("detail")),
@@ -171,13 +171,13 @@ const showMeter = () => {
       spectrumFigure(meter.spectra[0], t("spectrum"), period),
       spectrumFigure(meter.spectra[1], t("spectrum.twin"), period),
     );
-  const left = make("div");
-  left.append(readout, make("p", "panel-fine", t("meter.neutral")));
-  const right = make("div");
+  const left = createElement("div");
+  left.append(readout, createElement("p", "panel-fine", t("meter.neutral")));
+  const right = createElement("div");
   right.append(pictures);
   const enlarged = { period, stride, times: period / stride };
-  if (meter.spectra) right.append(make("p", "panel-fine", t("spectrum.note", enlarged)));
-  const columns = make("div", "lens-columns");
+  if (meter.spectra) right.append(createElement("p", "panel-fine", t("spectrum.note", enlarged)));
+  const columns = createElement("div", "lens-columns");
   columns.append(left, right);
   place.replaceChildren(columns);
 };
@@ -189,12 +189,12 @@ const draw = () => {
   if (isMissing(root)) return;
   const value = props.value;
   picked = { layer: value.layer, source: value.source, target: value.target };
-  const stamp = make("div");
+  const stamp = createElement("div");
   const onward = (by) => `${value.stride} n${by ? ` ${by < 0 ? "−" : "+"} ${Math.abs(by)}` : ""}`;
   const last = value.kernel_size[0] - 1 - value.padding;
   const landing = { first: onward(-value.padding), last: onward(last) };
   stamp.append(stampTable(value));
-  const maps = make("div", "lens-maps");
+  const maps = createElement("div", "lens-maps");
   const size = (map) => `${map.size[0]} × ${map.size[1]}`;
   const before = figure(
     picture(value.before.picture, t("before", value)), t("before", value), size(value.before));
@@ -203,29 +203,29 @@ const draw = () => {
   before.append(channelSlider("source", value.source, value.sources, (source) => lookAt({ source })));
   after.append(channelSlider("target", value.target, value.targets, (target) => lookAt({ target })));
   const stampBox = figure(stamp, t("stamp"), `${value.kernel_size.join(" × ")}`);
-  stampBox.append(make("p", "panel-fine", t("stamp.note", landing)));
+  stampBox.append(createElement("p", "panel-fine", t("stamp.note", landing)));
   maps.append(before, stampBox, after);
-  const overlaps = make("div", "lens-overlaps");
+  const overlaps = createElement("div", "lens-overlaps");
   value.overlap.forEach((overlap, twin) => {
     const name = t(twin ? "overlap.twin" : "overlap.layer", overlap);
     const box = figure(overlapTable(overlap), name);
-    box.append(make("p", "lens-ratio", t("ratio", { ratio: fixed(overlap.ratio, 2) })));
+    box.append(createElement("p", "lens-ratio", t("ratio", { ratio: fixed(overlap.ratio, 2) })));
     overlaps.append(box);
   });
   root.replaceChildren(
-    make("p", "panel-what", t("what")),
+    createElement("p", "panel-what", t("what")),
     layerChoice(value),
-    make("h4", "", t("title.maps", value)),
+    createElement("h4", "", t("title.maps", value)),
     maps,
-    make("h4", "", t("title.kernels", value)),
+    createElement("h4", "", t("title.kernels", value)),
     kernelGrid(value),
     legend(true, t("legend.negative"), t("legend.zero"), t("legend.positive")),
-    make("h4", "", t("title.overlap")),
-    make("p", "panel-what", t("what.overlap")),
+    createElement("h4", "", t("title.overlap")),
+    createElement("p", "panel-what", t("what.overlap")),
     overlaps,
-    make("h4", "", t("title.meter")),
-    make("p", "panel-what", t("what.meter")),
-    make("div", "lens-meter"),
+    createElement("h4", "", t("title.meter")),
+    createElement("p", "panel-what", t("what.meter")),
+    createElement("div", "lens-meter"),
   );
   showMeter();
   if (measuredFor !== value.measured) {

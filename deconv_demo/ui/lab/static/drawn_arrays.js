@@ -28,34 +28,34 @@ function drawArray(canvas, array, { cell, colourOf, textOf = shown, frame }) {
   const [width, height] = [columns * cell[0], rows * cell[1]];
   Object.assign(canvas, { width: Math.ceil(width * ratio), height: Math.ceil(height * ratio) });
   Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
-  const pen = canvas.getContext("2d");
-  pen.scale(ratio, ratio);
+  const context = canvas.getContext("2d");
+  context.scale(ratio, ratio);
   const ink = inks(canvas);
-  pen.fillStyle = ink.ground;
-  pen.fillRect(0, 0, width, height);
+  context.fillStyle = ink.ground;
+  context.fillRect(0, 0, width, height);
   const scale = Math.max(1e-9, ...array.map((line) => Math.max(...line.map(Math.abs))));
   const texts = cell[0] >= 17 && cell[1] >= 15 ? array.map((line) => line.map((value) => textOf(value))) : null;
   const longest = texts ? Math.max(...texts.flat().map((text) => text.length)) : 1;
   const size = Math.min(cell[1] * 0.46, 14, (cell[0] - 5) / (0.58 * longest));
-  pen.font = `${size}px ${getComputedStyle(canvas).fontFamily}`;
-  pen.textAlign = "center";
-  pen.textBaseline = "middle";
+  context.font = `${size}px ${getComputedStyle(canvas).fontFamily}`;
+  context.textAlign = "center";
+  context.textBaseline = "middle";
   for (let row = 0; row < rows; row += 1) {
     for (let column = 0; column < columns; column += 1) {
       const value = array[row][column];
       const [left, top] = [column * cell[0], row * cell[1]];
       const own = colourOf?.(row, column);
-      pen.globalAlpha = own ? 1 : 0.65 * (Math.abs(value) / scale);
-      pen.fillStyle = own || (value < 0 ? ink.negative : ink.positive);
-      if (own !== null) pen.fillRect(left, top, cell[0], cell[1]);
-      pen.globalAlpha = 1;
+      context.globalAlpha = own ? 1 : 0.65 * (Math.abs(value) / scale);
+      context.fillStyle = own || (value < 0 ? ink.negative : ink.positive);
+      if (own !== null) context.fillRect(left, top, cell[0], cell[1]);
+      context.globalAlpha = 1;
       if (!texts || size < 6.5) continue;
-      pen.fillStyle = own ? "#10151c" : ink.text;
-      pen.fillText(texts[row][column], left + cell[0] / 2, top + cell[1] / 2 + 0.5);
+      context.fillStyle = own ? "#10151c" : ink.text;
+      context.fillText(texts[row][column], left + cell[0] / 2, top + cell[1] / 2 + 0.5);
     }
   }
-  pen.strokeStyle = ink.line;
-  pen.lineWidth = 1;
+  context.strokeStyle = ink.line;
+  context.lineWidth = 1;
   const axes = [
     [0, columns],
     [1, rows],
@@ -63,18 +63,18 @@ function drawArray(canvas, array, { cell, colourOf, textOf = shown, frame }) {
   for (const [axis, count] of axes) {
     if (cell[axis] < 6) continue;
     for (let at = 1; at < count; at += 1) {
-      pen.beginPath();
-      if (axis === 0) (pen.moveTo(at * cell[0], 0), pen.lineTo(at * cell[0], height));
-      else (pen.moveTo(0, at * cell[1]), pen.lineTo(width, at * cell[1]));
-      pen.stroke();
+      context.beginPath();
+      if (axis === 0) (context.moveTo(at * cell[0], 0), context.lineTo(at * cell[0], height));
+      else (context.moveTo(0, at * cell[1]), context.lineTo(width, at * cell[1]));
+      context.stroke();
     }
   }
-  pen.strokeRect(0.5, 0.5, width - 1, height - 1);
+  context.strokeRect(0.5, 0.5, width - 1, height - 1);
   if (!frame) return;
   const [first, side] = frame;
-  pen.strokeStyle = ink.accent;
-  pen.lineWidth = 2.5;
-  pen.strokeRect(first * cell[0], first * cell[1], side * cell[0], side * cell[1]);
+  context.strokeStyle = ink.accent;
+  context.lineWidth = 2.5;
+  context.strokeRect(first * cell[0], first * cell[1], side * cell[0], side * cell[1]);
 }
 
 // Square cells that fill `room` CSS pixels, no larger than is comfortable.

@@ -19,12 +19,6 @@ const SOURCES = {
 };
 const t = (key, values = {}) =>
   (props.texts[key] ?? key).replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
-const make = (tag, className, text) => {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  return node;
-};
 let asked = ""; // the run last asked for
 
 const differenceOf = (value) => (value === 0 ? "0" : value.toExponential(1).replace("-", "\u2212"));
@@ -37,36 +31,36 @@ function settingsOf({ x, kernel, stride, padding, output_padding, dilation }) {
 // ---- pieces
 
 function picture(array, label, options) {
-  const figure = make("figure", "names-figure");
-  const canvas = make("canvas");
+  const figure = createElement("figure", "names-figure");
+  const canvas = createElement("canvas");
   canvas.setAttribute("role", "img");
   const numbers = array.map((row) => row.map((value) => shown(value)).join(", ")).join("; ");
   const read = array.length * array[0].length <= SPOKEN;
   canvas.setAttribute("aria-label", read ? `${label}: ${numbers}` : label);
-  figure.append(canvas, make("figcaption", "", label));
+  figure.append(canvas, createElement("figcaption", "", label));
   figure.draw = () => drawArray(canvas, array, options);
   return figure;
 }
 
 function sourceLink(name) {
-  const line = make("p", "names-source", `${t("source")} `);
-  const link = make("a", "", SOURCES[name][0]);
+  const line = createElement("p", "names-source", `${t("source")} `);
+  const link = createElement("a", "", SOURCES[name][0]);
   Object.assign(link, { href: SOURCES[name][1], target: "_blank", rel: "noopener noreferrer" });
   line.append(link);
   return line;
 }
 
 function card(name, way, pictures, code) {
-  const node = make("article", "names-card");
+  const node = createElement("article", "names-card");
   node.dataset.way = name;
-  node.append(make("h3", "", t(`${name}.title`)), make("p", "", t(`${name}.text`)));
-  const row = make("div", "names-row");
+  node.append(createElement("h3", "", t(`${name}.title`)), createElement("p", "", t(`${name}.text`)));
+  const row = createElement("div", "names-row");
   row.append(...pictures);
   if (pictures.length) node.append(row);
-  if (code) node.append(make("pre", "", code));
+  if (code) node.append(createElement("pre", "", code));
   if (way) {
-    const verdict = make("p", "names-verdict", `${t("difference")} `);
-    verdict.append(make("b", "", differenceOf(way.difference)));
+    const verdict = createElement("p", "names-verdict", `${t("difference")} `);
+    verdict.append(createElement("b", "", differenceOf(way.difference)));
     node.append(verdict);
   }
   if (SOURCES[name]) node.append(sourceLink(name));
@@ -119,7 +113,7 @@ function figuresOf(name, value, settings) {
     return [matrixPicture(settings, kernel), coloured, result];
   }
   if (name === "shuffle") {
-    const phases = make("div", "names-phases");
+    const phases = createElement("div", "names-phases");
     phases.style.setProperty("--stride", stride);
     const room = Math.max(24, 150 / stride);
     phases.append(
@@ -185,10 +179,10 @@ function draw() {
   if (!value) return;
   const { run } = value;
   const settings = settingsOf(run);
-  const intro = make("div", "names-intro");
+  const intro = createElement("div", "names-intro");
   const sizes = { ...settings, output: value.output.length };
-  intro.append(make("p", "", t("intro")), make("p", "names-run", t("run", sizes)));
-  const ways = make("div", "names-cards");
+  intro.append(createElement("p", "", t("intro")), createElement("p", "names-run", t("run", sizes)));
+  const ways = createElement("div", "names-cards");
   const code = gradientCode(settings);
   ways.append(
     torchCard(value, settings),
@@ -196,9 +190,9 @@ function draw() {
       card(name, value.ways[name], figuresOf(name, value, settings), name === "gradient" && code),
     ),
   );
-  const classic = make("div", "names-cards names-classic");
+  const classic = createElement("div", "names-cards names-classic");
   classic.append(...classicCards(value));
-  const arrays = make("div", "names-row");
+  const arrays = createElement("div", "names-row");
   arrays.append(
     ...["x", "kernel"].map((name) => {
       const array = value.classic[name];
@@ -209,9 +203,9 @@ function draw() {
   root.replaceChildren(
     intro,
     ways,
-    make("h2", "", t("classic.title")),
-    make("p", "", t("classic.text")),
-    make("p", "names-run", value.classic.borrowed ? t("classic.borrowed") : ""),
+    createElement("h2", "", t("classic.title")),
+    createElement("p", "", t("classic.text")),
+    createElement("p", "names-run", value.classic.borrowed ? t("classic.borrowed") : ""),
     arrays,
     classic,
     sourceLink("classic"),

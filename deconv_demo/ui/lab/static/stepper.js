@@ -115,7 +115,7 @@ function refuseText(text, kept) {
   const written = text?.trim().slice(0, 24);
   const key = written ? "refused" : "refused.empty";
   const said = text === null ? "" : t(key, { text: written, low, high, kept: shown(kept, 6) });
-  put(refused, { textContent: said });
+  setProps(refused, { textContent: said });
 }
 
 // Others on the page may want to know what is worked on here.
@@ -168,7 +168,7 @@ function play() {
   redraw();
 }
 
-function attend(board, cell) {
+function setFocusedCell(board, cell) {
   if (state.timer) return; // playing: the eye follows the stamps
   state.attention = cell ? { board, cell } : focusedCell();
   redraw();

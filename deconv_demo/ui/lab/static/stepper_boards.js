@@ -2,12 +2,6 @@
 // Only cells whose number or marks differ from the last drawing are touched: a step of the largest
 // board has time for no more.
 
-const make = (tag, className, text) => {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  return node;
-};
 
 const SMALLEST_CELL = 9; // CSS pixels
 const LARGEST_CELL = { input: 46, kernel: 46, stamp: 46, canvas: 54 };
@@ -46,7 +40,7 @@ document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
 // went. onEdit(row, column, value): a visitor wrote a number. onRefuse(text or null, kept): what was
 // written is none, and which text stays; null once it is. A board without onAttend is a picture.
 function makeBoard(name, { onAttend, onEdit, onRefuse } = {}) {
-  const root = make("div", `stepper-board stepper-${name}`);
+  const root = createElement("div", `stepper-board stepper-${name}`);
   if (onAttend) root.setAttribute("role", "grid");
   else root.setAttribute("aria-hidden", "true");
   let side = 0;
@@ -68,7 +62,7 @@ function makeBoard(name, { onAttend, onEdit, onRefuse } = {}) {
     root.style.setProperty("--side", side);
     cells = Array.from({ length: side }, (_, row) =>
       Array.from({ length: side }, (_, column) => {
-        const cell = make(onEdit ? "input" : "div", "stepper-cell");
+        const cell = createElement(onEdit ? "input" : "div", "stepper-cell");
         cell.dataset.row = row;
         cell.dataset.column = column;
         if (onEdit) {
@@ -83,13 +77,13 @@ function makeBoard(name, { onAttend, onEdit, onRefuse } = {}) {
       }),
     );
     const rows = cells.map((line, at) => {
-      const row = make("div", "stepper-row");
+      const row = createElement("div", "stepper-row");
       if (onAttend) row.setAttribute("role", "row");
       // The place is the holder's, so that cells that look alike have the same style: a browser
       // works that out once.
       row.append(
         ...line.map((cell, column) => {
-          const holder = make("div", `stepper-holder row-${at} column-${column}`);
+          const holder = createElement("div", `stepper-holder row-${at} column-${column}`);
           if (onAttend) holder.setAttribute("role", onEdit ? "gridcell" : "none");
           holder.append(cell);
           return holder;

@@ -37,7 +37,7 @@ function measureRun() {
 }
 
 // Setting what is there already would still cost the browser a look at all that depends on it.
-function put(node, values) {
+function setProps(node, values) {
   for (const [name, value] of Object.entries(values)) {
     if (node[name] !== value) node[name] = value;
   }
@@ -88,14 +88,14 @@ function drawControls() {
 
 function drawReason() {
   const why = closed ? explain(...closed) : "";
-  put(reason, { textContent: why });
+  setProps(reason, { textContent: why });
   root.toggleAttribute("data-asked", Boolean(why));
 }
 
 function drawTransport() {
   const [step, steps] = [here(), stepsOf()];
-  put(position, { max: String(steps) });
-  put(position, { value: String(step) });
+  setProps(position, { max: String(steps) });
+  setProps(position, { value: String(step) });
   setText(counter.firstChild.firstChild, t("counter", { step, steps }));
   const playing = Boolean(state.timer);
   const label = playing ? t("pause") : t("play");
@@ -103,8 +103,8 @@ function drawTransport() {
     playButton.dataset.shown = label;
     playButton.replaceChildren(makeIcon(ICONS[playing ? "pause" : "play"]), label);
   }
-  for (const button of [first, back]) put(button, { disabled: step === 0 });
-  for (const button of [next, last]) put(button, { disabled: step === steps });
+  for (const button of [first, back]) setProps(button, { disabled: step === 0 });
+  for (const button of [next, last]) setProps(button, { disabled: step === steps });
 }
 
 const keyOf = (row, column) => 64 * row + column; // no board has 64 columns
@@ -204,15 +204,15 @@ function drawTitles(lit) {
   const sizes = { input: settings.inputSize, kernel: settings.kernelSize, canvas: side };
   for (const [name, { title, size }] of Object.entries(panels)) {
     const collects = name === "stamp" && (lit ? lit.board === "canvas" : state.reading === "gather");
-    put(title, { textContent: t(collects ? "board.products" : `board.${name}`) });
+    setProps(title, { textContent: t(collects ? "board.products" : `board.${name}`) });
     const said = sizes[name] ? `${LETTERS[name]}: ${sizes[name]} × ${sizes[name]}` : "";
-    put(size, { textContent: said });
+    setProps(size, { textContent: said });
   }
   const { padding, outputPadding } = settings;
-  put(legendItems[0], { hidden: reached.length === side });
-  put(legendItems[1], { hidden: outputPadding === 0 });
-  put(legendItems[2], { hidden: reached.slice(padding, padding + side).every(Boolean) });
-  put(tooSmall, { hidden: boards.canvas.root.dataset.dense !== "true" });
+  setProps(legendItems[0], { hidden: reached.length === side });
+  setProps(legendItems[1], { hidden: outputPadding === 0 });
+  setProps(legendItems[2], { hidden: reached.slice(padding, padding + side).every(Boolean) });
+  setProps(tooSmall, { hidden: boards.canvas.root.dataset.dense !== "true" });
 }
 
 usePreset(Object.keys(props.value.presets)[0]);

@@ -2,23 +2,23 @@
 
 const boards = {
   input: makeBoard("input", {
-    onAttend: (cell) => attend("input", cell),
+    onAttend: (cell) => setFocusedCell("input", cell),
     onEdit: (row, column, value) => edit("input", row, column, value),
     onRefuse: refuseText,
   }),
   kernel: makeBoard("kernel", {
-    onAttend: (cell) => attend("kernel", cell),
+    onAttend: (cell) => setFocusedCell("kernel", cell),
     onEdit: (row, column, value) => edit("kernel", row, column, value),
     onRefuse: refuseText,
   }),
   stamp: makeBoard("stamp"),
-  canvas: makeBoard("canvas", { onAttend: (cell) => attend("canvas", cell) }),
+  canvas: makeBoard("canvas", { onAttend: (cell) => setFocusedCell("canvas", cell) }),
 };
 const ANY = { inputSize: 1, kernelSize: 1, stride: 1, padding: 0, outputPadding: 0, dilation: 1 };
 const LETTERS = { input: "x", kernel: "k", canvas: "y" };
 
 function makeButton(className, onClick, key) {
-  const button = make("button", className);
+  const button = createElement("button", className);
   button.type = "button";
   button.addEventListener("click", onClick);
   return key ? bindText(button, key) : button;
@@ -35,7 +35,7 @@ function makeIcon(path) {
 }
 
 function makeGroup(className, key) {
-  const group = make("div", className);
+  const group = createElement("div", className);
   group.setAttribute("role", "group");
   return bindText(group, key, "aria-label");
 }
@@ -49,7 +49,7 @@ const presetButtons = Object.keys(props.value.presets).map((id) => {
   return button;
 });
 presetBar.append(...presetButtons);
-const note = make("p", "stepper-note");
+const note = createElement("p", "stepper-note");
 
 const readingBar = makeGroup("stepper-switch", "readings");
 const readingButtons = ["paint", "gather"].map((reading) => {
@@ -65,7 +65,7 @@ const readingButtons = ["paint", "gather"].map((reading) => {
 readingBar.append(...readingButtons);
 
 // Why a value is closed, while one points at it; it takes the line of the note.
-const reason = make("p", "stepper-reason");
+const reason = createElement("p", "stepper-reason");
 reason.setAttribute("aria-live", "polite");
 let closed = null; // [name, value] pointed at
 const ask = (...asked) => {
@@ -90,9 +90,9 @@ const controls = SETTINGS.map((name) => {
     for (const go of ["pointerleave", "blur"]) button.addEventListener(go, () => ask());
     return button;
   });
-  const row = make("div", "stepper-values");
+  const row = createElement("div", "stepper-values");
   row.append(...buttons);
-  group.append(bindText(make("span", "stepper-label"), name), row);
+  group.append(bindText(createElement("span", "stepper-label"), name), row);
   return { name, group, buttons };
 });
 
@@ -107,14 +107,14 @@ const [first, back, next, last] = Object.entries(moves).map(([name, target]) => 
   return button;
 });
 const playButton = makeButton("stepper-play", play);
-const position = bindText(make("input", "stepper-position"), "position", "aria-label");
+const position = bindText(createElement("input", "stepper-position"), "position", "aria-label");
 Object.assign(position, { type: "range", min: 0, step: 1 });
 position.addEventListener("input", () => (stop(), goTo(Number(position.value))));
-const counter = make("span", "stepper-counter");
-counter.append(make("span", "", " "));
-const speed = bindText(make("select", "stepper-speed"), "speed", "aria-label");
+const counter = createElement("span", "stepper-counter");
+counter.append(createElement("span", "", " "));
+const speed = bindText(createElement("select", "stepper-speed"), "speed", "aria-label");
 speed.append(
-  ...Object.keys(PAUSES).map((name) => bindText(Object.assign(make("option"), { value: name }), name)),
+  ...Object.keys(PAUSES).map((name) => bindText(Object.assign(createElement("option"), { value: name }), name)),
 );
 speed.value = state.speed;
 speed.addEventListener("change", () => (state.speed = speed.value));
@@ -123,20 +123,20 @@ transport.append(first, back, playButton, next, last, speed, position, counter);
 // ---- boards and words
 
 function makePanel(name, board, ...more) {
-  const panel = make("section", `stepper-panel stepper-panel-${name}`);
-  const head = make("div", "stepper-head");
-  const [title, size] = [make("h3"), make("span", "stepper-size")];
+  const panel = createElement("section", `stepper-panel stepper-panel-${name}`);
+  const head = createElement("div", "stepper-head");
+  const [title, size] = [createElement("h3"), createElement("span", "stepper-size")];
   head.append(title, size);
   panel.append(head, board.root, ...more);
   return { panel, title, size };
 }
 
 function makeFill(board) {
-  const select = bindText(make("select", "stepper-fill"), `fill.${board}`, "aria-label");
+  const select = bindText(createElement("select", "stepper-fill"), `fill.${board}`, "aria-label");
   const names = [...Object.keys(FILLS), "own"];
   select.append(
     ...names.map((name) => {
-      const option = bindText(Object.assign(make("option"), { value: name }), `fill.${name}`);
+      const option = bindText(Object.assign(createElement("option"), { value: name }), `fill.${name}`);
       option.hidden = name === "own";
       return option;
     }),
@@ -152,58 +152,58 @@ const panels = {
   stamp: makePanel("stamp", boards.stamp),
   canvas: makePanel("canvas", boards.canvas),
 };
-const legend = make("p", "stepper-legend");
+const legend = createElement("p", "stepper-legend");
 const legendItems = ["cut", "extra", "never"].map((mark) => {
-  const item = make("span", "stepper-key");
-  item.append(make("i", `stepper-cell ${mark}`), bindText(make("span"), `legend.${mark}`));
+  const item = createElement("span", "stepper-key");
+  item.append(createElement("i", `stepper-cell ${mark}`), bindText(createElement("span"), `legend.${mark}`));
   return item;
 });
-const tooSmall = bindText(make("span", "stepper-key"), "legend.small");
+const tooSmall = bindText(createElement("span", "stepper-key"), "legend.small");
 legend.append(...legendItems, tooSmall);
 panels.canvas.panel.append(legend);
 
 // What was written in a cell and is no number for it: below the boards, and read out.
-const refused = make("p", "stepper-refused");
+const refused = createElement("p", "stepper-refused");
 refused.setAttribute("role", "status");
 
-const words = make("section", "stepper-words");
+const words = createElement("section", "stepper-words");
 words.setAttribute("aria-live", "polite");
-const [headline, sentence, sum] = [make("h3"), make("p"), make("p", "stepper-sum")];
-const [terms, later, result] = [new Text(), make("span", "stepper-later"), make("b")];
+const [headline, sentence, sum] = [createElement("h3"), createElement("p"), createElement("p", "stepper-sum")];
+const [terms, later, result] = [new Text(), createElement("span", "stepper-later"), createElement("b")];
 sum.append(terms, later, result);
 for (const node of [headline, sentence, later, result]) node.append("");
-const spoken = make("div");
+const spoken = createElement("div");
 spoken.append(headline, sentence, sum);
 words.append(spoken);
 
 // ---- facts
 
-const facts = make("section", "stepper-facts");
-const [formula, sums, code] = [make("p", "stepper-formula"), make("p"), make("pre")];
+const facts = createElement("section", "stepper-facts");
+const [formula, sums, code] = [createElement("p", "stepper-formula"), createElement("p"), createElement("pre")];
 const copy = makeButton("stepper-copy", copyCode);
-const codeBox = make("div", "stepper-code");
+const codeBox = createElement("div", "stepper-code");
 code.tabIndex = 0;
 bindText(code, "code", "aria-label");
 codeBox.append(code, copy);
 facts.append(
-  bindText(make("h3"), "facts.size"),
+  bindText(createElement("h3"), "facts.size"),
   formula,
-  bindText(make("h3"), "facts.sums"),
+  bindText(createElement("h3"), "facts.sums"),
   sums,
-  bindText(make("h3"), "facts.code"),
+  bindText(createElement("h3"), "facts.code"),
   codeBox,
-  bindText(make("h3"), "facts.sources"),
+  bindText(createElement("h3"), "facts.sources"),
   makeSources(),
 );
 
 function makeSources() {
-  const line = make("p");
+  const line = createElement("p");
   const sources = {
     "Dumoulin & Visin 2016": "https://arxiv.org/abs/1603.07285",
     "Odena et al. 2016": "https://distill.pub/2016/deconv-checkerboard/",
   };
   for (const [name, href] of Object.entries(sources)) {
-    const link = Object.assign(make("a", "", name), { href, target: "_blank", rel: "noopener noreferrer" });
+    const link = Object.assign(createElement("a", "", name), { href, target: "_blank", rel: "noopener noreferrer" });
     line.append(line.childNodes.length ? " · " : "", link);
   }
   return line;
@@ -223,17 +223,17 @@ async function copyCode() {
 
 // ---- the whole
 
-const bar = make("div", "stepper-bar");
+const bar = createElement("div", "stepper-bar");
 bar.append(readingBar, transport);
-const settingsBox = make("div", "stepper-settings");
+const settingsBox = createElement("div", "stepper-settings");
 settingsBox.append(...controls.map(({ group }) => group));
 settingsBox.append(reason);
-const product = make("div", "stepper-product");
-const [times, equals] = ["×", "="].map((sign) => make("span", "stepper-sign", sign));
+const product = createElement("div", "stepper-product");
+const [times, equals] = ["×", "="].map((sign) => createElement("span", "stepper-sign", sign));
 product.append(panels.input.panel, times, panels.kernel.panel, equals, panels.stamp.panel);
-const left = make("div", "stepper-left");
+const left = createElement("div", "stepper-left");
 left.append(product, refused, words);
-const stage = make("div", "stepper-stage");
+const stage = createElement("div", "stepper-stage");
 stage.append(left, panels.canvas.panel);
 root.append(presetBar, note, settingsBox, bar, stage, facts);
 

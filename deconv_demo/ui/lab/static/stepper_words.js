@@ -65,8 +65,8 @@ function drawFacts() {
   const { settings, x, kernel, painted, side } = run;
   const { inputSize, kernelSize, stride, padding, outputPadding, dilation } = settings;
   formula.replaceChildren(
-    make("span", "", t("facts.formula")),
-    make(
+    createElement("span", "", t("facts.formula")),
+    createElement(
       "b",
       "",
       `(${inputSize} − 1) × ${stride} − 2 × ${padding} + ${dilation} × (${kernelSize} − 1)` +

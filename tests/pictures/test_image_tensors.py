@@ -8,10 +8,10 @@ import torch
 from PIL import Image
 from support.made_files import SRGB, encode
 
-from deconv_demo.pictures.normalize import (
+from deconv_demo.pictures.image_tensors import (
     PictureError,
     from_pixels,
-    normalise,
+    normalize,
     open_picture,
     to_image,
     to_pixels,
@@ -34,8 +34,8 @@ COLOURS = dict(zip("abcdef", [0, 50, 100, 150, 200, 250], strict=True))
 
 
 def blocks(rows):
-    colours = np.array([[COLOURS[letter] for letter in row] for row in rows], dtype=np.uint8)
-    return np.kron(colours, np.ones((16, 16), np.uint8))[..., None].repeat(3, axis=2)
+    colors = np.array([[COLOURS[letter] for letter in row] for row in rows], dtype=np.uint8)
+    return np.kron(colors, np.ones((16, 16), np.uint8))[..., None].repeat(3, axis=2)
 
 
 @pytest.mark.parametrize("writer", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"])
@@ -57,7 +57,7 @@ def test_orientation_is_applied_once(orientation, writer):
     assert 274 not in carried
     assert carried[271] == "Maker"
     assert carried.get_ifd(0x8769) == {0xA002: 48, 0xA003: 32}
-    np.testing.assert_array_equal(to_pixels(normalise(picture)), to_pixels(picture))
+    np.testing.assert_array_equal(to_pixels(normalize(picture)), to_pixels(picture))
 
 
 @pytest.mark.parametrize("writer", ["JPEG", "TIFF"])
@@ -76,22 +76,22 @@ def test_pillow_pictures_are_turned_and_left_alone():
     stored = Image.fromarray(blocks(STORED[6]))
     stored.getexif()[274] = 6
     stored.info["dpi"] = (300, 100)
-    picture = normalise(stored)
+    picture = normalize(stored)
     np.testing.assert_array_equal(to_pixels(picture), blocks(STORED[1]))
     assert picture.info == {"dpi": (100, 300)}
     assert stored.getexif()[274] == 6
     stored.getexif()[274] = 3
-    assert normalise(stored).info == {"dpi": (300, 100)}
+    assert normalize(stored).info == {"dpi": (300, 100)}
     np.testing.assert_array_equal(np.asarray(stored), blocks(STORED[6]))
     upright = Image.new("RGB", (2, 2))
-    normalise(upright).putpixel((0, 0), (9, 9, 9))
+    normalize(upright).putpixel((0, 0), (9, 9, 9))
     assert upright.getpixel((0, 0)) == (0, 0, 0)
 
 
 def test_broken_exif_and_other_baggage_is_left_behind():
     picture = Image.new("RGB", (4, 4))
     picture.info = {"exif": b"Exif\0\0II*\0\xff\xff", "comment": b"x", "dpi": (0, 0), "gamma": 2}
-    assert normalise(picture).info == {}
+    assert normalize(picture).info == {}
     assert open_picture(encode(picture, "JPEG", exif=picture.info["exif"])).size == (4, 4)
 
 
@@ -107,14 +107,14 @@ def test_every_kind_of_source(tmp_path, source):
 
 
 def test_first_frame_of_what_moves():
-    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "lime", "blue")]
+    frames = [Image.new("RGB", (8, 8), color) for color in ("red", "lime", "blue")]
     for writer in ("GIF", "PNG", "WEBP", "TIFF", "AVIF", "MPO"):
         file = encode(frames[0], writer, save_all=True, append_images=frames[1:])
         error = np.abs(to_pixels(open_picture(file)).astype(int) - [255, 0, 0])
         assert error.max() <= 3, writer
 
 
-def test_normalise_refuses_with_a_sentence(monkeypatch):
+def test_normalize_refuses_with_a_sentence(monkeypatch):
     monkeypatch.setattr("deconv_demo.pictures.errors.MAX_PIXELS", 2_000_000)
     for picture, code in (
         (None, "no_picture"),
@@ -124,11 +124,11 @@ def test_normalise_refuses_with_a_sentence(monkeypatch):
         (Image.open(io.BytesIO(encode(Image.new("RGB", (99, 99)), "BMP")[:200])), "truncated"),
     ):
         with pytest.raises(PictureError) as caught:
-            normalise(picture)
+            normalize(picture)
         assert caught.value.code == code
     large = Image.open(io.BytesIO(encode(Image.new("1", (2000, 1001)), "PNG")))
     with pytest.raises(PictureError, match="megapixels"):
-        normalise(large)
+        normalize(large)
     assert large.tile  # refused before it was decoded
 
 
@@ -138,11 +138,11 @@ def test_pixels_and_tensor_round_trip(mode):
     picture = Image.fromarray(bands.squeeze())
     assert picture.mode == mode
     image = to_image(picture)
-    colour = bands[..., :3] if mode.startswith("RGB") else bands[..., :1].repeat(3, axis=2)
+    color = bands[..., :3] if mode.startswith("RGB") else bands[..., :1].repeat(3, axis=2)
     assert image.shape == (1, 3, 5, 6)
     assert image.is_contiguous()
     assert image.dtype == torch.float32
-    np.testing.assert_array_equal(image[0].permute(1, 2, 0).numpy(), np.float32(colour) / 255)
+    np.testing.assert_array_equal(image[0].permute(1, 2, 0).numpy(), np.float32(color) / 255)
     back = from_pixels(to_uint8(image), like=picture)
     assert back.mode == mode
     np.testing.assert_array_equal(np.asarray(back), np.asarray(picture))
@@ -163,7 +163,7 @@ def test_rounding_clipping_and_nan():
             to_uint8(torch.zeros(shape))
 
 
-def test_grey_is_the_rounded_mean():
+def test_gray_is_the_rounded_mean():
     pixels = np.uint8([[[0, 0, 1], [0, 1, 1], [255, 255, 254], [255, 255, 255]]])
     assert np.asarray(from_pixels(pixels, like=Image.new("L", (1, 1)))).tolist() == [
         [0, 1, 255, 255]

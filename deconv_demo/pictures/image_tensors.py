@@ -1,6 +1,6 @@
 """Pictures to pixels to tensors and back: upright, 8 bits, grey or RGB, with their metadata.
 
-A `picture` is a Pillow image as ``normalise`` leaves it: mode L, LA, RGB or RGBA, fully
+A `picture` is a Pillow image as ``normalize`` leaves it: mode L, LA, RGB or RGBA, fully
 loaded, nothing in ``info`` but "exif" (bytes, without orientation), "icc_profile" and "dpi",
 where it came with them. `pixels` are ``(H, W, 3)`` uint8 RGB, an `image` is ``(1, 3, H, W)``
 float32 RGB in ``[0, 1]``.
@@ -15,7 +15,7 @@ import torch
 from PIL import ExifTags, Image
 from torch import Tensor
 
-from deconv_demo.pictures.bit_depth import is_grey, prepare_tiles, to_eight_bits
+from deconv_demo.pictures.bit_depth import is_gray_pixels, prepare_tiles, to_eight_bits
 from deconv_demo.pictures.decompression_bombs import has_costly_exif
 from deconv_demo.pictures.errors import MAX_PIXELS, MESSAGES, PictureError, check_size
 from deconv_demo.pictures.image_io import (
@@ -31,8 +31,8 @@ __all__ = [
     "MESSAGES",
     "PictureError",
     "from_pixels",
-    "is_grey",
-    "normalise",
+    "is_gray_pixels",
+    "normalize",
     "open_picture",
     "save_picture",
     "to_image",
@@ -55,7 +55,7 @@ UPRIGHT = {
 
 
 def open_picture(source: str | Path | bytes | BinaryIO | None) -> Image.Image:
-    """Read the (first) picture of a file and ``normalise`` it.
+    """Read the (first) picture of a file and ``normalize`` it.
 
     Args:
         source: A path, the bytes of a file, or a binary stream, read from its beginning.
@@ -64,10 +64,10 @@ def open_picture(source: str | Path | bytes | BinaryIO | None) -> Image.Image:
         PictureError: Whatever is wrong with it; nothing else is raised.
     """
     with opened_file(source) as picture:
-        return _normalise(picture)
+        return _normalize(picture)
 
 
-def normalise(picture: Image.Image | None) -> Image.Image:
+def normalize(picture: Image.Image | None) -> Image.Image:
     """Return a picture as this project handles them (see the module), from any Pillow image.
 
     The one given is left as it is. CMYK, LAB and the like become RGB, 16-bit and float samples
@@ -76,13 +76,13 @@ def normalise(picture: Image.Image | None) -> Image.Image:
     Raises:
         PictureError: It is None, empty, too large, or cannot be decoded.
 
-    >>> normalise(Image.new("1", (2, 1), 1)).getpixel((0, 0))
+    >>> normalize(Image.new("1", (2, 1), 1)).getpixel((0, 0))
     255
     """
     if not isinstance(picture, Image.Image):
         raise PictureError("no_picture")
     with decoding():
-        return _normalise(picture)
+        return _normalize(picture)
 
 
 def to_pixels(picture: Image.Image) -> np.ndarray:
@@ -110,13 +110,13 @@ def visible_pixels(picture: Image.Image) -> np.ndarray:
 def _fill_transparent(picture: Image.Image) -> Image.Image:
     """Fill RGBA, some of it visible, from a smaller version of itself: colours spread outwards."""
     mask = picture.getchannel("A").point(lambda alpha: 255 if alpha else 0)
-    colours = picture.convert("RGB")
+    colors = picture.convert("RGB")
     if mask.getextrema()[0] > 0:
-        return colours
-    visible = colours.copy()
+        return colors
+    visible = colors.copy()
     visible.putalpha(mask)
     around = _fill_transparent(visible.reduce(2))  # weighs colours by what is visible of them
-    return Image.composite(colours, around.resize(picture.size, Image.Resampling.BILINEAR), mask)
+    return Image.composite(colors, around.resize(picture.size, Image.Resampling.BILINEAR), mask)
 
 
 def to_uint8(image: Tensor) -> np.ndarray:
@@ -136,25 +136,25 @@ def to_uint8(image: Tensor) -> np.ndarray:
     return levels.to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()
 
 
-def from_pixels(pixels: np.ndarray, *, like: Image.Image, grey: bool = False) -> Image.Image:
+def from_pixels(pixels: np.ndarray, *, like: Image.Image, gray: bool = False) -> Image.Image:
     """Make a picture in the mode of another, with its alpha and its metadata.
 
     Args:
         pixels: ``(H, W, 3)`` uint8 RGB, of any size. For a grey picture the three channels are
             averaged.
-        like: As ``normalise`` returns it. Its alpha is resized (bicubic) where the size
+        like: As ``normalize`` returns it. Its alpha is resized (bicubic) where the size
             differs, and the pixel size in its EXIF brought up to date.
-        grey: Whether it is a grey picture even where its mode has colour: WebP, AVIF and HEIC have
+        gray: Whether it is a grey picture even where its mode has colour: WebP, AVIF and HEIC have
             no grey.
     """
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
         raise ValueError(f"expected (H, W, 3) uint8, got {pixels.shape} {pixels.dtype}")
     if like.mode not in MODES:
         raise ValueError(f"like has mode {like.mode}, not one of {MODES}; normalise it first")
-    if grey or like.mode in ("L", "LA"):
+    if gray or like.mode in ("L", "LA"):
         pixels = ((pixels.sum(axis=2, dtype=np.uint16) + 1) // 3).astype(np.uint8)
     picture = Image.fromarray(pixels)
-    if grey:
+    if gray:
         picture = picture.convert(like.mode.removesuffix("A"))
     if like.mode in ("LA", "RGBA"):
         alpha = like.getchannel("A")
@@ -170,7 +170,7 @@ def from_pixels(pixels: np.ndarray, *, like: Image.Image, grey: bool = False) ->
     return picture
 
 
-def _normalise(picture: Image.Image) -> Image.Image:
+def _normalize(picture: Image.Image) -> Image.Image:
     check_size(picture.size)
     stored_as = prepare_tiles(picture)
     # Pillow turns a TIFF itself while it decodes it, and forgets that it did.

@@ -1,0 +1,7 @@
+// Makes elements; stands before every script of the page that draws.
+const createElement = (tag, className, text) => {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  if (text !== undefined) node.textContent = text;
+  return node;
+};
