@@ -6,14 +6,16 @@ import time
 
 import numpy as np
 import pytest
-import skimage.data
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import nn
+from support.tiles import (
+    MIN_TILE_SIDE,
+    OVERLAP,
+    in_one_piece,
+    in_tiles,
+    random_pixels,
+)
 
-from deconv_demo.networks.restorers import DeconvUNet, DeconvUpscaler
-from deconv_demo.restoration.guide import wiener_guide_crop
 from deconv_demo.restoration.tiling import (
     COST_OF_A_ROW,
     RAMP,
@@ -22,57 +24,12 @@ from deconv_demo.restoration.tiling import (
     plan_tiles,
     run_in_tiles,
 )
-from deconv_demo.restoration.weights import load_model
-from deconv_demo.tasks import CONTEXT, TASKS
+from deconv_demo.tasks import CONTEXT
 
-OVERLAP = overlap()
 LENGTHS = st.integers(1, 3000)
 SIDES = st.integers(3 * OVERLAP, 700)
-MIN_TILE_SIDE = 3 * OVERLAP
 MULTIPLES = st.sampled_from([1, 2, 4, 8, 16])
 CONTEXTS = st.integers(0, 72)
-
-
-def random_pixels(height: int, width: int) -> np.ndarray:
-    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
-
-
-def as_tile_function(network: nn.Module, *conditions: torch.Tensor):
-    """Wrap a network as ``run_in_tiles`` calls it, in the precision of its parameters."""
-    dtype = next(network.parameters()).dtype
-
-    def run(tile: np.ndarray) -> np.ndarray:
-        image, *guide = (torch.from_numpy(tile).permute(2, 0, 1)[None].to(dtype) / 255).split(3, 1)
-        with torch.inference_mode():
-            return network(image, *guide, *conditions)[0].permute(1, 2, 0).mul(255).numpy()
-
-    return run
-
-
-def in_tiles(
-    pixels: np.ndarray,
-    network,
-    *,
-    scale=1,
-    max_pixels=MIN_TILE_SIDE**2,
-    multiple=1,
-    context=CONTEXT,
-) -> np.ndarray:
-    height, width = pixels.shape[:2]
-    output = np.full((height * scale, width * scale, 3), 77, np.uint8)
-    cut = {"max_pixels": max_pixels, "multiple": multiple, "context": context}
-    for _ in run_in_tiles(pixels, network, scale=scale, output=output, **cut):
-        pass
-    return output
-
-
-def in_one_piece(pixels: np.ndarray, network) -> np.ndarray:
-    return np.rint(network(pixels)).clip(0, 255).astype(np.uint8)
-
-
-def largest_difference(a: np.ndarray, b: np.ndarray) -> int:
-    assert a.shape == b.shape
-    return int(np.abs(a.astype(int) - b.astype(int)).max())
 
 
 @st.composite
@@ -252,72 +209,3 @@ def test_rows_are_written_while_the_rest_is_to_come():
     next(run)
     assert np.array_equal(output[:100], pixels[:100])
     assert not output[250:].any()
-
-
-@pytest.mark.parametrize("scale", [2, 4])
-def test_small_upscaler_equals_the_untiled_result(scale):
-    # It sees 6 pixels to each side, less than CONTEXT, so that not a bit is lost; in float64,
-    # where sums in another order do not reach the rounding.
-    network = as_tile_function(DeconvUpscaler(channels=3, blocks=1, scale=scale).double())
-    pixels = random_pixels(199, 196)
-    assert np.array_equal(in_tiles(pixels, network, scale=scale), in_one_piece(pixels, network))
-
-
-@pytest.mark.parametrize("task_id", ["upscale_x2", "upscale_x4"])
-def test_upscalers_of_the_table_equal_the_untiled_result(task_id):
-    # Their receptive field, 1 + 2 * blocks + 1 + 2 pixels to each side, stays inside CONTEXT.
-    task = TASKS[task_id]
-    network = as_tile_function(task.build())
-    pixels = random_pixels(200, 196)
-    assert len(pixels) * pixels.shape[1] > MIN_TILE_SIDE**2
-    tiled, whole = in_tiles(pixels, network, scale=task.scale), in_one_piece(pixels, network)
-    # float32 sums depend on the shape; a value that falls on .5 may round either way.
-    assert largest_difference(tiled, whole) <= 1
-    assert (tiled != whole).mean() < 1e-3
-
-
-def test_the_comparison_sees_a_network_that_looks_too_far():
-    def shift(tile):
-        reach = CONTEXT + RAMP + 1
-        return np.pad(tile, ((0, 0), (reach, 0), (0, 0)), mode="edge")[:, :-reach].astype(float)
-
-    pixels = random_pixels(180, 215)
-    assert largest_difference(in_tiles(pixels, shift), in_one_piece(pixels, shift)) > 100
-
-
-def test_unet_samples_the_same_places_in_tiles():
-    # One level: it sees about 14 pixels, inside CONTEXT, so only the 2 x 2 grid can go wrong.
-    network = DeconvUNet(widths=(4, 6), blocks=(1, 1)).double()
-    with torch.no_grad():
-        network.tail.weight.mul_(50)  # untrained it changes less than a level
-    run = as_tile_function(network)
-    pixels = random_pixels(180, 231)
-    whole = in_one_piece(pixels, run)
-    assert largest_difference(whole, pixels) > 10
-    tiled = in_tiles(pixels, run, multiple=network.size_multiple)
-    assert np.array_equal(tiled, whole)
-    # A start on an odd pixel puts the strided convolution on other pixels: visible.
-    _, columns = plan_tiles(180, 231, max_pixels=MIN_TILE_SIDE**2, multiple=1)
-    assert columns.starts[1] % 2 == 1
-    assert largest_difference(in_tiles(pixels, run, max_pixels=MIN_TILE_SIDE**2), whole) > 1
-
-
-@pytest.mark.parametrize("task_id", ["denoise", "deblur"])
-@pytest.mark.parametrize("picture", ["astronaut", "chelsea"])
-def test_shipped_unets_do_not_show_their_tiles(task_id, picture):
-    # Their four levels see further than the context, but what lies beyond hardly counts: in
-    # float32 it moves fewer than 1 in 10,000 values by more than one of 255 levels, none by three.
-    task, model = TASKS[task_id], load_model(task_id)
-    sigma = torch.tensor([25 / 255])
-    clean = getattr(skimage.data, picture)()[20:284, 0:448].astype(np.float32)
-    noise = np.random.default_rng(0).normal(0, 25 if model.noise_level_map else 2.55, clean.shape)
-    pixels = np.rint(clean + noise).clip(0, 255).astype(np.uint8)
-    cut = {"max_pixels": 336**2, "multiple": model.size_multiple, "context": task.tile_context}
-    assert count_tiles(*pixels.shape[:2], **cut) == 2
-    if model.guided:
-        guide = wiener_guide_crop(pixels, (0, 0, pixels.shape[1], pixels.shape[0]))
-        pixels = np.concatenate([pixels, guide], axis=2)
-    run = as_tile_function(model, *([sigma] if model.noise_level_map else []))
-    tiled, whole = in_tiles(pixels, run, **cut), in_one_piece(pixels, run)
-    assert largest_difference(tiled, whole) <= 2
-    assert (np.abs(tiled.astype(int) - whole) > 1).mean() < 1e-4

@@ -1,9 +1,20 @@
 """Working the comparison in a browser: show a pair, measure it, hold it against the files."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+from deconv_demo.ui.enhance import compare
+from deconv_demo.ui.enhance.compare import TEXT_KEYS
+
+CSS = (Path(compare.__file__).parent / "static" / "compare.css").read_text(encoding="utf-8")
+TEXTS = {key: f"the {key}" for key in TEXT_KEYS}
+HOSTILE = (
+    "${window.hit = 1}`{{hit}}<img src=x onerror='window.hit = 1'><script>window.hit = 1</script>"
+)
+SIZES = {"noise": (640, 400), "again": (640, 400), "large": (1600, 1400), "tiny": (64, 48)}
 
 
 def click(page, selector):

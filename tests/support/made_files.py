@@ -32,3 +32,13 @@ def chunk(kind, data, crc=None):
     """A chunk of a PNG file, with its checksum or another one."""
     crc = zlib.crc32(kind + data) if crc is None else crc
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", crc)
+
+
+def broken_deflate() -> bytes:
+    """A TIFF file with zeros in the middle of its compressed pixels."""
+    data = bytearray(encode_noise("TIFF", compression="tiff_adobe_deflate"))
+    data[200:220] = bytes(20)
+    return bytes(data)
+
+
+TIFF_BROKEN_DEFLATE = broken_deflate()

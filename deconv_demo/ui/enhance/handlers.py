@@ -7,12 +7,12 @@ from typing import Any
 
 import gradio as gr
 
-from deconv_demo.restoration import BLUR_SIZES
 from deconv_demo.tasks import TASKS
 from deconv_demo.ui import markup
 from deconv_demo.ui.enhance import workflow
 from deconv_demo.ui.enhance.compare import TEXT_KEYS, compare_value
 from deconv_demo.ui.enhance.examples import EXAMPLES, cache_result, cached_result, open_example
+from deconv_demo.ui.enhance.task_controls import get_controls
 from deconv_demo.ui.event_options import event_field
 from deconv_demo.ui.texts import error_sentence, text
 from deconv_demo.ui.workspace import FileStore, Workspace, get_url
@@ -62,7 +62,7 @@ class EnhanceEvents:
         language: str,
     ) -> Iterator[tuple]:
         """Run the task on the picture."""
-        controls = _controls(task_id, estimate, sigma, amount)
+        controls = get_controls(task_id, estimate, sigma, amount)
         steps = workflow.run_task(workspace, task_id, controls, language, self.store)
         yield from self._follow(steps, language)
 
@@ -83,7 +83,7 @@ class EnhanceEvents:
         spec = workflow.degradation_from_controls(
             task_id, noise=noise, blur=blur, blur_size=blur_size, jpeg_quality=jpeg_quality
         )
-        controls = _controls(task_id, estimate, sigma, amount)
+        controls = get_controls(task_id, estimate, sigma, amount)
         steps = workflow.run_reference_test(
             workspace, task_id, controls, spec, language, self.store
         )
@@ -125,7 +125,7 @@ class EnhanceEvents:
         if kept := self._kept(example_id, language):
             yield kept
             return
-        controls = _controls(task_id, True, 0, 100)
+        controls = get_controls(task_id, True, 0, 100)
         # It can be run again although this run may be stopped.
         ready, buttons = self._status_line(workspace, language), self.buttons(working=True)
         result_updates = self.result_updates(workspace, language)
@@ -266,27 +266,6 @@ class EnhanceEvents:
         )
 
     @staticmethod
-    def show_controls(task_id: str) -> tuple:
-        """Show what belongs to a task, and hide the rest."""
-        is_deblur = task_id == "deblur"
-        # Upscaling is judged on a small picture alone; noise is offered, but starts at none.
-        noise = {"denoise": 25, "deblur": 2}.get(task_id, 0)
-        return (
-            gr.Group(visible=task_id == "denoise"),
-            gr.Group(visible=is_deblur),
-            gr.Group(visible=is_deblur),
-            noise,
-        )
-
-    @staticmethod
-    def show_blur_size(blur: str) -> Any:
-        """Give the slider of the blur's size the range of that blur."""
-        if blur not in BLUR_SIZES:
-            return gr.Slider(interactive=False)
-        smallest, largest, usual = BLUR_SIZES[blur]
-        return gr.Slider(minimum=smallest, maximum=largest, value=usual, interactive=True)
-
-    @staticmethod
     def buttons(*, working: bool) -> tuple:
         """Return updates of Run and Stop."""
         return gr.Button(interactive=not working), gr.Button(interactive=working)
@@ -296,12 +275,3 @@ class EnhanceEvents:
         if workflow.is_our_fault(error):
             log.exception("unexpected error", exc_info=error)
         return markup.status(error_sentence(language, error), error=True)
-
-
-def _controls(task_id: str, estimate: bool, sigma: float, amount: float) -> dict:
-    """Return the controls of a task from the widgets of the page, in the units of ``enhance``."""
-    if task_id == "denoise":
-        return {"sigma": None if estimate else sigma / 255}
-    if task_id == "deblur":
-        return {"amount": amount / 100}
-    return {}

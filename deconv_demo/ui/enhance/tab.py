@@ -9,6 +9,7 @@ from deconv_demo.ui.enhance.example_strip import build_example_strip
 from deconv_demo.ui.enhance.examples import EXAMPLES
 from deconv_demo.ui.enhance.handlers import FIRST_EXAMPLE, EnhanceEvents
 from deconv_demo.ui.enhance.picture_input import build_picture_input
+from deconv_demo.ui.enhance.task_controls import show_blur_size, show_controls
 from deconv_demo.ui.event_options import MODEL_QUEUE, PRIVATE, UNQUEUED
 from deconv_demo.ui.i18n import Translations
 from deconv_demo.ui.slider import Slider
@@ -163,12 +164,12 @@ class EnhanceTab:
         state = [self.workspace, self.language]
 
         self.task.change(
-            self.events.show_controls,
+            show_controls,
             self.task,
             [self.denoise_group, self.deblur_group, self.blur_group, self.noise],
             **UNQUEUED,
         )
-        self.blur.change(self.events.show_blur_size, self.blur, self.blur_size, **UNQUEUED)
+        self.blur.change(show_blur_size, self.blur, self.blur_size, **UNQUEUED)
         self.estimate.change(
             lambda estimate: gr.Slider(interactive=not estimate),
             self.estimate,

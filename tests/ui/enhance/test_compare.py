@@ -1,23 +1,8 @@
-import json
-import shutil
-from pathlib import Path
-from urllib.parse import urlsplit
-
-import gradio as gr
-import numpy as np
 import pytest
-from PIL import Image
-from support.compare_page import assert_exact, click, divider, measure, settle, show, zoom
+from support.compare_page import TEXTS, assert_exact, click, divider, measure, show, zoom
 
 from deconv_demo.ui.enhance import compare as module
-from deconv_demo.ui.enhance.compare import TEXT_KEYS, build_compare, compare_value
-
-CSS = (Path(module.__file__).parent / "static" / "compare.css").read_text(encoding="utf-8")
-TEXTS = {key: f"the {key}" for key in TEXT_KEYS}
-HOSTILE = (
-    "${window.hit = 1}`{{hit}}<img src=x onerror='window.hit = 1'><script>window.hit = 1</script>"
-)
-SIZES = {"noise": (640, 400), "again": (640, 400), "large": (1600, 1400), "tiny": (64, 48)}
+from deconv_demo.ui.enhance.compare import TEXT_KEYS, compare_value
 
 
 def test_value_names_what_is_wrong_with_it():
@@ -36,84 +21,6 @@ def test_value_names_what_is_wrong_with_it():
 def test_template_is_a_constant_that_gradio_has_nothing_to_fill_in():
     # What is filled in is run as code, and a template that changes overwrites the pictures.
     assert not any(mark in module._SKELETON for mark in ("${", "{{", "{%", "`", "@children"))
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
-    """Uniform noise, ``(before, after)`` for each name: every pixel differs from its neighbours."""
-    generator = np.random.default_rng(0)
-    return {
-        name: generator.integers(0, 256, (2, height, width, 3), dtype=np.uint8)
-        for name, (width, height) in SIZES.items()
-    }
-
-
-@pytest.fixture(scope="module")
-def address(pictures):
-    """A page of its own: a button for each value, and room below to scroll."""
-    folder = Path(gr.utils.get_upload_folder()) / "test_compare"
-    folder.mkdir(parents=True, exist_ok=True)
-    values = {"nothing": None}
-    for name, pair in pictures.items():
-        paths = [folder / f"{name}-{index}.png" for index in range(2)]
-        for path, pixels in zip(paths, pair, strict=True):
-            Image.fromarray(pixels).save(path)
-        values[name] = compare_value(
-            before_url=f"/gradio_api/file={paths[0]}",
-            after_url=f"/gradio_api/file={paths[1]}",
-            width=pair.shape[2],
-            height=pair.shape[1],
-            texts=TEXTS,
-        )
-    values["hostile"] = {**values["tiny"], "texts": dict.fromkeys(TEXT_KEYS, HOSTILE)}
-
-    with gr.Blocks(analytics_enabled=False) as blocks:
-        compare = build_compare(elem_id="compare")
-        for name, value in values.items():
-            button = gr.Button(name, elem_id=f"show-{name}")
-            button.click(
-                lambda value=value: value, None, compare, show_progress="hidden", queue=False
-            )
-        gr.Markdown("\n\n".join(["room to scroll"] * 40))
-    _, url, _ = blocks.launch(
-        prevent_thread_lock=True,
-        quiet=True,
-        server_name="127.0.0.1",
-        css=CSS,
-        ssr_mode=False,
-        run_history=False,
-        footer_links=[],
-    )
-    yield url
-    blocks.close()
-    shutil.rmtree(folder)
-
-
-@pytest.fixture(scope="module")
-def open_page(browser, address):
-    """One page for all the tests, with everything that it asked for or complained about."""
-    page = browser.new_page(
-        viewport={"width": 1280, "height": 900}, reduced_motion="reduce", has_touch=True
-    )
-    page.set_default_timeout(15_000)
-    page.asked, page.errors = [], []
-    page.on("request", lambda request: page.asked.append(request.url))
-    page.on("pageerror", lambda error: page.errors.append(str(error)))
-    page.on("dialog", lambda dialog: (page.errors.append(dialog.message), dialog.dismiss()))
-    page.goto(address)
-    page.wait_for_selector(".compare[data-state=empty]")
-    yield page
-    page.close()
-
-
-@pytest.fixture
-def page(open_page):
-    """The page with nothing on it, at its top, one picture over the other."""
-    click(open_page, "#show-nothing")
-    open_page.wait_for_selector(".compare[data-state=empty]")
-    open_page.evaluate("window.scrollTo(0, 0)")
-    yield open_page
-    assert open_page.errors == []
 
 
 @pytest.mark.browser
@@ -254,76 +161,3 @@ def test_the_old_pair_stays_until_both_new_pictures_are_there(page):
     assert len(held) == 1
     assert page.evaluate(sources) == ["tiny-0.png", "tiny-1.png"]
     assert page.get_attribute(".compare", "aria-busy") == "false"
-
-
-@pytest.mark.browser
-def test_a_small_picture_is_enlarged_in_whole_squares_and_a_large_one_smoothly_reduced(page):
-    show(page, "tiny")
-    measured = measure(page)
-    _, _, width, height = measured["images"][0]
-    assert width / 64 == height / 48 == width // 64 > 8
-    assert measured["rendering"] == ["pixelated", "pixelated"]
-    show(page, "large")
-    measured = measure(page)
-    assert measured["images"][0][3] <= 0.7 * 900
-    assert measured["rendering"] == ["auto", "auto"]
-
-
-@pytest.mark.browser
-def test_wheel_and_vertical_swipe_scroll_the_page_and_a_sideways_swipe_the_divider(page):
-    show(page, "noise")
-    left, top, *_ = measure(page)["origin"]
-    x = left + 400
-    page.mouse.move(x, top + 300)
-    page.mouse.wheel(0, 120)
-    page.wait_for_function("window.scrollY === 120")
-    client = page.context.new_cdp_session(page)
-
-    def swipe(right, down):
-        def touch(kind, *points):
-            client.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
-
-        y = measure(page)["origin"][1] + 200
-        touch("touchStart", {"x": x, "y": y})
-        for step in range(1, 6):
-            touch("touchMove", {"x": x + right * step / 5, "y": y + down * step / 5})
-        page.wait_for_timeout(150)  # a finger that rests before it leaves does not fling
-        touch("touchEnd")
-        page.wait_for_timeout(50)
-        return measure(page)
-
-    scrolled = swipe(0, -100)
-    assert scrolled["scroll"] > 150
-    assert scrolled["range"] == 50
-    moved = swipe(150, 0)
-    assert moved["scroll"] == scrolled["scroll"]
-    width = moved["images"][0][2]
-    reached = 100 * (x + 150 - left - moved["images"][0][0]) / width
-    assert moved["range"] == pytest.approx(reached, abs=0.3)
-    # Enlarged, a vertical swipe pans while there is more to see, and scrolls the page at the edge.
-    zoom(page, 4)
-    panned = swipe(0, 80)
-    assert panned["scroll"] == scrolled["scroll"]
-    assert panned["images"][0][1] > moved["images"][0][1] - 1200
-    page.locator(".compare-stage").evaluate("stage => stage.focus({ preventScroll: true })")
-    for _ in range(20):
-        page.keyboard.press("ArrowUp")
-        settle(page)
-    assert measure(page)["images"][0][1] == 0
-    assert swipe(0, 80)["scroll"] < scrolled["scroll"]
-
-
-@pytest.mark.browser
-def test_text_is_text_and_nothing_is_asked_of_another_host(page, address):
-    show(page, "hostile")
-    page.wait_for_timeout(100)
-    assert page.evaluate("window.hit") is None
-    assert page.locator(".compare img").count() == 2
-    shown = page.locator(".compare").evaluate("root => root.textContent")
-    assert shown.count(HOSTILE) == 7
-    assert page.get_attribute("[data-side=after] img", "alt") == HOSTILE
-    assert page.get_attribute(".compare-zoom", "aria-label") == HOSTILE
-    assert page.get_by_role("slider", name=HOSTILE, exact=True).count() == 1
-    assert any("/gradio_api/file=" in url for url in page.asked)
-    hosts = {urlsplit(url).netloc for url in page.asked if not url.startswith("data:")}
-    assert hosts == {urlsplit(address).netloc}, json.dumps(sorted(hosts))

@@ -8,7 +8,7 @@ from PIL import Image, ImageCms
 from support.visitor import noise
 
 from deconv_demo.pictures.image_tensors import open_picture, to_pixels
-from deconv_demo.restoration import enhancement, weights
+from deconv_demo.restoration import weights
 from deconv_demo.restoration.enhancement import enhance
 from deconv_demo.restoration.reference_eval import (
     DegradationSpec,
@@ -22,34 +22,6 @@ from deconv_demo.ui.texts import text
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-
-
-@pytest.fixture
-def tiles(monkeypatch):
-    """Which tiles were begun and ended; ``tiles.gate`` holds them up while it is cleared."""
-
-    class Tiles:
-        begun, ended = 0, 0
-        gate = threading.Event()
-
-    tiles, make = Tiles(), enhancement._tile_runner
-    tiles.gate.set()
-
-    def make_counted(*arguments):
-        run = make(*arguments)
-
-        def counted(tile):
-            tiles.begun += 1
-            assert tiles.gate.wait(120)
-            result = run(tile)
-            tiles.ended += 1
-            return result
-
-        return counted
-
-    monkeypatch.setattr(enhancement, "_tile_runner", make_counted)
-    yield tiles
-    tiles.gate.set()
 
 
 def test_every_task_shows_what_was_given_and_what_enhance_makes(visit, noise_file):

@@ -1,17 +1,18 @@
 """The Look inside tab in a browser: layers and maps are those of the network on the picture."""
 
-import base64
-import io
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
+from support.inside_page import (
+    CHANNELS,
+    maps_of,
+    pick,
+    shown_picture,
+    wait_for_layer,
+    wait_for_maps,
+)
 
 from deconv_demo.inspection.feature_grid import colorize
 from deconv_demo.inspection.layer_stats import summarize_layers
@@ -21,7 +22,6 @@ from deconv_demo.ui.inside import crop_session
 from deconv_demo.ui.inside.activations import ActivationStore
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-CHANNELS = "maps => maps.map(map => Number(map.dataset.channel))"
 
 
 def number(value):
@@ -38,48 +38,9 @@ def listed(page):
     return [option.split(" · ")[1] for option in options]
 
 
-def maps_of(task_id, pixels, layer_name, *, sigma=None):
-    """The output of one layer, taken with a hook of PyTorch alone: ``(C, h, w)``."""
-    model, kept = load_model(task_id), []
-    layer = model.get_submodule(layer_name)
-    handle = layer.register_forward_hook(lambda _module, _inputs, output: kept.append(output))
-    image = torch.from_numpy(pixels).permute(2, 0, 1).unsqueeze(0).float() / 255
-    image = image.contiguous(memory_format=torch.channels_last)
-    try:
-        with torch.inference_mode():
-            model(image, *([] if sigma is None else [torch.tensor([sigma])]))
-    finally:
-        handle.remove()
-    return kept[0][0].numpy()
-
-
 def names_of(task_id, *, height, width):
     model = load_model(task_id)
     return [facts.name for facts in summarize_layers(model, *blank_inputs(model, height, width))]
-
-
-def wait_for_layer(page, name):
-    page.wait_for_function(
-        "name => document.querySelector('#layer input').value.includes(` ${name} `)", arg=name
-    )
-
-
-def shown_picture(page, selector):
-    """The pixels of a picture that a component shows, as they were sent."""
-    encoded = page.locator(selector).evaluate("image => image.src.split(',')[1]")
-    with Image.open(io.BytesIO(base64.b64decode(encoded))) as picture:
-        return np.array(picture.convert("RGB"))
-
-
-def pick(page, name):
-    """Click a node of the map and wait for its maps."""
-    page.click(f".network-node[data-layer='{name}']")
-    wait_for_maps(page, name)
-
-
-def wait_for_maps(page, name):
-    page.wait_for_selector(f".inside-grid[aria-label$=' {name}']")
-    wait_for_layer(page, name)
 
 
 def test_layers_and_maps_of_the_run(visit, tmp_path):
@@ -217,81 +178,6 @@ def test_map_slider_list_and_parts_choose_the_same_layer(visit, monkeypatch):
     assert page.evaluate(chosen) == nodes[0]
     for selector in ("#layer-card", ".network-legend", "#inside-note", ".inside-take summary"):
         assert re.search(r"[\u4e00-\u9fff]", page.inner_text(selector)), selector
-
-
-@pytest.mark.slow
-def test_the_crop_is_placed_by_a_click_and_taken_along(visit, tmp_path):
-    visitor = visit()
-    page = visitor.page
-    page.click("#look-inside")
-    page.wait_for_selector(".inside-map")
-    pick(page, "down.1")
-    stage = page.locator(".crop-stage")
-    box = stage.bounding_box()
-    stage.click(position={"x": box["width"] * 0.9, "y": box["height"] * 0.3})
-    page.wait_for_selector("#inside-crop figcaption:has-text('at (256, ')")
-    top = int(page.inner_text("#inside-crop figcaption").split(", ")[1].rstrip(")"))
-    assert abs(top - (0.3 * 512 - 128)) <= 6
-    wait_for_maps(page, "down.1")
-
-    page.click(".inside-take summary")
-    with page.expect_download() as waiting:
-        page.click("[data-take=given]")
-    given = tmp_path / waiting.value.suggested_filename
-    waiting.value.save_as(given)
-    with page.expect_download() as waiting:
-        page.click("[data-take=one]")
-    waiting.value.save_as(tmp_path / "layer.npz")
-    with np.load(tmp_path / "layer.npz") as archive:
-        assert archive.files == ["down.1"]
-        maps = archive["down.1"]
-    with page.expect_download() as waiting:
-        page.click("[data-take=all]")
-    waiting.value.save_as(tmp_path / "all.npz")
-    nodes = page.locator(".network-node").evaluate_all("all => all.map(one => one.dataset.layer)")
-    with np.load(tmp_path / "all.npz") as archive:
-        assert archive.files == nodes
-        np.testing.assert_array_equal(archive["down.1"], maps.astype(np.float16))
-    with Image.open(given) as picture:
-        pixels = np.array(picture.convert("RGB"))[top : top + 256, 256:512]
-    code = page.inner_text(".inside-take pre")
-    sigma = float(re.search(r"tensor\(\[(.*?)\]\)", code).group(1))
-    expected = maps_of("denoise", pixels, "down.1", sigma=sigma)
-    np.testing.assert_allclose(maps, expected, atol=1e-5)
-    shown = page.locator(".inside-map").evaluate_all(CHANNELS)
-    energies = np.square(expected.astype(float)).mean(axis=(1, 2))
-    assert shown == list(np.argsort(-energies, kind="stable"))
-
-    # The sheet that the browser draws has the maps of the page and words below them.
-    with page.expect_download() as waiting:
-        page.click("[data-take=atlas]")
-    assert waiting.value.suggested_filename.endswith("-denoise-down.1.png")
-    waiting.value.save_as(tmp_path / "sheet.png")
-    address = page.locator(".inside-columns").evaluate(
-        "node => getComputedStyle(node).getPropertyValue('--atlas').slice(4, -1)"
-    )
-    encoded = page.evaluate(
-        """async (address) => {
-            const bytes = new Uint8Array(await (await fetch(address)).arrayBuffer());
-            return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
-        }""",
-        address,
-    )
-    atlas = np.array(Image.open(io.BytesIO(base64.b64decode(encoded))).convert("RGB"))
-    sheet = np.array(Image.open(tmp_path / "sheet.png").convert("RGB"))
-    assert np.array_equal(sheet[24:120, 24:120], atlas[:96, :96])
-    assert np.array_equal(sheet[24:120, 126:222], atlas[:96, 96:192])
-    assert (sheet[-130:] < 100).any()
-
-    # The code draws the same: run it beside the picture.
-    monkey = tmp_path / "run.py"
-    monkey.write_text(code, encoding="utf-8")
-    root = Path(__file__).resolve().parents[3]
-    environment = {**os.environ, "PYTHONPATH": str(root)}
-    subprocess.run([sys.executable, monkey.name], cwd=tmp_path, env=environment, check=True)
-    drawn = np.array(Image.open(tmp_path / f"{given.stem[:-6]}-denoise-down.1.png").convert("RGB"))
-    assert np.abs(drawn[:96, :96].astype(int) - atlas[:96, :96]).max() <= 3
-    assert np.abs(drawn[98:194, :96].astype(int) - atlas[:96, 768:864]).max() <= 3
 
 
 def test_without_a_result_it_says_what_to_do(visit):
