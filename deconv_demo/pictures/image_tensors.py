@@ -150,7 +150,7 @@ def from_pixels(pixels: np.ndarray, *, like: Image.Image, gray: bool = False) ->
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
         raise ValueError(f"expected (H, W, 3) uint8, got {pixels.shape} {pixels.dtype}")
     if like.mode not in MODES:
-        raise ValueError(f"like has mode {like.mode}, not one of {MODES}; normalise it first")
+        raise ValueError(f"like has mode {like.mode}, not one of {MODES}; normalize it first")
     if gray or like.mode in ("L", "LA"):
         pixels = ((pixels.sum(axis=2, dtype=np.uint16) + 1) // 3).astype(np.uint8)
     picture = Image.fromarray(pixels)

@@ -191,5 +191,5 @@ def test_from_pixels_resizes_alpha_and_carries_metadata():
     for pixels, mode in ((np.zeros((2, 2), np.uint8), "L"), (np.zeros((2, 2, 3)), "L")):
         with pytest.raises(ValueError, match="uint8"):
             from_pixels(pixels, like=Image.new(mode, (2, 2)))
-    with pytest.raises(ValueError, match="normalise"):
+    with pytest.raises(ValueError, match="normalize it first"):
         from_pixels(np.zeros((2, 2, 3), np.uint8), like=Image.new("CMYK", (2, 2)))

@@ -17,23 +17,23 @@ _CODE = """\
 import torch
 from PIL import Image
 
-from deconv_demo.inspection import atlas_picture, order_by_energy, record_feature_maps
+from deconv_demo.inspection import feature_grid_image, order_by_energy, record_feature_maps
 from deconv_demo.pictures import open_picture, to_image, visible_pixels
-from deconv_demo.restoration import {guiding}load_model
+from deconv_demo.restoration import {imports}
 
 pixels = visible_pixels(open_picture({given!r}))
 left, top, right, bottom = crop = {crop}
 image = to_image(Image.fromarray(pixels[top:bottom, left:right]))
-{told}model = load_model({task_id!r})
+{condition}model = load_model({task_id!r})
 with torch.inference_mode(), record_feature_maps(model, [{layer!r}]) as recorded:
     model({inputs})
 maps = recorded[{layer!r}][0]  # ({channels}, {height}, {width})
-atlas, limits = atlas_picture(maps, {order}, columns=8, tile=96, common_scale={common})
+atlas, limits = feature_grid_image(maps, {order}, columns=8, tile=96, common_scale={common})
 atlas.save({saved!r})
 """
 
 _GUIDE_CODE = """\
-guide = to_image(Image.fromarray(guide_part(pixels, crop)))  # its blur undone
+guide = to_image(Image.fromarray(wiener_guide_crop(pixels, crop)))  # its blur undone
 """
 
 
@@ -86,21 +86,21 @@ def code_lines(workspace: Workspace, view: LayerView, options: GridOptions) -> s
 
     They run from the root of the repository, with the picture beside them.
     """
-    model, inputs, told = load_model(workspace.task_id), "image", ""
+    model, inputs, condition = load_model(workspace.task_id), "image", ""
     if model.noise_level_map:
         inputs += ", sigma"
-        told = f"sigma = torch.tensor([{float(workspace.facts['sigma'])!r}])\n"
+        condition = f"sigma = torch.tensor([{float(workspace.facts['sigma'])!r}])\n"
     elif model.guided:
         inputs += ", guide"
-        told = _GUIDE_CODE
+        condition = _GUIDE_CODE
     return _CODE.format(
         given=workspace.network_input.name,
         crop=view.crop,
-        guiding="guide_part, " if model.guided else "",
+        imports="load_model, wiener_guide_crop" if model.guided else "load_model",
         task_id=workspace.task_id,
         layer=view.facts.name,
         inputs=inputs,
-        told=told,
+        condition=condition,
         channels=view.facts.channels,
         height=view.facts.height,
         width=view.facts.width,

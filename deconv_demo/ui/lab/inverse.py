@@ -210,7 +210,7 @@ class InverseSection(ServedSection):
                 return gr.skip(), gr.skip()
             return "", closed_html(run, exponent, language)
         except Exception as error:
-            log.exception("cannot regularise")
+            log.exception("cannot regularize")
             return problem_html(error, language), gr.skip()
 
 

@@ -224,7 +224,7 @@ def search(key: str, blur_id: str, size: float, noise: float) -> Search:
     step = 1 / (run.blur.squared_norm + REGULARISERS[-1])
 
     def score(lam: float, iterations: float) -> float:
-        options = {"step": step, "iterations": round(iterations), "regulariser": lam}
+        options = {"step": step, "iterations": round(iterations), "lam": lam}
         return run.score(landweber_closed_form(run.blur, run.observed, **options))
 
     grid = np.array([[score(value, count) for value in REGULARISERS] for count in STOPS])
