@@ -191,6 +191,9 @@ def test_beyond_two_dimensions(visit):
         set_number(page, "#block-stride", stride)
         layer = torch.nn.ConvTranspose3d(1, 1, kernel_size=kernel_size, stride=stride)
         size = " × ".join(map(str, layer(torch.zeros(1, 1, side, side, side)).shape[2:]))
+        # Three sliders moved: an answer to the first two may have the same size.
+        made = f"kernel_size={kernel_size}, stride={stride})"
+        page.wait_for_selector(f"#dimensions-block:has-text('{made}')")
         page.wait_for_selector(f"#dimensions-shape:has-text('→ {size}')")
     assert re.search("ratio in 3-D: ∞", page.inner_text("#dimensions-block"))
     page.check("#language input[value=zh-CN]")
