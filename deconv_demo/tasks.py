@@ -59,7 +59,7 @@ class BenchmarkCase:
 
     Attributes:
         name: As in tables: "sigma 25".
-        degrade: ``(clean, generator)`` to ``DegradedBatch``.
+        degrade: ``(clean, generator)`` to ``DegradedBatch``; the sides stay.
         is_jpeg: Whether the degraded picture comes from a JPEG file, in blocks of 8 x 8 from
             its top left corner on.
         gray: Whether it is judged on the pictures in grey.
@@ -196,11 +196,25 @@ TASKS: Mapping[str, Task] = MappingProxyType(
                     degrade=partial(task_degradations.fixed_noise, sigma=25 / 255),
                     gray=True,
                 ),
+                *(
+                    BenchmarkCase(
+                        name=name,
+                        degrade=partial(
+                            task_degradations.fixed_camera_noise, shot=shot, quality=quality
+                        ),
+                        is_jpeg=quality is not None,
+                    )
+                    for name, shot, quality in (
+                        ("camera, little light", 1e-3, None),
+                        ("camera, hardly any light", 6e-3, None),
+                        ("camera, little light, JPEG 90", 1e-3, 90),
+                    )
+                ),
             ),
             baseline=wavelet_denoise,
             baseline_name="wavelet (BayesShrink, told sigma)",
-            # What the deepest levels see is wider than 64 pixels.
-            recipe=Recipe(patch=96, batch=4, grey_share=GRAY_PROB),
+            # What the deepest levels see is wider than 64 pixels; the margin is what a resize takes.
+            recipe=Recipe(patch=96, batch=4, margin=33, grey_share=GRAY_PROB, reduced_share=0.7),
         ),
         "deblur": Task(
             build=partial(

@@ -78,7 +78,7 @@ def test_settings_degrade_to_the_right_size(task_id, name, random_image):
     task = TASKS[task_id]
     case = next(case for case in task.benchmark_cases if case.name == name)
     clean = random_image(32, 40, batch=2)
-    degraded, sigma = case.degrade(clean, seeded())
+    degraded, sigma, *_ = case.degrade(clean, seeded())
     assert degraded.shape == (2, 3, 32 // task.scale, 40 // task.scale)
     assert degraded.min() >= 0
     assert degraded.max() <= 1
@@ -103,7 +103,7 @@ def test_the_names_of_settings_are_unique(task_id):
 def test_training_damage(task_id, random_image):
     task = TASKS[task_id]
     clean = random_image(32, 48, batch=4)
-    degraded, sigma = task.degrade(clean, seeded())
+    degraded, sigma, *_ = task.degrade(clean, seeded())
     assert degraded.shape == (4, 3, 32 // task.scale, 48 // task.scale)
     assert degraded.min() >= 0
     assert degraded.max() <= 1
@@ -117,7 +117,7 @@ def test_training_damage(task_id, random_image):
 
 def test_denoise_is_trained_from_no_noise_to_55():
     clean = torch.full((2000, 3, 2, 2), 0.5)
-    _, sigma = TASKS["denoise"].degrade(clean, seeded())
+    _, sigma, *_ = TASKS["denoise"].degrade(clean, seeded())
     assert 0 <= sigma.min() < 0.5 / 255
     assert 54.5 / 255 < sigma.max() <= 55 / 255
     assert sigma.mean().item() * 255 == pytest.approx(27.5, abs=1)
@@ -127,15 +127,15 @@ def test_denoise_is_trained_from_no_noise_to_55():
 def test_a_quarter_of_what_upscalers_see_is_worn(task_id, random_image):
     task = TASKS[task_id]
     clean = random_image(48, 48, batch=300)
-    expected, _ = task.benchmark_cases[0].degrade(clean, seeded())
-    degraded, _ = task.degrade(clean, seeded())
+    expected, *_ = task.benchmark_cases[0].degrade(clean, seeded())
+    degraded, *_ = task.degrade(clean, seeded())
     worn = (degraded != expected).flatten(1).any(dim=1).float().mean().item()
     assert worn == pytest.approx(0.235, abs=0.06), "0.15 compressed, 0.10 noisy, some of them both"
 
 
 def test_the_noise_told_is_the_noise_added():
     clean = torch.full((3, 3, 64, 64), 0.5)
-    degraded, sigma = TASKS["denoise"].degrade(clean, seeded(1))
+    degraded, sigma, *_ = TASKS["denoise"].degrade(clean, seeded(1))
     measured = (degraded - clean).flatten(1).std(dim=1)
     torch.testing.assert_close(measured, sigma, rtol=0.05, atol=0.5 / 255)
 
@@ -150,7 +150,7 @@ def test_upscales_have_no_control_and_are_judged_on_luma():
 def test_the_baseline_gives_the_size_of_the_result(task_id, name, random_image):
     task = TASKS[task_id]
     case = next(case for case in task.benchmark_cases if case.name == name)
-    degraded, sigma = case.degrade(random_image(32, 40), seeded())
+    degraded, sigma, *_ = case.degrade(random_image(32, 40), seeded())
     restored = task.baseline(degraded, sigma)
     assert restored.shape == (1, 3, 32, 40)
     assert restored.dtype == torch.float32
@@ -190,7 +190,7 @@ def test_a_blur_is_as_wide_as_its_name_says(name):
 @pytest.mark.parametrize("name", BLURS)
 def test_a_blurred_setting_is_its_kernel_and_noise(name, photos):
     case, clean = of_blur(name), photos["cat"] / 2 + 0.25  # so that nothing is clipped
-    degraded, _ = case.degrade(clean, seeded())
+    degraded, *_ = case.degrade(clean, seeded())
     blurred = [
         scipy.ndimage.convolve(channel, case.kernel.numpy(), mode="nearest")
         for channel in clean[0].numpy()
@@ -204,7 +204,7 @@ def test_a_blurred_setting_is_its_kernel_and_noise(name, photos):
 
 def test_one_half_is_blurred_and_the_other_is_not(photos):
     case, clean = of_blur("left half motion 9 px, right half sharp"), photos["cat"] / 2 + 0.25
-    degraded, _ = case.degrade(clean, seeded())
+    degraded, *_ = case.degrade(clean, seeded())
     moved = blur(clean, of_blur("motion 9 px").kernel)
     noise = (2.55**2 + 1 / 12) ** 0.5
     for truth, columns in ((moved, slice(None, 56)), (clean, slice(72, None))):
@@ -232,7 +232,7 @@ def test_noise_is_as_strong_as_its_name_says():
     clean = torch.full((1, 3, 200, 200), 0.5)
     for case in TASKS["denoise"].benchmark_cases:
         level = float(case.name.split()[-1])
-        degraded, sigma = case.degrade(clean, seeded())
+        degraded, sigma, *_ = case.degrade(clean, seeded())
         assert sigma.item() * 255 == pytest.approx(level)
         # Half of 255 is 2.55 standard deviations away from noise of 50: little is clipped.
         assert (degraded - clean).std().item() * 255 == pytest.approx(level, rel=0.02)

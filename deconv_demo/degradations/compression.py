@@ -9,10 +9,16 @@ from PIL import Image
 from torch import Generator, Tensor
 
 
-def jpeg(image: Tensor, quality: int) -> Tensor:
-    """Compress and decompress each image as a JPEG file of ``quality`` 1 to 100 would."""
+def jpeg(image: Tensor, quality: int, *, subsampled: bool = True) -> Tensor:
+    """Compress and decompress each image as a JPEG file of ``quality`` 1 to 100 would.
+
+    Args:
+        image: ``(B, 3, H, W)`` in ``[0, 1]``.
+        quality: As Pillow and libjpeg count it.
+        subsampled: Whether colour is stored at half the resolution (4:2:0), else at all of it.
+    """
     pixels = image.clamp(0, 1).mul(255).round().to(torch.uint8).permute(0, 2, 3, 1)
-    decoded = [_through_jpeg(one.cpu().numpy(), quality) for one in pixels]
+    decoded = [_through_jpeg(one.cpu().numpy(), quality, subsampled) for one in pixels]
     stacked = torch.stack([torch.from_numpy(one) for one in decoded]).permute(0, 3, 1, 2)
     return stacked.to(image) / 255
 
@@ -48,7 +54,9 @@ def random_jpeg(
     return compressed
 
 
-def _through_jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
+def _through_jpeg(pixels: np.ndarray, quality: int, subsampled: bool) -> np.ndarray:
     encoded = io.BytesIO()
-    Image.fromarray(pixels).save(encoded, "JPEG", quality=quality)
+    Image.fromarray(pixels).save(
+        encoded, "JPEG", quality=quality, subsampling="4:2:0" if subsampled else "4:4:4"
+    )
     return np.array(Image.open(encoded))

@@ -18,7 +18,12 @@ from deconv_demo.degradations.blurring import (
 )
 from deconv_demo.degradations.compression import jpeg, random_jpeg
 from deconv_demo.degradations.kernels import IDENTITY_KERNEL, random_blur_kernel
-from deconv_demo.degradations.noise import add_gaussian_noise, is_gray
+from deconv_demo.degradations.noise import add_gaussian_noise, is_gray, quantize
+from deconv_demo.degradations.photographs import (
+    photograph,
+    random_grain,
+    random_photograph,
+)
 from deconv_demo.degradations.resampling import bicubic_downsample_uint8
 
 # A quarter of what the deblurrer and the upscalers are trained on has been through a file or a
@@ -26,7 +31,10 @@ from deconv_demo.degradations.resampling import bicubic_downsample_uint8
 JPEG_PROB, NOISE_PROB = 0.15, 0.10
 MAX_FAINT_SIGMA = 3 / 255
 
-# Of the denoiser's training crops: grey ones, whose channels share their noise, and colour ones
+# Of the denoiser's training crops: those with white noise, without any, and with the grain of
+# film; the others are photographs of a noisy camera.
+PLAIN_PROB, CLEAN_PROB, GRAIN_PROB, MAX_PLAIN_SIGMA = 0.33, 0.05, 0.14, 55 / 255
+# And of all of them: grey ones, whose channels share their noise, and colour ones
 # with noise of brightness alone, as film has it. Without them it leaves most of such noise.
 GRAY_PROB, SHARED_NOISE_PROB = 0.12, 0.05
 
@@ -42,18 +50,46 @@ class DegradedBatch(NamedTuple):
         image: ``(B, 3, H, W)`` in ``[0, 1]``.
         condition: Sigma, ``(B,)``, for denoising; the kernels, ``(B, K, K)``, where the blur
             estimator is trained; else None.
+        target: The ground truth, where it is not the clean image itself: a camera's colours, or
+            a resize, that both went through. Of the size of ``image``.
     """
 
     image: Tensor
     condition: Tensor | None
+    target: Tensor | None = None
 
 
 def random_noise(clean: Tensor, generator: Generator) -> DegradedBatch:
-    """Noise of a strength drawn for each image from 0 to 55 / 255."""
-    levels = torch.rand(len(clean), generator=generator).to(clean.device) * (55 / 255)
-    shared = torch.rand(len(clean), generator=generator) < SHARED_NOISE_PROB
-    shared = shared.to(clean.device) | is_gray(clean)
-    return DegradedBatch(add_gaussian_noise(clean, levels, generator, shared=shared), levels)
+    """Add noise of any kind: of cameras, of film and files, white, and none.
+
+    The condition is the strength of white noise, and the rms of any other.
+    """
+    made = [_any_noise(image, generator) for image in clean]
+    image, sigma, target = (torch.stack(parts) for parts in zip(*made, strict=True))
+    return DegradedBatch(image, sigma, target)
+
+
+def _any_noise(image: Tensor, generator: Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """One noisy image, the strength of its noise, and its ground truth."""
+    kind, level, common = torch.rand(3, generator=generator).tolist()
+    if kind < PLAIN_PROB + CLEAN_PROB:
+        sigma = level * MAX_PLAIN_SIGMA if kind < PLAIN_PROB else 0.0
+        shared = common < SHARED_NOISE_PROB or bool(is_gray(image[None]))
+        noisy = add_gaussian_noise(image[None], sigma, generator, shared=shared)[0]
+        return noisy, torch.tensor(sigma), image
+    make = random_grain if kind < PLAIN_PROB + CLEAN_PROB + GRAIN_PROB else random_photograph
+    noisy, target = (quantize(picture) for picture in make(image, generator))
+    return noisy, (noisy - target).square().mean().sqrt(), target
+
+
+def fixed_camera_noise(
+    clean: Tensor, generator: Generator, *, shot: float, quality: int | None = None
+) -> DegradedBatch:
+    """Noise of one exposure of a camera, as it is or from a JPEG file."""
+    made = [photograph(image, generator, shot=shot, quality=quality) for image in clean]
+    image, target = (torch.stack(pictures) for pictures in zip(*made, strict=True))
+    rms = (image - target).square().mean(dim=(1, 2, 3)).sqrt()
+    return DegradedBatch(image, rms, target)
 
 
 def fixed_noise(clean: Tensor, generator: Generator, *, sigma: float) -> DegradedBatch:

@@ -61,14 +61,14 @@ def _examples(task_id: str, pictures: list[np.ndarray]) -> Iterator[list[Tensor]
     task, generator = TASKS[task_id], Generator().manual_seed(0)
     for index, pixels in enumerate(pictures):
         clean = _channels_last(pixels_to_image(center_crop(pixels, SIDE)))
-        image, condition = task.degrade(clean, generator)
+        image, condition, _ = task.degrade(clean, generator)
         if index < CLEAN_PROB * len(pictures):
             image, condition = clean, None if condition is None else condition * (index % 2)
         inputs = [_channels_last(image)]
         inputs += [wiener_guide(inputs[0])] if task.guided else []
         yield inputs if condition is None else [*inputs, condition]
         if task.guided:
-            image, _ = task.benchmark_cases[-1].degrade(clean, generator)
+            image, *_ = task.benchmark_cases[-1].degrade(clean, generator)
             yield [_channels_last(image), wiener_guide(image)]
 
 

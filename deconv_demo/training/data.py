@@ -189,7 +189,7 @@ class CropSampler:
         self.side = crop_side(task)
 
     def sample(self) -> tuple[DegradedBatch, Tensor]:
-        """Return ``((degraded, condition), clean)``, float32 in ``[0, 1]``, without margins.
+        """Return degraded images with their condition, and clean ones, without margins.
 
         ``condition`` is what the network takes beside the degraded image: sigma, a guide or None.
         """
@@ -202,7 +202,8 @@ class CropSampler:
             drawn = torch.rand(len(clean), generator=self.generator)
             gray = (drawn < self.task.recipe.grey_share).to(clean.device)
             clean[gray] = to_gray(clean[gray])
-        degraded, condition = self.task.degrade(clean, self.generator)
+        degraded, condition, target = self.task.degrade(clean, self.generator)
+        clean = clean if target is None else target
         margin, scale = self.task.recipe.margin, self.task.scale
         degraded, clean = _cut(degraded, margin), _cut(clean, margin * scale)
         if self.task.guided:
@@ -213,7 +214,7 @@ class CropSampler:
             degraded, condition, clean = (
                 image[..., rows, columns] for image in (degraded, condition, clean)
             )
-        return (degraded, condition), clean
+        return DegradedBatch(degraded, condition), clean
 
     def _crop(self, picture: Tensor) -> Tensor:
         side = self._side_to_cut(min(picture.shape[:2]))

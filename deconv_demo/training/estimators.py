@@ -130,7 +130,7 @@ def train_estimator(
     started, step, spent, line_at, losses = time.monotonic(), 0, 0.0, 0.0, []
     try:
         while spent < minutes * 60 and (steps is None or step < steps):
-            (damaged, truth), _ = sampler.sample()
+            (damaged, truth, _), _ = sampler.sample()
             rate = min(1.0, (step + 1) / WARM_UP_STEPS) * _cosine(spent / minutes / 60)
             loss = spec.loss(estimator, damaged, truth)
             losses.append(_step(estimator, optimizer, loss, peak * rate, recipe.gradient_clip))

@@ -194,7 +194,7 @@ def _step(
 ) -> float:
     """One step of the optimisers on one batch, then of the averaged weights; returns the loss."""
     recipe = sampler.task.recipe
-    (degraded, condition), clean = sampler.sample()
+    (degraded, condition, _), clean = sampler.sample()
     degraded = degraded.contiguous(memory_format=torch.channels_last)
     with bfloat16_autocast(degraded.device):
         restored = model(degraded) if condition is None else model(degraded, condition)

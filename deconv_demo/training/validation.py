@@ -18,9 +18,14 @@ def clean_image(pixels: np.ndarray, task: Task, case: BenchmarkCase) -> Tensor:
     return to_gray(image) if case.gray else image
 
 
-def degrade(clean: Tensor, case: BenchmarkCase, index: int) -> tuple[Tensor, Tensor | None]:
-    """Damage picture number ``index`` of a set, the same way every time."""
-    return case.degrade(clean, Generator().manual_seed(index))
+def degrade(clean: Tensor, case: BenchmarkCase, index: int) -> tuple[Tensor, Tensor | None, Tensor]:
+    """Degrade picture number ``index`` of a set, the same way every time.
+
+    Returns:
+        The degraded image, sigma where there is noise, and the ground truth.
+    """
+    degraded, sigma, target = case.degrade(clean, Generator().manual_seed(index))
+    return degraded, sigma, clean if target is None else target
 
 
 @torch.inference_mode()
@@ -32,7 +37,7 @@ def psnr_by_case(
     for index, pixels in enumerate(pictures):
         for case in task.benchmark_cases:
             clean = clean_image(pixels, task, case)
-            degraded, sigma = degrade(clean, case, index)
+            degraded, sigma, clean = degrade(clean, case, index)
             condition = wiener_guide(degraded) if task.guided else sigma
             inputs = [degraded] if condition is None else [degraded, condition]
             restored = model(*(tensor.to(device) for tensor in inputs)).cpu()

@@ -111,7 +111,7 @@ def test_shipped_network_gains(task_id, setting_name, photos):
     case = next(case for case in task.benchmark_cases if case.name == setting_name)
     for index, (photo, clean) in enumerate(photos.items()):
         clean = to_gray(clean) if case.gray else clean
-        degraded, condition = case.degrade(clean, Generator().manual_seed(index))
+        degraded, condition, *_ = case.degrade(clean, Generator().manual_seed(index))
         condition = wiener_guide(degraded) if task.guided else condition
         with torch.inference_mode():
             restored = model(degraded) if condition is None else model(degraded, condition)

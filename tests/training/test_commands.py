@@ -75,7 +75,7 @@ def test_the_denoiser_is_judged_told_and_blind(evaluated, photo):
     clean = pixels_to_image(np.asarray(Image.open(photo / "a.png")))
     # The damage of the first picture, whatever the set.
     case = next(case for case in TASKS["denoise"].benchmark_cases if case.name == "sigma 50")
-    degraded, _ = case.degrade(clean, Generator().manual_seed(0))
+    degraded, *_ = case.degrade(clean, Generator().manual_seed(0))
     noisy = Image.fromarray(to_uint8(degraded))
     level = torch.tensor([50 / 255])
     results = {

@@ -165,7 +165,7 @@ def test_crops_have_the_sides_of_the_recipe(task_id, photo_pixels):
     recipe = dataclasses.replace(task.recipe, patch=12, batch=3, context=context)
     small = dataclasses.replace(task, recipe=recipe)
     assert crop_side(small) == (12 + context + 2 * task.recipe.margin) * task.scale
-    (degraded, told), clean = sampler(small, list(photo_pixels.values())).sample()
+    (degraded, told, _), clean = sampler(small, list(photo_pixels.values())).sample()
     assert degraded.shape == (3, 3, 12, 12)
     assert clean.shape == (3, 3, 12 * task.scale, 12 * task.scale)
     shapes = {"denoise": (3,), "deblur": (3, 3, 12, 12)}
@@ -179,7 +179,7 @@ def test_a_guide_is_made_of_more_than_the_patch_and_shows_its_place(photo_pixels
     )
     recipe = Recipe(patch=24, batch=4, margin=12, context=60)
     task = dataclasses.replace(TASKS["deblur"], recipe=recipe)
-    (degraded, guide), clean = sampler(task, list(photo_pixels.values())).sample()
+    (degraded, guide, _), clean = sampler(task, list(photo_pixels.values())).sample()
     assert seen[0].shape == (4, 3, 84, 84)
     assert torch.equal(guide.flip(1), degraded)
     assert degraded.shape == clean.shape == (4, 3, 24, 24)
@@ -197,9 +197,9 @@ def test_a_pair_shows_one_place(photo_pixels):
         degrade=TASKS["upscale_x2"].benchmark_cases[0].degrade,
         recipe=Recipe(patch=16, batch=4, margin=3),
     )
-    (degraded, _), clean = sampler(task, list(photo_pixels.values())).sample()
+    (degraded, *_), clean = sampler(task, list(photo_pixels.values())).sample()
     # Away from the border the margin was cut from, halving the clean crop is the degraded one.
-    halved, _ = task.degrade(clean, Generator())
+    halved, *_ = task.degrade(clean, Generator())
     torch.testing.assert_close(
         halved[..., 4:-4, 4:-4], degraded[..., 4:-4, 4:-4], rtol=0, atol=1.01 / 255
     )
@@ -218,7 +218,7 @@ def test_all_eight_symmetries_are_drawn():
 def test_gray_crops_get_gray_noise_and_some_color_ones_too(photo_pixels):
     recipe = dataclasses.replace(TASKS["denoise"].recipe, patch=16, batch=400)
     task = dataclasses.replace(TASKS["denoise"], recipe=recipe)
-    (degraded, _), clean = sampler(task, [photo_pixels["coffee"]]).sample()
+    (degraded, *_), clean = sampler(task, [photo_pixels["coffee"]]).sample()
     gray = is_gray(clean)
     assert gray.float().mean().item() == pytest.approx(recipe.grey_share, abs=0.05)
     assert is_gray(degraded[gray]).all()

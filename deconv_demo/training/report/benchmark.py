@@ -175,7 +175,7 @@ def _rounding_difference(task_id: str, coarse: torch.dtype, side: int) -> dict[s
     face = to_image(Image.fromarray(_photo(512)[60 : 60 + side, 160 : 160 + side]))
     found = []
     for case in (task.benchmark_cases[0], task.benchmark_cases[-1]):
-        degraded, sigma = case.degrade(face, Generator().manual_seed(0))
+        degraded, sigma, _ = case.degrade(face, Generator().manual_seed(0))
         picture = from_pixels(to_uint8(degraded), like=Image.new("RGB", (1, 1)))
         controls = {} if sigma is None else {"sigma": sigma.item()}
         results = []

@@ -172,7 +172,7 @@ def _evaluate_case(
     for index, pixels in enumerate(pictures):
         clean = clean_image(pixels, task, case)
         if twins is None:
-            degraded, sigma = degrade(clean, case, index)
+            degraded, sigma, clean = degrade(clean, case, index)
         else:
             degraded, sigma = pixels_to_image(twins[index]), None
         like = Image.new("L" if case.gray else "RGB", (1, 1))

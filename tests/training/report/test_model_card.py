@@ -91,8 +91,8 @@ def test_the_shares_on_the_card_are_those_of_training():
     generator = Generator().manual_seed(0)
     clean = torch.full((2000, 3, 16, 16), 0.5)
     clean[:, :, 4:12, 4:12] = 0.9
-    plain, _ = TASKS["upscale_x2"].benchmark_cases[0].degrade(clean[:1], generator)
-    degraded, _ = TASKS["upscale_x2"].degrade(clean, generator)
+    plain, *_ = TASKS["upscale_x2"].benchmark_cases[0].degrade(clean[:1], generator)
+    degraded, *_ = TASKS["upscale_x2"].degrade(clean, generator)
     worn = (degraded != plain).flatten(1).any(1).float().mean()
     jpeg, noise = map(float, re.search(r"given\n?\s*(\d+) % does, and (\d+) %", tail()).groups())
     # Of two things that happen to some each, a few happen to both.
