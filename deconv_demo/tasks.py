@@ -213,7 +213,7 @@ TASKS: Mapping[str, Task] = MappingProxyType(
             ),
             baseline=wavelet_denoise,
             baseline_name="wavelet (BayesShrink, told sigma)",
-            # What the deepest levels see is wider than 64 pixels; the margin is what a resize takes.
+            # What the deepest levels see is wider than 64 pixels; a resize takes the margin.
             recipe=Recipe(patch=96, batch=4, margin=33, grey_share=GRAY_PROB, reduced_share=0.7),
         ),
         "deblur": Task(

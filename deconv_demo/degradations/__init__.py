@@ -16,6 +16,7 @@ from deconv_demo.degradations.kernels import (
     random_blur_kernel,
 )
 from deconv_demo.degradations.noise import add_gaussian_noise, is_gray, quantize
+from deconv_demo.degradations.photographs import photograph, random_grain, random_photograph
 from deconv_demo.degradations.resampling import bicubic_downsample, bicubic_downsample_uint8
 from deconv_demo.degradations.task_degradations import (
     APART_PROB,
@@ -49,7 +50,10 @@ __all__ = [
     "is_gray",
     "jpeg",
     "motion_kernel",
+    "photograph",
     "quantize",
     "random_blur_kernel",
+    "random_grain",
     "random_jpeg",
+    "random_photograph",
 ]

@@ -78,7 +78,12 @@ def _any_noise(image: Tensor, generator: Generator) -> tuple[Tensor, Tensor, Ten
         noisy = add_gaussian_noise(image[None], sigma, generator, shared=shared)[0]
         return noisy, torch.tensor(sigma), image
     make = random_grain if kind < PLAIN_PROB + CLEAN_PROB + GRAIN_PROB else random_photograph
-    noisy, target = (quantize(picture) for picture in make(image, generator))
+    noisy, target = make(image, generator)
+    if is_gray(image[None]):  # a grey picture stays one
+        noisy, target = (
+            picture.mean(dim=0, keepdim=True).expand(3, -1, -1) for picture in (noisy, target)
+        )
+    noisy, target = quantize(noisy), quantize(target)
     return noisy, (noisy - target).square().mean().sqrt(), target
 
 

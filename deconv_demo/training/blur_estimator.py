@@ -47,7 +47,8 @@ def make_blur_validation_set(pictures: list[np.ndarray]) -> ValidationSet:
         clean = pixels_to_image(center_crop(pixels, VALIDATION_CROP)).expand(
             KERNELS_JUDGED, -1, -1, -1
         )
-        validation_set.append(with_its_blur(clean, generator))
+        blurred, kernels, _ = with_its_blur(clean, generator)
+        validation_set.append((blurred, kernels))
     return validation_set
 
 

@@ -11,7 +11,7 @@ from torch import Generator, Tensor, nn
 from torchvision.transforms.v2.functional import gaussian_blur
 
 from deconv_demo import degradations
-from deconv_demo.degradations import DegradedBatch
+from deconv_demo.degradations import DegradedBatch, photograph, random_grain, random_photograph
 from deconv_demo.estimation import MIN_SIDE, NoiseLevelEstimator, estimate_sigma
 from deconv_demo.pictures import to_uint8
 from deconv_demo.tasks import Recipe
@@ -42,6 +42,9 @@ COARSE_PROB, MAX_GRAIN = 0.2, 1.0
 # Noisy crops that get a clean part: a border, a caption, a light that is white in the file. There
 # nothing is to be read, although it is easy to be certain that it has no noise.
 CLEAN_PART_PROB = 0.2
+# Crops that are photographs of a noisy camera, and those with the grain of film, common to the
+# channels or stronger in one. To be estimated of them is the rms of what lies over the truth.
+CAMERA_PROB, FILM_PROB = 0.35, 0.08
 # An error of so much, of 255, on a clean picture weighs as much as one of twice the noise.
 TOLERATED = 2.0
 
@@ -55,7 +58,7 @@ def with_its_noise(clean: Tensor, generator: Generator) -> DegradedBatch:
     choices = np.random.default_rng(int(torch.randint(2**31, (), generator=generator)))
     shown = torch.cat([_shown(image, choices) for image in clean.split(1)])
     shown = degradations.random_jpeg(shown, generator, probability=JPEG_BEFORE_PROB)
-    drawn, brightness, gray = torch.rand(3, len(clean), generator=generator)
+    drawn, brightness, gray, source = torch.rand(4, len(clean), generator=generator)
     drawn = ((drawn - CLEAN_PROB) / (1 - CLEAN_PROB)).clamp_min(0)
     sigma = drawn**TOWARDS_WEAK * (MAX_LEVEL / 255)
     shared = brightness < SHARED_NOISE_PROB
@@ -71,7 +74,18 @@ def with_its_noise(clean: Tensor, generator: Generator) -> DegradedBatch:
     compressed = degradations.random_jpeg(
         noisy, generator, probability=JPEG_AFTER_PROB, qualities=JPEG_AFTER_QUALITIES
     )
+    for index in (source < CAMERA_PROB + FILM_PROB).nonzero().flatten().tolist():
+        make = random_photograph if source[index] < CAMERA_PROB else random_grain
+        compressed[index], sigma[index] = _photographed(shown[index], make(shown[index], generator))
     return DegradedBatch(compressed, sigma)
+
+
+def _photographed(shown: Tensor, pair: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    """Round a noisy image, grey if the one that was shown is, and measure the rms of its noise."""
+    if degradations.is_gray(shown[None]):
+        pair = tuple(image.mean(dim=0, keepdim=True).expand(3, -1, -1) for image in pair)
+    noisy, clean = (degradations.quantize(image) for image in pair)
+    return noisy, (noisy - clean).square().mean().sqrt()
 
 
 def _shown(image: Tensor, choices: np.random.Generator) -> Tensor:
@@ -149,16 +163,21 @@ class NoiseCase:
         border: Pixels of white around the picture.
         quality: Of the JPEG file that it comes from, if it does.
         drawn: Whether a drawing takes the place of the photograph.
+        shot: Variance of a camera's shot noise for each unit of light; the level is then the rms
+            of what its noise comes to.
+        common: Whether the noise of a picture in colour is the same in all channels.
     """
 
     name: str
-    level: float
+    level: float = 0
     gray: bool = False
     tone: tuple[float, float, float] = (1.0, 1.0, 1.0)
     grain: float = 0.0
     border: int = 0
     quality: int | None = None
     drawn: bool = False
+    shot: float | None = None
+    common: bool = False
 
 
 NOISE_CASES = (
@@ -172,25 +191,35 @@ NOISE_CASES = (
     NoiseCase(name="15, then JPEG 75", level=15, quality=75),
     NoiseCase(name="none, a drawing", level=0, drawn=True),
     NoiseCase(name="15, a drawing", level=15, drawn=True),
+    NoiseCase(name="15, the same in all channels", level=15, common=True),
+    NoiseCase(name="camera, little light", shot=1e-3),
+    NoiseCase(name="camera, hardly any light", shot=6e-3),
+    NoiseCase(name="camera, little light, JPEG 90", shot=1e-3, quality=90),
 )
 
 
 def make_noise_validation_set(pictures: list[np.ndarray]) -> ValidationSet:
     """Add the noise of each condition to the middle of each picture, the same every time."""
-    levels = torch.tensor([case.level for case in NOISE_CASES]) / 255
     validation_set = []
     for index, pixels in enumerate(pictures):
         clean = pixels_to_image(center_crop(pixels, VALIDATION_CROP))
         drawing = random_drawing(np.random.default_rng(index), VALIDATION_CROP)
         drawing = pixels_to_image(drawing[: clean.shape[-2], : clean.shape[-1]])
         noise = Generator().manual_seed(index)
-        damaged = [_damaged(drawing if case.drawn else clean, case, noise) for case in NOISE_CASES]
-        validation_set.append((torch.cat(damaged), levels))
+        made = [_damaged(drawing if case.drawn else clean, case, noise) for case in NOISE_CASES]
+        damaged, levels = zip(*made, strict=True)
+        validation_set.append((torch.cat(damaged), torch.tensor(levels)))
     return validation_set
 
 
-def _damaged(clean: Tensor, case: NoiseCase, generator: Generator) -> Tensor:
+def _damaged(clean: Tensor, case: NoiseCase, generator: Generator) -> tuple[Tensor, float]:
+    """One image with the noise of a case, ``(1, 3, H, W)``, and its strength on ``[0, 1]``."""
+    if case.shot is not None:
+        noisy, target = photograph(clean[0], generator, shot=case.shot, quality=case.quality)
+        return noisy[None], (noisy - target).square().mean().sqrt().item()
     noise = torch.randn(clean.shape, generator=generator)
+    if case.common:
+        noise = noise[:, :1].expand_as(clean)
     if case.gray:
         clean, noise = to_gray(clean), noise[:, :1]
     if case.grain:
@@ -201,7 +230,8 @@ def _damaged(clean: Tensor, case: NoiseCase, generator: Generator) -> Tensor:
     if case.border:
         inside = slice(case.border, -case.border)
         noisy = F.pad(noisy[..., inside, inside], [case.border] * 4, value=1.0)
-    return noisy if case.quality is None else degradations.jpeg(noisy, case.quality)
+    noisy = noisy if case.quality is None else degradations.jpeg(noisy, case.quality)
+    return noisy, case.level / 255
 
 
 def validate_sigma(estimator: nn.Module, validation_set: ValidationSet) -> dict[str, Any]:
