@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypedDict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +22,13 @@ class Control:
     step: float
     default: float | None
     shown_per_unit: float = 1
+
+
+class ControlValues(TypedDict, total=False):
+    """The controls that tasks have, as ``enhance`` is given them."""
+
+    sigma: float
+    amount: float
 
 
 def resolve_controls(

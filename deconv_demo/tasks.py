@@ -6,14 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
+from typing import Any, Protocol
 
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 
 from deconv_demo import degradations
 from deconv_demo.classical import bicubic, unsharp_mask, wavelet_denoise
 from deconv_demo.controls import Control
 from deconv_demo.degradations import GRAY_PROB, DegradedBatch, task_degradations
-from deconv_demo.networks import DeconvUNet, DeconvUpscaler
+from deconv_demo.networks import DeconvUNet, DeconvUpscaler, Restorer
 
 # Pixels that are discarded at each inner edge of a tile, where a task does not say otherwise.
 CONTEXT = 24
@@ -73,6 +74,16 @@ class BenchmarkCase:
     kernel: Tensor | None = None
 
 
+class NetworkBuilder(Protocol):
+    """A ``functools.partial`` of a network's class; that type itself admits no subclasses."""
+
+    @property
+    def func(self) -> Callable[..., Restorer]: ...
+    @property
+    def keywords(self) -> dict[str, Any]: ...
+    def __call__(self) -> Restorer: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Task:
     """One pretrained network and all that is needed to train, load, run and judge it.
@@ -94,7 +105,7 @@ class Task:
         recipe: How it is trained.
     """
 
-    build: Callable[[], nn.Module]
+    build: NetworkBuilder
     degrade: Callable[[Tensor, Generator], DegradedBatch]
     scale: int = 1
     controls: tuple[Control, ...] = ()

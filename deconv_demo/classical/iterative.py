@@ -6,7 +6,7 @@ looked at; every one of them takes any operator with ``forward`` and ``adjoint``
 """
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -53,7 +53,7 @@ class Convolution:
         pixels = torch.eye(height * width, dtype=self.kernel.dtype)
         return self.forward(pixels.view(-1, height, width)).flatten(1).T
 
-    def _each(self, convolve, image: Tensor) -> Tensor:
+    def _each(self, convolve: Callable[..., Tensor], image: Tensor) -> Tensor:
         radius = self.kernel.shape[-1] // 2
         kernel = self.kernel.to(image)[None, None]
         return convolve(image.unsqueeze(1), kernel, padding=radius).squeeze(1)

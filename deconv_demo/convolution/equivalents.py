@@ -64,9 +64,9 @@ def kernel_cells(shape: tuple[int, int], kernel: tuple[int, int], **settings: in
     [[0, 1, 2, -1, -1], [-1, -1, 0, 1, 2]]
     """
     axes = []
-    for cells, parts in zip(shape, kernel, strict=True):
-        axis = np.full((output_size(cells, parts, **settings), cells), -1)
-        for cell, part, place in index_triples(cells, parts, **settings):
+    for length, parts in zip(shape, kernel, strict=True):
+        axis = np.full((output_size(length, parts, **settings), length), -1)
+        for cell, part, place in index_triples(length, parts, **settings):
             axis[place, cell] = part
         axes.append(axis)
     rows, columns = axes[0][:, None, :, None], axes[1][None, :, None, :]
@@ -87,7 +87,8 @@ def matrix(weight: Tensor, shape: tuple[int, int], **settings: int) -> Tensor:
     tensor([[1., 2., 3., 0., 0.],
             [0., 0., 1., 2., 3.]])
     """
-    cells = torch.from_numpy(kernel_cells(shape, tuple(weight.shape[2:]), **settings))
+    height, width = weight.shape[2:]
+    cells = torch.from_numpy(kernel_cells(shape, (height, width), **settings))
     values = weight.flatten(2)[:, :, cells.clamp(min=0)]  # (C, C_out, outputs, inputs)
     values = values.where(cells >= 0, 0)
     return values.permute(1, 2, 0, 3).reshape(weight.shape[1] * len(cells), -1)
@@ -100,7 +101,8 @@ def by_matrix(x: Tensor, weight: Tensor, **settings: int) -> Tensor:
     tensor([[[ 1.,  1., 11., 10., 10.]]])
     """
     sides = _output_sides(x, weight, settings)
-    product = matrix(weight, tuple(x.shape[1:]), **settings) @ x.flatten()
+    height, width = x.shape[1:]
+    product = matrix(weight, (height, width), **settings) @ x.flatten()
     return product.reshape(weight.shape[1], *sides)
 
 
@@ -158,10 +160,15 @@ def by_gradient(x: Tensor, weight: Tensor, **settings: int) -> Tensor:
     tensor([[[ 1.,  1., 11., 10., 10.]]])
     """
     sides = _output_sides(x, weight, settings)
-    convolution = {name: settings.get(name, n) for name, n in _CONVOLUTION.items()}
     with torch.inference_mode(False), torch.enable_grad():
         picture = x.new_zeros(1, weight.shape[1], *sides).requires_grad_()
-        seen = F.conv2d(picture, weight, **convolution)
+        seen = F.conv2d(
+            picture,
+            weight,
+            stride=settings.get("stride", 1),
+            padding=settings.get("padding", 0),
+            dilation=settings.get("dilation", 1),
+        )
         # Where dilation lets output padding exceed the stride, a convolution sees more cells.
         seen = seen[0, :, : x.shape[1], : x.shape[2]]
         return torch.autograd.grad(seen, picture, x)[0][0]
@@ -189,9 +196,6 @@ def convolve(x: Tensor, weight: Tensor, *, padding: int = 0) -> Tensor:
     tensor([[12., 24.]])
     """
     return correlate(x, weight.flip(0, 1), padding=padding)
-
-
-_CONVOLUTION = {"stride": 1, "padding": 0, "dilation": 1}
 
 
 def _output_sides(x: Tensor, weight: Tensor, settings: dict[str, int]) -> tuple[int, int]:

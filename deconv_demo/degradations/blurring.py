@@ -59,6 +59,8 @@ def half_plane_masks(
     return torch.sigmoid(beyond * (2.2 / softness)).unsqueeze(1)
 
 
-def blur_and_noise(clean: Tensor, kernels: Tensor, sigma: float | Tensor, generator: Generator):
+def blur_and_noise(
+    clean: Tensor, kernels: Tensor, sigma: float | Tensor, generator: Generator
+) -> Tensor:
     """Blur as ``blur`` does, then add noise, clip and round as ``add_gaussian_noise`` does."""
     return add_gaussian_noise(blur(clean, kernels), sigma, generator)

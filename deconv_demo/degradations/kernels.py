@@ -76,4 +76,5 @@ def random_blur_kernel(generator: Generator) -> Tensor:
 
 def _kernel_grid() -> tuple[Tensor, Tensor]:
     offsets = torch.arange(BLUR_KERNEL_SIZE, dtype=torch.float32) - BLUR_KERNEL_SIZE // 2
-    return torch.meshgrid(offsets, offsets, indexing="ij")
+    y, x = torch.meshgrid(offsets, offsets, indexing="ij")
+    return y, x

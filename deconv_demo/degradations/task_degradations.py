@@ -67,12 +67,13 @@ def random_blur(clean: Tensor, generator: Generator) -> DegradedBatch:
     """A blur, or two, and faint noise drawn for each image; a quarter of them compressed."""
     kernels = torch.stack([random_blur_kernel(generator) for _ in clean])
     blurred = blur(clean, kernels)
+    height, width = clean.shape[-2:]
     drawn, angles, offsets, sharp = torch.rand(4, len(clean), generator=generator)
     for index in (drawn < APART_PROB).nonzero().flatten().tolist():
         other = random_blur_kernel(generator)
         one = slice(index, index + 1)
         sides = half_plane_masks(
-            *clean.shape[-2:], angles[one] * (2 * math.pi), (offsets[one] - 0.5) * 0.6
+            height, width, angles[one] * (2 * math.pi), (offsets[one] - 0.5) * 0.6
         )
         blurred[one] = blend_two_blurs(
             clean[one],
@@ -97,8 +98,8 @@ def fixed_blur(
 
 def half_image_blur(clean: Tensor, generator: Generator, *, kernel: Tensor) -> DegradedBatch:
     """One half blurred, the other sharp, and noise of 2.55 / 255."""
-    count = len(clean)
-    sides = half_plane_masks(*clean.shape[-2:], torch.zeros(count), torch.zeros(count))
+    count, (height, width) = len(clean), clean.shape[-2:]
+    sides = half_plane_masks(height, width, torch.zeros(count), torch.zeros(count))
     blurred = blend_two_blurs(clean, kernel, IDENTITY_KERNEL, sides.to(clean))
     return DegradedBatch(add_gaussian_noise(blurred, 2.55 / 255, generator), None)
 

@@ -159,7 +159,7 @@ def estimate_sigma(estimator: NoiseLevelEstimator, pixels: np.ndarray) -> float:
     given = blocks.permute(0, 3, 1, 2).float().div(255)
     given = given.contiguous(memory_format=torch.channels_last)
     # Decided for all blocks together, for the two ways weigh places differently.
-    one_tone = is_monochrome(torch.cat(tuple(given), dim=-1)[None]).item()
+    one_tone = bool(is_monochrome(torch.cat(tuple(given), dim=-1)[None]))
     of_all = [
         plane.transpose(0, 1).flatten(1)
         for plane in estimator.local_estimates(given, one_tone=one_tone)

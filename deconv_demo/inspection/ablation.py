@@ -99,7 +99,8 @@ def run_edited(
     _check_names(model, edits)
     known = known or {}
     kept = dict(list(known.items())[: count_untouched(list(known), edits)])
-    copied, outputs = weight_sharing_copy(model), {}
+    copied = weight_sharing_copy(model)
+    outputs: dict[str, Tensor] = {}
     readers = _readers(edits)
     watched = {name for skip in edits.skips for name in (skip.source, skip.main)}
     names = {*kept, *readers, *edits.channels, *edits.blocks, *edits.layers, *watched}
@@ -119,7 +120,8 @@ def run_edited(
         watched_inside = any(other == name or other.startswith(f"{name}.") for other in names)
         if isinstance(block, ResidualBlock) and not watched_inside:
             # What it is given may be in the hands of others.
-            block.forward = InplaceResidualBlock(block, keeps_input=True).forward
+            inplace = InplaceResidualBlock(block, keeps_input=True)
+            copied.get_submodule(name).forward = inplace.forward
     restored = copied(*inputs)
     for skip, factor in readers.get(OUTPUT, {}).items():
         correction = outputs[skip.main].to(restored)

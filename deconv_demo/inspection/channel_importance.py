@@ -53,12 +53,13 @@ def rank_channels(
         ValueError: The layer is neither in ``known`` nor a convolution.
     """
     layer = find_layers(model, [layer_name])[layer_name]
-    if layer_name in known:
-        count = known[layer_name].shape[1]
-    elif (count := getattr(layer, "out_channels", None)) is None:
+    count: int | None = (
+        known[layer_name].shape[1] if layer_name in known else getattr(layer, "out_channels", None)
+    )
+    if count is None:
         raise ValueError(f"it is not known how many channels the layer {layer_name!r} has")
     untouched = untouched.clamp(0, 1)
-    before = None if truth is None else psnr(untouched, truth)
+    before = 0.0 if truth is None else psnr(untouched, truth)
     for channel in range(count):
         off = Edits(channels={layer_name: {channel: 0.0}})
         restored = run_edited(model, inputs, off, known).clamp(0, 1)

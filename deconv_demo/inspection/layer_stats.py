@@ -1,18 +1,20 @@
 """The layers of a network, read off the module itself: shapes, costs, how far each one sees."""
 
-import copy
 import graphlib
 import math
 import re
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import Node
 
+from deconv_demo.inspection.weightless import meta_copy, weightless
+
+_Sliding = nn.Conv2d | nn.ConvTranspose2d | nn.MaxPool2d | nn.AvgPool2d
 _CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 _SLIDING = (*_CONVOLUTIONS, nn.MaxPool2d, nn.AvgPool2d)
 
@@ -71,7 +73,7 @@ def summarize_layers(model: nn.Module, *inputs: Tensor) -> list[LayerFacts]:
     [('conv', 10), ('transposed_conv', 20)]
     """
     trace = Trace(model, inputs)
-    return [trace.facts(name) for name in trace.outputs if trace.kind(name)]
+    return trace.layers()
 
 
 def receptive_window(
@@ -102,13 +104,12 @@ def receptive_window(
     trace = Trace(model, inputs)
     if layer_name not in trace.outputs:
         raise ValueError(f"no feature map is made at a layer {layer_name!r} of this network")
-    sides = [
-        trace.window(layer_name, np.array([position]), axis)
-        for axis, position in enumerate((row, column))
-    ]
-    if None in sides:
-        return None
-    rows, columns = (range(int(first[0]), int(last[0]) + 1) for first, last in sides)
+    sides = []
+    for axis, position in enumerate((row, column)):
+        if (window := trace.window(layer_name, np.array([position]), axis)) is None:
+            return None
+        sides.append(range(int(window[0][0]), int(window[1][0]) + 1))
+    rows, columns = sides
     return rows, columns
 
 
@@ -131,14 +132,14 @@ class Trace:
     def __init__(self, model: nn.Module, inputs: Sequence[Tensor]) -> None:
         self.outputs: dict[str, tuple[torch.Size, Node | None]] = {}  # in the order of the data
         self._macs: dict[str, int] = {}
-        self._windowed_ops: dict[Node, nn.Module] = {}
+        self._windowed_ops: dict[Node, _Sliding] = {}
         copied = meta_copy(model)
         self._modules = dict(copied.named_modules())
         for name, module in self._modules.items():
             module.register_forward_hook(self._hook_for(name))
         with torch.inference_mode(False), torch.enable_grad():
             # Pictures are what a field is measured on; a noise level has no place.
-            copied(*(_weightless(value).requires_grad_(value.dim() == 4) for value in inputs))
+            copied(*(weightless(value).requires_grad_(value.dim() == 4) for value in inputs))
         self.reverse_topological = self._sort()
 
     def kind(self, name: str) -> str | None:
@@ -149,13 +150,16 @@ class Trace:
         holds_some = any(inner.startswith(f"{name}.") for inner in self._macs)
         return "block" if name and holds_some and not isinstance(module, nn.Sequential) else None
 
-    def facts(self, name: str) -> LayerFacts:
-        """Return the facts of a layer that has a kind."""
+    def layers(self) -> list[LayerFacts]:
+        """Return the facts of every layer that has a kind, in the order of the data."""
+        return [self._facts(name, kind) for name in self.outputs if (kind := self.kind(name))]
+
+    def _facts(self, name: str, kind: str) -> LayerFacts:
         module, (_, channels, height, width) = self._modules[name], self.outputs[name][0]
         is_convolution = name in self._macs
         return LayerFacts(
             name=name,
-            kind=self.kind(name),
+            kind=kind,
             channels=channels,
             height=height,
             width=width,
@@ -212,16 +216,16 @@ class Trace:
         operation = node.name().split("Backward")[0]
         shift = 0
         if operation in _PADDING:  # (left, right, top, bottom)
-            amounts = getattr(node, f"_saved_{_PADDING[operation]}")
+            amounts = _saved(node, _PADDING[operation])
             shift = -amounts[2 * (1 - axis)] if len(amounts) > 2 * (1 - axis) else 0
         elif operation == "Slice":
-            sizes, start = node._saved_self_sym_sizes, _signed_64(node._saved_start)
-            if node._saved_step != 1 or len(sizes) != 4:
+            sizes, start = _saved(node, "self_sym_sizes"), _signed_64(_saved(node, "start"))
+            if _saved(node, "step") != 1 or len(sizes) != 4:
                 return None
-            if _signed_64(node._saved_dim) % 4 == axis + 2:
+            if _signed_64(_saved(node, "dim")) % 4 == axis + 2:
                 shift = start if start >= 0 else start + sizes[axis + 2]
         elif operation == "Cat":
-            if _signed_64(node._saved_dim) % 4 > 1:  # side by side, not one over the other
+            if _signed_64(_saved(node, "dim")) % 4 > 1:  # side by side, not one over the other
                 return None
         elif not _POINTWISE.fullmatch(operation):
             return None
@@ -245,7 +249,7 @@ class Trace:
         return hook
 
     def _sort(self) -> list[Node]:
-        sorter = graphlib.TopologicalSorter()
+        sorter: graphlib.TopologicalSorter[Node] = graphlib.TopologicalSorter()
         waiting = [node for _, node in self.outputs.values() if node is not None]
         seen = set(waiting)
         while waiting:
@@ -260,25 +264,6 @@ class Trace:
         return list(sorter.static_order())
 
 
-def _weightless(tensor: Tensor) -> Tensor:
-    dtype = torch.float32 if tensor.is_floating_point() else tensor.dtype
-    return torch.empty(tensor.shape, dtype=dtype, device="meta")
-
-
-def meta_copy(model: nn.Module) -> nn.Module:
-    # What stands in this memo is taken as the copy: no weight is duplicated, and hooks that
-    # others have on the model stay with it.
-    memo: dict[int, object] = {
-        id(module._forward_hooks): OrderedDict() for module in model.modules()
-    }
-    with torch.inference_mode(False):
-        for parameter in model.parameters():
-            memo[id(parameter)] = nn.Parameter(_weightless(parameter), requires_grad=False)
-        for buffer in model.buffers():
-            memo[id(buffer)] = _weightless(buffer)
-        return copy.deepcopy(model, memo).eval()
-
-
 def _hull(
     window: tuple[np.ndarray, np.ndarray] | None, first: np.ndarray, last: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -291,10 +276,15 @@ def _side(value: int | Sequence[int], axis: int) -> int:
     return value if isinstance(value, int) else value[axis]
 
 
-def _padding_before(module: nn.Module, reach: int, axis: int) -> int:
-    if getattr(module, "padding_mode", "zeros") != "zeros" or module.padding == "valid":
+def _padding_before(module: _Sliding, reach: int, axis: int) -> int:
+    padding = module.padding
+    if getattr(module, "padding_mode", "zeros") != "zeros" or padding == "valid":
         return 0  # with another mode, an operation of its own has padded before
-    return reach // 2 if module.padding == "same" else _side(module.padding, axis)
+    return reach // 2 if isinstance(padding, str) else _side(padding, axis)
+
+
+def _saved(node: Node, name: str) -> Any:
+    return getattr(node, f"_saved_{name}")
 
 
 def _signed_64(value: int) -> int:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from torch import Tensor, nn
+from torch import Size, Tensor, nn
 from torch.autograd.graph import Node
 
 from deconv_demo.inspection.layer_stats import LayerFacts, Trace
@@ -93,7 +93,7 @@ def map_network(model: nn.Module, *inputs: Tensor) -> NetworkMap:
     trace = Trace(model, inputs)
     nodes = _nodes(trace)
     order = [INPUT, *(node.facts.name for node in nodes), OUTPUT]
-    made_by = {trace.outputs[name][1]: name for name in order[1:-1]}
+    made_by = {node: name for name in order[1:-1] if (node := trace.outputs[name][1]) is not None}
     edges = []
     for target in order[1:]:
         operation = trace.outputs["" if target == OUTPUT else target][1]
@@ -107,13 +107,18 @@ def map_network(model: nn.Module, *inputs: Tensor) -> NetworkMap:
     return NetworkMap(
         nodes=tuple(nodes),
         edges=tuple(edges),
-        input_shape=tuple(inputs[0].shape[1:]),
-        output_shape=tuple(trace.outputs[""][0][1:]),
+        input_shape=_without_batch(inputs[0].shape),
+        output_shape=_without_batch(trace.outputs[""][0]),
     )
 
 
+def _without_batch(shape: Size) -> tuple[int, int, int]:
+    _, channels, height, width = shape
+    return channels, height, width
+
+
 def _nodes(trace: Trace) -> list[MapNode]:
-    layers = {name: trace.facts(name) for name in trace.outputs if trace.kind(name)}
+    layers = {facts.name: facts for facts in trace.layers()}
     nodes: list[MapNode] = []
     for name, facts in layers.items():
         if facts.kind != "block":

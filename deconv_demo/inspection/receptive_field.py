@@ -3,13 +3,15 @@
 A guided network reads each place in two pictures; what it sees there is of both together.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd import forward_ad
+from torch.autograd.function import FunctionCtx
 from torch.overrides import TorchFunctionMode
 
 from deconv_demo.inspection.layer_stats import Trace
@@ -221,11 +223,11 @@ class _StopForward(Exception):
 
 class _DeconvnetRelu(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, values: Tensor) -> Tensor:
+    def forward(ctx: FunctionCtx, values: Tensor) -> Tensor:
         return values.clamp(min=0)
 
     @staticmethod
-    def backward(ctx, signal: Tensor) -> Tensor:
+    def backward(ctx: FunctionCtx, signal: Tensor) -> Tensor:
         return signal.clamp(min=0)
 
 
@@ -236,10 +238,17 @@ class _BackwardRelu(TorchFunctionMode):
         super().__init__()
         self.deconvnet = deconvnet
 
-    def __torch_function__(self, func, types, args=(), kwargs=None):
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
         if self.deconvnet and func in _RELUS:
             return _DeconvnetRelu.apply(args[0] if args else kwargs["input"])
-        return func(*args, **(kwargs or {}))
+        return func(*args, **kwargs)
 
 
 def _check_pixel(maps: Tensor, row: int, column: int, what: str) -> None:

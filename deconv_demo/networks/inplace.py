@@ -6,14 +6,17 @@ are written only to be read once more. A residual block can let go of them at on
 
 import copy
 from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deconv_demo.convolution import phase_kernels
-from deconv_demo.networks.module_copy import weight_sharing_copy
-from deconv_demo.networks.restorers import ResidualBlock
+from deconv_demo.networks.module_copy import AnyModule, weight_sharing_copy
+from deconv_demo.networks.restorers import ResidualBlock, Restorer
+
+AnyRestorer = TypeVar("AnyRestorer", bound=Restorer)
 
 
 class InplaceResidualBlock(nn.Module):
@@ -58,7 +61,8 @@ class SubpixelUpsampling(nn.Module):
 
     def __init__(self, layer: nn.ConvTranspose2d) -> None:
         super().__init__()
-        (kernel, _), (stride, _), (padding, _) = layer.kernel_size, layer.stride, layer.padding
+        (kernel, _), (stride, _) = layer.kernel_size, layer.stride
+        padding = int(layer.padding[0])  # in words ("same") only a plain convolution has it
         plain = layer.groups == 1 and layer.dilation == (1, 1) and layer.output_padding == (0, 0)
         if not plain or kernel % stride or 2 * padding != kernel - stride:
             raise ValueError(f"{layer} does not enlarge exactly {stride} times; keep it as it is")
@@ -90,7 +94,7 @@ def subpixel_copy(model: nn.Module) -> nn.Module:
     return copied.to(memory_format=torch.channels_last)
 
 
-def inplace_copy(model: nn.Module) -> nn.Module:
+def inplace_copy(model: AnyRestorer) -> AnyRestorer:
     """Return a network that shares the tensors of ``model`` and computes the same, leaner.
 
     Args:
@@ -109,7 +113,7 @@ def inplace_copy(model: nn.Module) -> nn.Module:
     return copied
 
 
-def overwriting_copy(model: nn.Module) -> nn.Module:
+def overwriting_copy(model: AnyRestorer) -> AnyRestorer:
     """Return a ``weight_sharing_copy`` that may overwrite its feature maps: inference only."""
     copied = weight_sharing_copy(model)
     copied.inplace = True
@@ -117,7 +121,7 @@ def overwriting_copy(model: nn.Module) -> nn.Module:
 
 
 def replace_modules(
-    model: nn.Module, kind: type, by: Callable[[str, nn.Module], nn.Module]
+    model: nn.Module, kind: type[AnyModule], by: Callable[[str, AnyModule], nn.Module]
 ) -> None:
     """Put ``by(name, module)`` in the place of every module of a kind."""
     for name, module in list(model.named_modules()):

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from deconv_demo.networks.activation_ranges import ActivationRange
 from deconv_demo.networks.inplace import inplace_copy, overwriting_copy, replace_modules
-from deconv_demo.networks.restorers import ResidualBlock
+from deconv_demo.networks.restorers import ResidualBlock, Restorer
 
 MAX_LEVEL, MAX_WEIGHT = 255, 127
 # What is cut off hardly shows as long as it is little: of 24 photographs that were not measured,
@@ -201,7 +201,7 @@ class QuantizedNetwork(nn.Module):
         KeyError: A block has no ranges.
     """
 
-    def __init__(self, model: nn.Module, ranges: Mapping[str, ActivationRange]) -> None:
+    def __init__(self, model: Restorer, ranges: Mapping[str, ActivationRange]) -> None:
         super().__init__()
         self.guided, self.size_multiple = model.guided, model.size_multiple
         self.has_fallen_back = False

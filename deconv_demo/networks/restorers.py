@@ -9,10 +9,14 @@ does no harm.
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+if TYPE_CHECKING:  # it imports from here
+    from deconv_demo.networks.activation_ranges import ActivationRange
 
 
 class ResidualBlock(nn.Module):
@@ -47,7 +51,24 @@ def _blocks(channels: int, count: int, *, bias: bool) -> nn.Sequential:
     return nn.Sequential(*(ResidualBlock(channels, bias=bias) for _ in range(count)))
 
 
-class DeconvUNet(nn.Module):
+class Restorer(nn.Module):
+    """What every network that repairs pictures says of itself.
+
+    Attributes:
+        noise_level_map, guided: What it is given beside a picture, see ``DeconvUNet``.
+        size_multiple: Sides of a picture are padded to multiples of it.
+        inplace: Whether its feature maps may be overwritten.
+        ranges: Of a network that ``load_model`` returns, what ``read_ranges`` found.
+    """
+
+    noise_level_map: bool
+    guided: bool
+    size_multiple: int
+    inplace: bool
+    ranges: "dict[str, ActivationRange] | None"
+
+
+class DeconvUNet(Restorer):
     """Encoder-decoder that restores a picture at its own size.
 
     Residual blocks at every level, strided 2 x 2 convolutions on the way down,
@@ -115,7 +136,7 @@ class DeconvUNet(nn.Module):
         self.tail = nn.Conv2d(widths[0], 3, kernel_size=3, padding=1, bias=bias)
         with torch.no_grad():
             self.tail.weight.mul_(0.01)  # start close to "change nothing"
-            if bias:
+            if self.tail.bias is not None:
                 self.tail.bias.zero_()
 
     def forward(self, image: Tensor, condition: Tensor | None = None) -> Tensor:
@@ -124,10 +145,10 @@ class DeconvUNet(nn.Module):
             raise ValueError(f"beside a picture this network needs {needs}, got {condition!r}")
         height, width = image.shape[-2:]
         features = image
-        if self.guided:
+        if self.guided and condition is not None:
             features = torch.cat([image, condition.to(image)], dim=1)
         features = pad_to_multiple(features, self.size_multiple)
-        if self.noise_level_map:
+        if self.noise_level_map and condition is not None:
             level = condition.to(features).view(-1, 1, 1, 1).expand(-1, 1, *features.shape[-2:])
             features = torch.cat([features, level], dim=1)
 
@@ -145,7 +166,7 @@ class DeconvUNet(nn.Module):
         return image.float() + self.tail(features)[..., :height, :width].float()
 
 
-class DeconvUpscaler(nn.Module):
+class DeconvUpscaler(Restorer):
     """Enlarges a picture 2 or 4 times: a trunk at the small size, then transposed convolutions.
 
     All the work is done on the small picture, as in FSRCNN (Dong et al. 2016); the trunk is
@@ -189,7 +210,7 @@ class DeconvUpscaler(nn.Module):
         self.tail = nn.ConvTranspose2d(channels, 3, kernel_size=4, stride=2, padding=1)
         with torch.no_grad():
             self.tail.weight.mul_(0.01)  # start close to bicubic
-            self.tail.bias.zero_()
+            self.tail.get_parameter("bias").zero_()
 
     def forward(self, image: Tensor) -> Tensor:
         features = self.head(image)

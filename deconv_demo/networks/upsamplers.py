@@ -58,6 +58,7 @@ class SmallUpsampler(nn.Module):
         self.trunk = nn.ModuleList(
             nn.Conv2d(channels, width, kernel_size=3, padding=1) for channels in (3, width, width)
         )
+        self.tail: nn.Conv2d | nn.ConvTranspose2d
         if kind == "transposed_3":
             self.tail = nn.ConvTranspose2d(width, 3, 3, stride=2, padding=1, output_padding=1)
         elif kind == "transposed_4":
@@ -66,8 +67,8 @@ class SmallUpsampler(nn.Module):
             self.tail = nn.Conv2d(width, 3, kernel_size=3, padding=1)
         else:
             self.tail = nn.Conv2d(width, 3 * SCALE**2, kernel_size=3, padding=1)
-        if kind == "shuffle_icnr":
-            icnr_init_(self.tail, SCALE)
+            if kind == "shuffle_icnr":
+                icnr_init_(self.tail, SCALE)
 
     def forward(self, image: Tensor) -> Tensor:
         features = image
@@ -89,7 +90,7 @@ def icnr_init_(layer: nn.Conv2d, scale: int) -> None:
         layer: Its output channels are a multiple of ``scale ** 2``.
         scale: Of the pixel shuffle.
     """
-    for parameter in (layer.weight, layer.bias):
+    for parameter in layer.parameters():
         parameter.copy_(parameter[:: scale**2].repeat_interleave(scale**2, dim=0))
 
 

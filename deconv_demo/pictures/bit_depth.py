@@ -4,7 +4,7 @@ from contextlib import suppress
 from io import BytesIO
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, TiffImagePlugin
 
 from deconv_demo.pictures.image_io import icc_profile_for
 
@@ -15,7 +15,9 @@ def prepare_tiles(picture: Image.Image) -> str:
     if not tiles:
         return ""
     first = tiles[0].args[0] if isinstance(tiles[0].args, tuple) else tiles[0].args
-    if picture.format == "TIFF" and first == "R" and 16 in picture.tag_v2.get(258, ()):
+    if not isinstance(picture, TiffImagePlugin.TiffImageFile):
+        return str(first)
+    if first == "R" and 16 in picture.tag_v2.get(258, ()):
         # Uncompressed 16-bit TIFF with a plane for each colour: Pillow 12 would take every
         # byte for a sample.
         order = "L" if picture.tag_v2.prefix == b"II" else "B"
@@ -60,6 +62,7 @@ def _scale_samples(picture: Image.Image, stored_as: str) -> Image.Image:
     by much: resampling overshoots, and a lamp may be brighter than white.
     """
     values = np.asarray(picture)
+    white: float
     if picture.mode.startswith("I;16"):
         white = 4095 if stored_as == "I;12" else 65535
     else:
@@ -104,7 +107,9 @@ def _cmyk_to_rgb(picture: Image.Image) -> Image.Image:
         with suppress(ImageCms.PyCMSError, OSError):  # a broken profile counts as none
             source = ImageCms.ImageCmsProfile(BytesIO(profile))
             srgb = ImageCms.createProfile("sRGB")
-            return ImageCms.profileToProfile(picture, source, srgb, outputMode="RGB")
+            converted = ImageCms.profileToProfile(picture, source, srgb, outputMode="RGB")
+            if converted is not None:  # as it is for a conversion in place
+                return converted
     return picture.convert("RGB")
 
 

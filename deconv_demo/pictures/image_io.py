@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, TiffImagePlugin
 
 from deconv_demo.pictures.decompression_bombs import CountedBytes, has_costly_exif, refuse_costly
 from deconv_demo.pictures.errors import PictureError, check_size
@@ -99,7 +99,7 @@ def opened_file(source: str | Path | bytes | BinaryIO | None) -> Iterator[Image.
         raise PictureError("svg")
     with decoding(data):
         refuse_costly(data)
-        formats = FORMATS
+        formats: tuple[str, ...] = FORMATS
         if data[4:8] == b"ftyp":
             from pillow_heif import register_heif_opener  # slow to import and seldom needed
 
@@ -115,10 +115,12 @@ def opened_file(source: str | Path | bytes | BinaryIO | None) -> Iterator[Image.
                 pixels = picture.width * picture.height
                 if pixels > MAX_SLOW_PIXELS or picture.width > MAX_SLOW_WIDTH:
                     raise PictureError("unreadable")
-            if picture.format == "TIFF":  # a tile may be larger than the picture it is cut from
-                check_size(tuple(picture.tag_v2.get(tag, 1) for tag in _TILE_SIDES))
+            if isinstance(picture, TiffImagePlugin.TiffImageFile):
+                # A tile may be larger than the picture it is cut from.
+                width, length = (picture.tag_v2.get(tag, 1) for tag in _TILE_SIDES)
+                check_size((width, length))
                 if has_costly_exif(data, is_picture=True):
-                    picture.getexif = Image.Exif
+                    vars(picture)["getexif"] = Image.Exif
             with _silent_libtiff() if picture.format == "TIFF" else nullcontext():
                 yield picture
 
@@ -140,19 +142,21 @@ def save_picture(
         PictureError: The format is unknown or too small for the picture, or the target cannot
             be written.
     """
-    is_path = isinstance(target, (str, os.PathLike))
-    path = Path(target if is_path else str(getattr(target, "name", "")))
+    if isinstance(target, (str, os.PathLike)):
+        given, path = None, Path(target)
+    else:
+        given, path = target, Path(str(getattr(target, "name", "")))
     writer = get_writer(format or path.suffix)
     partial = path.parent / f".{secrets.token_hex(8)}.part"
     try:
-        if is_path:
+        if given is None:
             with partial.open("x+b") as stream:
                 _encode(picture, stream, writer)
             partial.replace(path)
         else:
             encoded = BytesIO()
             _encode(picture, encoded, writer)
-            target.write(encoded.getbuffer())
+            given.write(encoded.getbuffer())
     except PictureError:
         raise
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
@@ -256,13 +260,14 @@ def _encode(picture: Image.Image, stream: BinaryIO, writer: str) -> None:
     elif writer in ("WEBP", "AVIF"):  # neither has grey; converting here sorts out the profile
         picture = picture.convert("RGBA" if has_alpha else "RGB")
     is_large = picture.width * picture.height > 4_000_000
-    options = {
+    options_of: dict[str, dict[str, Any]] = {
         "PNG": {"compress_level": 1 if is_large else 6},
         "JPEG": {"quality": 95, "subsampling": "4:4:4"},
         "WEBP": {"lossless": True, "exact": True, "quality": 20 if is_large else 70},
         "TIFF": {"compression": "tiff_adobe_deflate"},
         "AVIF": {"quality": 90, "subsampling": "4:4:4", "speed": 8 if is_large else 6},
-    }[writer]
+    }
+    options = options_of[writer]
     # Named even where it is None: left out, Pillow would take one that does not fit the mode.
     options["icc_profile"] = icc_profile_for(picture.mode, picture.info.get("icc_profile"))
     if "dpi" in picture.info:

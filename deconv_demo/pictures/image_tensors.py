@@ -111,7 +111,7 @@ def _fill_transparent(picture: Image.Image) -> Image.Image:
     """Fill RGBA, some of it visible, from a smaller version of itself: colours spread outwards."""
     mask = picture.getchannel("A").point(lambda alpha: 255 if alpha else 0)
     colors = picture.convert("RGB")
-    if mask.getextrema()[0] > 0:
+    if mask.getextrema()[0] != 0:
         return colors
     visible = colors.copy()
     visible.putalpha(mask)
@@ -207,8 +207,8 @@ def _raw_exif(picture: Image.Image) -> bytes:
 
 
 def _read_dpi(picture: Image.Image) -> tuple[float, float] | None:
-    with suppress(TypeError, ValueError, ZeroDivisionError):
-        x, y = (float(value) for value in picture.info.get("dpi"))
+    with suppress(KeyError, TypeError, ValueError, ZeroDivisionError):
+        x, y = (float(value) for value in picture.info["dpi"])
         if 0 < x <= 65535 and 0 < y <= 65535:  # the range of JPEG; no real one is outside
             return x, y
     return None

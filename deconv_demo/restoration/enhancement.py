@@ -27,8 +27,8 @@ from deconv_demo.restoration.precision import (
     inference_dtype,
     prepare_for_inference,
 )
-from deconv_demo.restoration.tiling import count_tiles, run_in_tiles
-from deconv_demo.restoration.weights import load_estimator, load_model
+from deconv_demo.restoration.tiling import TileLimits, count_tiles, run_in_tiles
+from deconv_demo.restoration.weights import load_model, load_noise_estimator
 from deconv_demo.tasks import TASKS, Task
 
 # A result must fit in memory and in a browser: 200 megapixels are 600 MB of pixels.
@@ -86,6 +86,7 @@ def enhance(
     task_id: str,
     *,
     progress: Callable[[TileProgress], None] | None = None,
+    dtype: torch.dtype | None = None,
     **controls: float | None,
 ) -> Enhancement:
     """Run the network of a task over a picture at its full size.
@@ -95,6 +96,7 @@ def enhance(
         task_id: Key of ``TASKS``.
         progress: Called before the first tile, for "deblur" several times while the blur is
             read and undone, and after every tile; what it raises ends the run.
+        dtype: As for ``enhance_by_tile``.
         **controls: The controls of the task, each by its name: ``sigma=25 / 255`` for
             "denoise" (None: estimate it), ``amount=0.5`` for "deblur".
 
@@ -109,7 +111,7 @@ def enhance(
     >>> result.before.size, result.after.size
     ((40, 20), (40, 20))
     """
-    for step in enhance_by_tile(picture, task_id, **controls):
+    for step in enhance_by_tile(picture, task_id, dtype=dtype, **controls):
         if isinstance(step, Enhancement):
             return step
         if progress is not None:
@@ -143,17 +145,16 @@ def enhance_by_tile(
     started = time.monotonic()
 
     device = inference_device()
-    model, dtype = prepare_for_inference(
-        load_model(task_id), device, dtype or inference_dtype(device)
-    )
+    wanted = dtype or inference_dtype(device)
+    model, dtype = prepare_for_inference(load_model(task_id), device, wanted)
     pixels = visible_pixels(source)
     gray = is_gray_pixels(pixels)
     if "sigma" in values and values["sigma"] is None:
         with _one_tile_at_a_time:
-            found = estimate_sigma(load_estimator("noise_reader"), pixels)
+            found = estimate_sigma(load_noise_estimator(), pixels)
         (sigma,) = (control for control in task.controls if control.name == "sigma")
         values["sigma"] = min(found, sigma.maximum)
-    cut = {
+    cut: TileLimits = {
         "max_pixels": task.tile_pixels,
         "multiple": model.size_multiple,
         "context": task.tile_context,
@@ -161,12 +162,13 @@ def enhance_by_tile(
     total = count_tiles(*pixels.shape[:2], **cut)
     yield TileProgress(0, total, None)
 
-    given, found = pixels, {}
+    given = pixels
+    read_off: dict[str, Any] = {}
     if model.guided:
         given = np.empty((*pixels.shape[:2], 6), np.uint8)
         given[..., :3] = pixels
         kernel = estimate_kernel(pixels, device)
-        found["blur_kernel"] = None if is_identity(kernel) else _rounded(kernel)
+        read_off["blur_kernel"] = None if is_identity(kernel) else _rounded(kernel)
         steps = fill_wiener_guide(pixels, kernel, given[..., 3:])
         while True:
             with _one_tile_at_a_time:
@@ -189,7 +191,8 @@ def enhance_by_tile(
 
     restored = from_pixels(output, like=source, gray=gray)
     before = source if task.scale == 1 else _bicubic(source, task.scale)
-    after = blend(before, restored, values["amount"]) if "amount" in values else restored
+    amount = values.get("amount")
+    after = restored if amount is None else blend(before, restored, amount)
     yield Enhancement(
         task_id=task_id,
         before=before,
@@ -202,7 +205,7 @@ def enhance_by_tile(
             "device": device.type,
             "megapixels": output.shape[0] * output.shape[1] / 1e6,
             **values,
-            **found,
+            **read_off,
         },
         restored=restored,
     )
@@ -280,9 +283,8 @@ def _rounded(kernel: torch.Tensor) -> list[list[float]]:
 
 
 def _bicubic(source: Image.Image, scale: int) -> Image.Image:
-    enlarged = source.resize(
-        (source.width * scale, source.height * scale), Image.Resampling.BICUBIC
-    )
+    size = (source.width * scale, source.height * scale)
+    enlarged = source.resize(size, Image.Resampling.BICUBIC)
     enlarged.info = dict(source.info)
     return enlarged
 

@@ -4,9 +4,8 @@ import copy
 from functools import lru_cache
 
 import torch
-from torch import nn
 
-from deconv_demo.networks import QuantizedNetwork, has_fast_int8, inplace_copy
+from deconv_demo.networks import QuantizedNetwork, Restorer, has_fast_int8, inplace_copy
 from deconv_demo.tasks import TASKS
 
 
@@ -38,8 +37,8 @@ def float_dtype(device: torch.device) -> torch.dtype:
 
 @lru_cache(maxsize=3 * len(TASKS))
 def prepare_for_inference(
-    model: nn.Module, device: torch.device, dtype: torch.dtype
-) -> tuple[nn.Module, torch.dtype]:
+    model: Restorer, device: torch.device, dtype: torch.dtype
+) -> tuple[Restorer | QuantizedNetwork, torch.dtype]:
     """Return a network as it runs fastest, and what it then computes in.
 
     Args:

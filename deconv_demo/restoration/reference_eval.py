@@ -8,7 +8,14 @@ from PIL import Image
 from torch import Generator, Tensor
 
 from deconv_demo import degradations
-from deconv_demo.classical import crop_border, psnr, ssim, wiener_skimage, y_channel
+from deconv_demo.classical import (
+    crop_border,
+    psnr,
+    ssim,
+    unsharp_mask,
+    wiener_skimage,
+    y_channel,
+)
 from deconv_demo.pictures import PictureError, from_pixels, normalize, to_image, to_uint8
 from deconv_demo.restoration.enhancement import Enhancement
 from deconv_demo.tasks import TASKS, Task
@@ -138,7 +145,7 @@ def best_classical(
     candidates = [
         (
             f"{task.baseline_name}, radius {radius:g}, amount {amount:g}",
-            task.baseline(degraded, None, radius=radius, amount=amount),
+            unsharp_mask(degraded, None, radius=radius, amount=amount),
         )
         for radius in UNSHARP_RADII
         for amount in UNSHARP_AMOUNTS

@@ -9,6 +9,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import TypedDict
 
 import numpy as np
 
@@ -17,6 +18,14 @@ from deconv_demo.tasks import CONTEXT
 RAMP = 16
 # A row of tiles lies in memory as a whole; in the choice of a cut it counts like so much computing.
 COST_OF_A_ROW = 0.05
+
+
+class TileLimits(TypedDict):
+    """What ``plan_tiles`` is told of a network, by its keywords."""
+
+    max_pixels: int
+    multiple: int
+    context: int
 
 
 def overlap(context: int = CONTEXT) -> int:
@@ -89,7 +98,7 @@ def plan_tiles(
         )
     tile_of = partial(_tile_length, multiple=multiple, context=context)
     whole_width = tile_of(width, 1)
-    plans = []
+    plans: list[tuple[float, int, int]] = []
     for down in itertools.count(1):
         tall = tile_of(height, down)
         if plans and tall < shortest:

@@ -11,7 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from deconv_demo.estimation import BlurKernelEstimator, NoiseLevelEstimator
-from deconv_demo.networks import WeightsError, build_upsamplers, read_ranges, read_tensors, sha256
+from deconv_demo.networks import (
+    Restorer,
+    WeightsError,
+    build_upsamplers,
+    read_ranges,
+    read_tensors,
+    sha256,
+)
 from deconv_demo.tasks import TASKS
 
 WEIGHTS_DIR = Path(
@@ -78,7 +85,7 @@ def _find_ranges(weights: Path) -> Path:
 
 
 @lru_cache(maxsize=len(TASKS))
-def load_model(task_id: str) -> nn.Module:
+def load_model(task_id: str) -> Restorer:
     """Build the network of a task with its weights, ready for inference on the CPU.
 
     Every call gives the same module: leave no hook on it and do not train it. Its attribute
@@ -133,6 +140,13 @@ def load_estimator(name: str) -> nn.Module:
     _check_recorded(path, _recorded(name), how_to_record=_BY_TRAINING)
     load_into(estimator, path)
     return estimator.eval().requires_grad_(False)
+
+
+def load_noise_estimator() -> NoiseLevelEstimator:
+    """Return ``load_estimator("noise_reader")``, which can say more than other networks."""
+    estimator = load_estimator("noise_reader")
+    assert isinstance(estimator, NoiseLevelEstimator)
+    return estimator
 
 
 def load_into(model: nn.Module, path: Path, *, strict: bool = True) -> None:

@@ -5,6 +5,7 @@ import json
 import math
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from deconv_demo.training.data import DataError
 from deconv_demo.training.metrics_file import MetricsFileError, prepare_report
 
 
-def _above(least: float, kind: type = float, *, inclusive: bool = False):
+def _above(
+    least: float, kind: type[float] = float, *, inclusive: bool = False
+) -> Callable[[str], float]:
     """A type of arguments: numbers above ``least``, or from it on."""
 
-    def convert(text: str):
+    def convert(text: str) -> float:
         value = kind(text)
         if not (value > least or inclusive and value == least) or value == math.inf:
             words = "at least" if inclusive else "more than"
@@ -130,10 +133,11 @@ def main(arguments: list[str] | None = None) -> int:
             )
         elif options.command in ESTIMATORS:
             from deconv_demo.training.blur_estimator import BLUR_SPEC
-            from deconv_demo.training.estimators import train_estimator
+            from deconv_demo.training.estimators import EstimatorSpec, train_estimator
             from deconv_demo.training.noise_estimator import NOISE_SPEC
 
-            readings = {spec.name: spec for spec in (BLUR_SPEC, NOISE_SPEC)}
+            specs: tuple[EstimatorSpec[Any], ...] = (BLUR_SPEC, NOISE_SPEC)
+            readings = {spec.name: spec for spec in specs}
             train_estimator(
                 readings[options.command],
                 weights_path=options.weights or WEIGHTS_DIR / f"{options.command}.safetensors",

@@ -21,12 +21,16 @@ HARD_PROB = 1 / 3
 
 def with_its_blur(clean: Tensor, generator: Generator) -> DegradedBatch:
     """Blur and worsen the brightness of each image as the deblurrer's crops are, blur told."""
+    return DegradedBatch(*_blurred_and_kernels(clean, generator))
+
+
+def _blurred_and_kernels(clean: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
     kernels = torch.stack([_kernel(generator) for _ in clean])
     gray = degradations.blur(to_gray(clean)[:, :1], kernels)
     # The noise of three channels is weaker in their brightness: by the norm of its weights.
     sigma = torch.rand(len(clean), generator=generator) * (0.67 * 5 / 255)
     noisy = degradations.add_gaussian_noise(gray, sigma, generator).expand(-1, 3, -1, -1)
-    return DegradedBatch(degradations.random_jpeg(noisy, generator, probability=0.25), kernels)
+    return degradations.random_jpeg(noisy, generator, probability=0.25), kernels
 
 
 def _kernel(generator: Generator) -> Tensor:
@@ -47,7 +51,7 @@ def make_blur_validation_set(pictures: list[np.ndarray]) -> ValidationSet:
         clean = pixels_to_image(center_crop(pixels, VALIDATION_CROP)).expand(
             KERNELS_JUDGED, -1, -1, -1
         )
-        validation_set.append(with_its_blur(clean, generator))
+        validation_set.append(_blurred_and_kernels(clean, generator))
     return validation_set
 
 

@@ -4,9 +4,10 @@ import itertools
 import re
 import tarfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePath
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from torch import Generator, Tensor
 from deconv_demo.degradations import DegradedBatch, quantize
 from deconv_demo.pictures import PictureError, open_picture, to_pixels
 from deconv_demo.restoration import wiener_guide
-from deconv_demo.tasks import Task
+from deconv_demo.tasks import Recipe
 
 CLEAN_ENDING = re.compile(r"[-_](HR|GT)$", re.IGNORECASE)
 MAX_REDUCTION = 2
@@ -132,8 +133,10 @@ def _pictures_of_tar(source: Path) -> Iterator[tuple[str, bytes]]:
         with tarfile.open(source) as archive:
             members = sorted(archive.getmembers(), key=lambda member: member.name)
             for member in members:
-                if _is_named_as_picture(PurePath(member.name)) and member.isfile():
-                    yield f"{source}:{member.name}", archive.extractfile(member).read()
+                if not _is_named_as_picture(PurePath(member.name)) or not member.isfile():
+                    continue
+                if (encoded := archive.extractfile(member)) is not None:
+                    yield f"{source}:{member.name}", encoded.read()
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise DataError(f"{source} is neither a folder nor a whole tar file: {error}") from error
 
@@ -163,6 +166,19 @@ def center_crop(pixels: np.ndarray, side: int) -> np.ndarray:
     return pixels[top : top + side, left : left + side]
 
 
+class CropSpec(Protocol):
+    """What the sampler of crops asks of a task, or of a reader's training."""
+
+    @property
+    def degrade(self) -> Callable[[Tensor, Generator], DegradedBatch]: ...
+    @property
+    def recipe(self) -> Recipe: ...
+    @property
+    def scale(self) -> int: ...
+    @property
+    def guided(self) -> bool: ...
+
+
 class CropSampler:
     """Random degraded / clean pairs: random picture, place, and one of the eight symmetries.
 
@@ -179,7 +195,7 @@ class CropSampler:
     def __init__(
         self,
         pictures: list[np.ndarray],
-        task: Task,
+        task: CropSpec,
         generator: Generator,
         device: torch.device,
     ) -> None:
@@ -213,7 +229,7 @@ class CropSampler:
             degraded, condition, clean = (
                 image[..., rows, columns] for image in (degraded, condition, clean)
             )
-        return (degraded, condition), clean
+        return DegradedBatch(degraded, condition), clean
 
     def _crop(self, picture: Tensor) -> Tensor:
         side = self._side_to_cut(min(picture.shape[:2]))
@@ -238,7 +254,7 @@ class CropSampler:
         return int(torch.randint(below, (), generator=self.generator))
 
 
-def crop_side(task: Task) -> int:
+def crop_side(task: CropSpec) -> int:
     """Return the side of the clean crop that one training pair of ``task`` is made from."""
     recipe = task.recipe
     return (recipe.patch + recipe.context + 2 * recipe.margin) * task.scale

@@ -1,16 +1,14 @@
 """Train a small network that reads the damage off a picture, and judge what it reads."""
 
 import copy
-import dataclasses
 import json
 import math
 import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -19,7 +17,7 @@ from torch import Generator, Tensor, nn
 from deconv_demo.degradations import DegradedBatch
 from deconv_demo.networks import read_header, save_weights, sha256
 from deconv_demo.restoration import load_into
-from deconv_demo.tasks import TASKS, Recipe, Task
+from deconv_demo.tasks import Recipe
 from deconv_demo.training.data import CropSampler, crop_side, read_pictures
 from deconv_demo.training.loop import update_ema
 from deconv_demo.training.metrics_file import add_to_report, prepare_report
@@ -41,10 +39,11 @@ _USED = (
 
 # Damaged pictures of one size, and what of the damage is to be read, one entry a picture.
 ValidationSet = list[tuple[Tensor, Tensor]]
+Estimator = TypeVar("Estimator", bound=nn.Module)
 
 
 @dataclass(frozen=True, kw_only=True)
-class EstimatorSpec:
+class EstimatorSpec(Generic[Estimator]):
     """What tells the training of one reader from that of another.
 
     Attributes:
@@ -60,17 +59,21 @@ class EstimatorSpec:
     """
 
     name: str
-    build: Callable[[], nn.Module]
+    build: Callable[[], Estimator]
     degrade: Callable[[Tensor, Generator], DegradedBatch]
     recipe: Recipe
     smallest_side: int
     make_validation_set: Callable[[list[np.ndarray]], ValidationSet]
-    loss: Callable[[nn.Module, Tensor, Tensor], Tensor]
-    validate: Callable[[nn.Module, ValidationSet], dict[str, Any]]
+    loss: Callable[[Estimator, Tensor, Tensor], Tensor]
+    validate: Callable[[Estimator, ValidationSet], dict[str, Any]]
+
+    # What the sampler of crops asks of a task beside the above.
+    scale: ClassVar[int] = 1
+    guided: ClassVar[bool] = False
 
 
 def train_estimator(
-    spec: EstimatorSpec,
+    spec: EstimatorSpec[Estimator],
     *,
     data: list[Path],
     minutes: float,
@@ -105,9 +108,7 @@ def train_estimator(
     """
     prepare_report(weights_path.with_name("metrics.json"))
     recipe = spec.recipe
-    # The sampler of the networks, with what is to be read as what is told of a picture.
-    task = _as_task(spec)
-    pictures = read_pictures(data, smallest_side=crop_side(task))
+    pictures = read_pictures(data, smallest_side=crop_side(spec))
     if validation is None:
         count = min(HELD_OUT_PICTURES, len(pictures) // 4)
         make_validation_set, pictures = pictures[:count] or pictures, pictures[count:]
@@ -116,7 +117,8 @@ def train_estimator(
     validation_set = spec.make_validation_set(make_validation_set)
     seed = torch.seed() if seed is None else seed
     generator = Generator().manual_seed(seed % 2**63)
-    sampler = CropSampler(pictures, task, generator, torch.device("cpu"))
+    # The sampler of the networks, with what is to be read as what is told of a picture.
+    sampler = CropSampler(pictures, spec, generator, torch.device("cpu"))
 
     estimator, header = spec.build(), {"runs": "[]"}
     if weights_path.exists():
@@ -127,10 +129,12 @@ def train_estimator(
     print(f"{spec.name}: {len(pictures)} pictures, error {before:.4f} at the start", flush=True)
     optimizer = torch.optim.Adam(estimator.parameters())
     peak = recipe.learning_rate if learning_rate is None else learning_rate
-    started, step, spent, line_at, losses = time.monotonic(), 0, 0.0, 0.0, []
+    started, step, spent, line_at = time.monotonic(), 0, 0.0, 0.0
+    losses: list[float] = []
     try:
         while spent < minutes * 60 and (steps is None or step < steps):
             (damaged, truth), _ = sampler.sample()
+            assert truth is not None  # it is what every reader's damage tells
             rate = min(1.0, (step + 1) / WARM_UP_STEPS) * _cosine(spent / minutes / 60)
             loss = spec.loss(estimator, damaged, truth)
             losses.append(_step(estimator, optimizer, loss, peak * rate, recipe.gradient_clip))
@@ -149,7 +153,7 @@ def train_estimator(
     after = found["error"]
     # Weights that have become NaN are no better than none.
     if after < before or not (weights_path.exists() or math.isnan(after)):
-        run = {"seconds": round(spent), "steps": step, "learning_rate": peak}
+        run: dict[str, Any] = {"seconds": round(spent), "steps": step, "learning_rate": peak}
         run |= {"error_before": round(before, 4), "error_after": round(after, 4)}
         run["hardware"] = f"{platform.machine()}, {torch.get_num_threads()} threads"
         header["runs"] = json.dumps([*json.loads(header["runs"]), run])
@@ -160,7 +164,7 @@ def train_estimator(
     return before, after
 
 
-def write_metrics(spec: EstimatorSpec, weights_path: Path, found: dict[str, Any]) -> None:
+def write_metrics(spec: EstimatorSpec[Any], weights_path: Path, found: dict[str, Any]) -> None:
     """Write checksum, runs and what was judged of a file into the ``metrics.json`` beside it."""
     entry = {
         "sha256": sha256(weights_path),
@@ -171,16 +175,6 @@ def write_metrics(spec: EstimatorSpec, weights_path: Path, found: dict[str, Any]
         "error": round(found["error"], 4),
     }
     add_to_report(weights_path.with_name("metrics.json"), entry, spec.name)
-
-
-def _as_task(spec: EstimatorSpec) -> Task:
-    """What the sampler of crops asks of a task."""
-    return dataclasses.replace(
-        TASKS["deblur"],
-        build=partial(spec.build),  # a task is asked for its arguments
-        degrade=spec.degrade,
-        recipe=spec.recipe,
-    )
 
 
 def _step(

@@ -106,7 +106,7 @@ def train(
         relative = read_header(start_from)
         if relative.get("task_id") == task_id:  # an earlier form of this very network
             header = {"runs": relative.get("runs", "[]")}
-    model = model.to(device, memory_format=torch.channels_last)
+    model = model.to(device).to(memory_format=torch.channels_last)
     ema_model = copy.deepcopy(model).eval().requires_grad_(False)
 
     seed = torch.seed() if seed is None else seed
@@ -121,6 +121,10 @@ def train(
         flush=True,
     )
 
+    budget, spent, step = minutes * 60, 0.0, 0
+    losses: list[float] = []
+    saved, curve = False, [(0.0, round(best, 3))]
+
     def validate_and_save() -> float:
         nonlocal best, saved
         psnr_now = _validate(ema_model, task, held_out)
@@ -128,15 +132,15 @@ def train(
         # Weights that have become NaN are no better than none.
         if psnr_now > best or not (weights_path.exists() or math.isnan(psnr_now)):
             best, saved = psnr_now, True
-            run = {"seconds": round(spent), "steps": step, "validation_psnr": round(best, 3)}
-            run |= {"optimiser": recipe.optimiser, "learning_rate": peak, "curve": curve}
+            run: dict[str, Any] = {"seconds": round(spent), "steps": step}
+            run |= {"validation_psnr": round(best, 3), "optimiser": recipe.optimiser}
+            run |= {"learning_rate": peak, "curve": curve}
             header_now = _header(task_id, task, header, run, device)
             save_weights(weights_path, ema_model.state_dict(), header_now)
         return psnr_now
 
-    budget, spent, step, losses = minutes * 60, 0.0, 0, []
     last_line, last_judged, last_psnr, interrupted = 0.0, 0.0, best, False
-    saved, curve, next_validation = False, [(0.0, round(best, 3))], SECONDS_BETWEEN_VALIDATIONS
+    next_validation: float = SECONDS_BETWEEN_VALIDATIONS
     try:
         while spent < budget and (steps is None or step < steps):
             started = clock()

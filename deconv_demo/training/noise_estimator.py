@@ -128,7 +128,7 @@ def _with_clean_part(image: Tensor, choices: np.random.Generator) -> Tensor:
     else:
         middle, radii = (first + last) / 2, (last - first) / 2 + 1
         part = (((rows - middle[0]) / radii[0]) ** 2 + ((columns - middle[1]) / radii[1]) ** 2) < 1
-    color = choices.choice([0, 255, choices.integers(256)], p=[0.4, 0.4, 0.2])
+    color = choices.choice([0, 255, int(choices.integers(256))], p=[0.4, 0.4, 0.2])
     content = np.full((side, side, 3), color, np.uint8)
     if choices.random() < DRAWN_PROB:
         content = random_drawing(choices, side)
@@ -181,8 +181,8 @@ def make_noise_validation_set(pictures: list[np.ndarray]) -> ValidationSet:
     validation_set = []
     for index, pixels in enumerate(pictures):
         clean = pixels_to_image(center_crop(pixels, VALIDATION_CROP))
-        drawing = random_drawing(np.random.default_rng(index), VALIDATION_CROP)
-        drawing = pixels_to_image(drawing[: clean.shape[-2], : clean.shape[-1]])
+        drawn = random_drawing(np.random.default_rng(index), VALIDATION_CROP)
+        drawing = pixels_to_image(drawn[: clean.shape[-2], : clean.shape[-1]])
         noise = Generator().manual_seed(index)
         damaged = [_damaged(drawing if case.drawn else clean, case, noise) for case in NOISE_CASES]
         validation_set.append((torch.cat(damaged), levels))
@@ -204,7 +204,7 @@ def _damaged(clean: Tensor, case: NoiseCase, generator: Generator) -> Tensor:
     return noisy if case.quality is None else degradations.jpeg(noisy, case.quality)
 
 
-def validate_sigma(estimator: nn.Module, validation_set: ValidationSet) -> dict[str, Any]:
+def validate_sigma(estimator: NoiseLevelEstimator, validation_set: ValidationSet) -> dict[str, Any]:
     """Return as ``error`` the mean ``relative_error``, and how far off each condition is read.
 
     The latter of 255; beside the network stands the classical estimate: the median of the finest

@@ -50,7 +50,7 @@ class Muon(torch.optim.Optimizer):
                 )
 
     @torch.no_grad()
-    def step(self) -> None:
+    def step(self) -> None:  # type: ignore[override]  # without a closure, which nobody passes
         """Move every kernel that has a gradient."""
         for group in self.param_groups:
             for kernel in group["params"]:
@@ -88,13 +88,19 @@ def orthogonalize(matrix: Tensor) -> Tensor:
         return orthogonalize(matrix.T).T
     matrix = matrix / matrix.norm().clamp(min=1e-7)
     gram = matrix @ matrix.T
-    product = None
-    for _ in range(ITERATIONS):
-        factor = torch.addmm(gram, gram, gram, beta=CUBIC, alpha=QUINTIC)
-        factor.diagonal().add_(LINEAR)
-        product = factor if product is None else factor @ product
+    product = factor = _factor(gram)
+    for _ in range(ITERATIONS - 1):
         gram = factor @ gram @ factor
+        factor = _factor(gram)
+        product = factor @ product
     return product @ matrix
+
+
+def _factor(gram: Tensor) -> Tensor:
+    """What one step of the iteration multiplies ``X`` with."""
+    factor = torch.addmm(gram, gram, gram, beta=CUBIC, alpha=QUINTIC)
+    factor.diagonal().add_(LINEAR)
+    return factor
 
 
 def make_optimizers(
@@ -114,7 +120,8 @@ def make_optimizers(
     """
     if name not in ("adam", "muon"):
         raise ValueError(f"the optimiser must be 'adam' or 'muon', got {name!r}")
-    kernels, rest = [], []
+    kernels: list[nn.Parameter] = []
+    rest: list[nn.Parameter] = []
     for parameter in model.parameters():
         inside = name == "muon" and parameter.ndim > 1 and min(parameter.shape[:2]) > 6
         (kernels if inside else rest).append(parameter)

@@ -3,6 +3,7 @@
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+_Color = tuple[int, ...]
 _LETTER_SIZES = (9, 11, 13, 16, 20, 28, 40)
 _TEXT = (
     "a transposed convolution paints every input value into the output; with stride 2 its "
@@ -33,8 +34,7 @@ def random_drawing(generator: np.random.Generator, side: int) -> np.ndarray:
     >>> random_drawing(np.random.default_rng(0), 96).shape
     (96, 96, 3)
     """
-    names, shares = zip(*_KINDS, strict=True)
-    kind = generator.choice(names, p=shares)
+    kind = generator.choice([name for name, _ in _KINDS], p=[share for _, share in _KINDS])
     if kind == "pattern":
         return _pattern(generator, side)
     if kind == "pixels":
@@ -51,7 +51,7 @@ def random_drawing(generator: np.random.Generator, side: int) -> np.ndarray:
     return np.asarray(picture)
 
 
-def _ground_and_ink(generator: np.random.Generator) -> tuple[tuple, tuple]:
+def _ground_and_ink(generator: np.random.Generator) -> tuple[_Color, _Color]:
     """Colours of paper and letters: black on white, light on dark, or any on any."""
     drawn = generator.random()
     if drawn < _WHITE_PROB:
@@ -65,7 +65,9 @@ def _ground_and_ink(generator: np.random.Generator) -> tuple[tuple, tuple]:
     return _color(generator), _color(generator)
 
 
-def _print(draw: ImageDraw.ImageDraw, generator: np.random.Generator, side: int, ink) -> None:
+def _print(
+    draw: ImageDraw.ImageDraw, generator: np.random.Generator, side: int, ink: _Color
+) -> None:
     size = int(generator.choice(_LETTER_SIZES))
     spacing, left = int(size * generator.uniform(1.05, 1.6)), int(generator.integers(-20, 30))
     for top in range(int(generator.integers(-10, 20)), side, spacing):

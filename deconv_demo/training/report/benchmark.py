@@ -17,10 +17,11 @@ from PIL import Image
 from torch import Generator, Tensor, nn
 
 from deconv_demo.classical import bicubic
+from deconv_demo.controls import ControlValues
 from deconv_demo.networks import QuantizedNetwork, has_fast_int8, inplace_copy, subpixel_copy
 from deconv_demo.pictures import from_pixels, to_image, to_uint8
 from deconv_demo.restoration import (
-    enhance_by_tile,
+    enhance,
     float_dtype,
     inference_device,
     load_model,
@@ -92,7 +93,7 @@ def benchmark(rounds: int = 5, *, side: int = SIDE) -> list[dict[str, float | st
             if round_number:
                 times.append((time.perf_counter() - started) / megapixels)
     medians = [statistics.median(times) for times in seconds]
-    rows = [
+    rows: list[dict[str, float | str]] = [
         {
             "name": name,
             "dtype": dtype,
@@ -177,10 +178,10 @@ def _rounding_difference(task_id: str, coarse: torch.dtype, side: int) -> dict[s
     for case in (task.benchmark_cases[0], task.benchmark_cases[-1]):
         degraded, sigma = case.degrade(face, Generator().manual_seed(0))
         picture = from_pixels(to_uint8(degraded), like=Image.new("RGB", (1, 1)))
-        controls = {} if sigma is None else {"sigma": sigma.item()}
+        controls: ControlValues = {} if sigma is None else {"sigma": sigma.item()}
         results = []
         for dtype in (torch.float32, coarse):
-            *_, result = enhance_by_tile(picture, task_id, dtype=dtype, **controls)
+            result = enhance(picture, task_id, dtype=dtype, **controls)
             results.append(np.asarray(result.restored).astype(int))
         found.append(np.abs(results[0] - results[1]))
     worst = max(found, key=np.mean)
@@ -238,9 +239,8 @@ def _dtype(name: str) -> str:
 
 def _enhance(picture: Image.Image, task_id: str, dtype: str) -> None:
     # The strength is told, so that the network is timed and not the estimate.
-    controls = {"sigma": 25 / 255} if task_id == "denoise" else {}
-    for _ in enhance_by_tile(picture, task_id, dtype=getattr(torch, dtype), **controls):
-        pass
+    controls: ControlValues = {"sigma": 25 / 255} if task_id == "denoise" else {}
+    enhance(picture, task_id, dtype=getattr(torch, dtype), **controls)
 
 
 def _photo(side: int) -> np.ndarray:
@@ -280,7 +280,7 @@ def _peak() -> float:
         kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return kilobytes / (1e6 if sys.platform == "darwin" else 1e3)
     with suppress(OSError):
-        peak = re.search(r"VmHWM:\s+(\d+)", status.read_text())[1]
+        (peak,) = re.findall(r"VmHWM:\s+(\d+)", status.read_text())
         Path("/proc/self/clear_refs").write_text("5")
     return int(peak) / 1e3
 

@@ -12,12 +12,13 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from deconv_demo.controls import ControlValues
 from deconv_demo.networks import blank_inputs, read_header, sha256
 from deconv_demo.pictures import from_pixels, to_image, to_uint8
 from deconv_demo.restoration import (
     best_classical,
     best_wiener,
-    enhance_by_tile,
+    enhance,
     estimate_kernel,
     find_estimator,
     find_weights,
@@ -186,14 +187,14 @@ def _evaluate_case(
             read = estimate_kernel(to_uint8(degraded))
             add("Wiener, blur read", best_wiener(degraded, read, clean), clean)
             add("Wiener, told the blur", best_wiener(degraded, case.kernel, clean), clean)
-        controls = {} if sigma is None else {"sigma": sigma.item()}
-        *_, result = enhance_by_tile(picture, task_id, dtype=number, **controls)
+        controls: ControlValues = {} if sigma is None else {"sigma": sigma.item()}
+        result = enhance(picture, task_id, dtype=number, **controls)
         add("network", to_image(result.after), clean)
         if coarse:
-            *_, result = enhance_by_tile(picture, task_id, dtype=torch.float32, **controls)
+            result = enhance(picture, task_id, dtype=torch.float32, **controls)
             add("network in float32", to_image(result.after), clean)
         if sigma is not None:
-            *_, blind = enhance_by_tile(picture, task_id, dtype=number)
+            blind = enhance(picture, task_id, dtype=number)
             add("network, strength estimated", to_image(blind.after), clean)
     means = {name: _means(values) for name, values in columns.items()}
     return means, {name: round(statistics.fmean(found), 3) for name, found in steps.items()}

@@ -161,7 +161,8 @@ def _crop(failure: Failure) -> Tensor:
 
 def _moved_two_ways(clean: Tensor, length: float) -> Tensor:
     along, down = (degradations.motion_kernel(length, angle) for angle in (0.0, math.pi / 2))
-    sides = degradations.half_plane_masks(*clean.shape[-2:], torch.zeros(1), torch.zeros(1))
+    height, width = clean.shape[-2:]
+    sides = degradations.half_plane_masks(height, width, torch.zeros(1), torch.zeros(1))
     blurred = degradations.blend_two_blurs(clean, along, down, sides)
     return degradations.add_gaussian_noise(blurred, 2.55 / 255, _seeded())
 

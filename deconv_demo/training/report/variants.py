@@ -4,15 +4,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from deconv_demo.degradations import DegradedBatch
-from deconv_demo.networks import DeconvUpscaler, ResidualBlock
+from deconv_demo.networks import DeconvUpscaler, ResidualBlock, Restorer
 from deconv_demo.tasks import TASKS, BenchmarkCase
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +30,7 @@ class Variant:
     """
 
     network: Mapping[str, Any] = field(default_factory=dict)
-    network_class: type[nn.Module] | None = None
+    network_class: type[Restorer] | None = None
     degrade: Callable[[Tensor, Generator], DegradedBatch] | None = None
     recipe: Mapping[str, Any] = field(default_factory=dict)
     start_from: str | None = None
@@ -90,7 +92,7 @@ class CollapsibleBlock(ResidualBlock):
             setattr(self, name, collapsible)
 
 
-def collapse(model: nn.Module) -> nn.Module:
+def collapse(model: Network) -> Network:
     """Put a plain convolution where each ``CollapsibleConv`` of ``model`` stands; return it."""
     for name, layer in model.named_children():
         if isinstance(layer, CollapsibleConv):
