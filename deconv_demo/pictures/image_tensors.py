@@ -15,31 +15,15 @@ import torch
 from PIL import ExifTags, Image
 from torch import Tensor
 
-from deconv_demo.pictures.bit_depth import is_gray_pixels, prepare_tiles, to_eight_bits
+from deconv_demo.pictures.bit_depth import prepare_tiles, to_eight_bits
 from deconv_demo.pictures.decompression_bombs import has_costly_exif
-from deconv_demo.pictures.errors import MAX_PIXELS, MESSAGES, PictureError, check_size
+from deconv_demo.pictures.errors import PictureError, check_size
 from deconv_demo.pictures.image_io import (
     decoding,
     descriptive_exif,
     icc_profile_for,
     opened_file,
-    save_picture,
 )
-
-__all__ = [
-    "MAX_PIXELS",
-    "MESSAGES",
-    "PictureError",
-    "from_pixels",
-    "is_gray_pixels",
-    "normalize",
-    "open_picture",
-    "save_picture",
-    "to_image",
-    "to_pixels",
-    "to_uint8",
-    "visible_pixels",
-]
 
 MODES = ("L", "LA", "RGB", "RGBA")
 # EXIF 2.3, tag 0x0112: what brings the stored pixels upright.

@@ -148,6 +148,11 @@ def _whole(path: str) -> np.ndarray:
     return visible_pixels(open_picture(path))
 
 
+def view_key(workspace: Workspace, corner: tuple[int, int] | None) -> str:
+    """Return a short name for one crop in one network, which no other has."""
+    return f"{hash(_key(workspace, corner)):x}"
+
+
 def get_layers(workspace: Workspace) -> list[LayerFacts]:
     """Return the layers of the network last used, in the order of the data."""
     nodes = get_network_map(workspace).nodes

@@ -56,10 +56,8 @@ def pictures_value(
 
 
 def view_key(workspace: Workspace, corner: tuple[int, int] | None, layer_name: str | None) -> str:
-    """Return what tells one ``pictures_value`` from another."""
-    box = crop_session.get_crop_box(workspace, corner)
-    facts = (workspace.task_id, str(workspace.network_input), box, workspace.facts.get("sigma"))
-    return f"{hash(facts):x} {layer_name}"
+    """Return a name for one ``pictures_value``; its first word is that of the crop alone."""
+    return f"{crop_session.view_key(workspace, corner)} {layer_name}"
 
 
 def map_value(

@@ -37,14 +37,14 @@ class LensSection(PanelSection):
                 "source": _number(event.input_channel) if same else None,
                 "target": _number(event.output_channel) if same else None,
             }
-            state = f"{upsampling_data.view_key(workspace, corner)} {name} {wanted}"
+            state = f"{crop_session.view_key(workspace, corner)} {name} {wanted}"
             if state == event.have:
                 return gr.skip()
             activations = crop_session.compute_activations(
                 str(request.session_hash), workspace, corner
             )
             value = upsampling_data.upsampling_view(workspace, corner, activations, name, **wanted)
-            measured = f"{upsampling_data.view_key(workspace, corner)} {name}"
+            measured = f"{crop_session.view_key(workspace, corner)} {name}"
             return gr.HTML(
                 value={
                     **value,
@@ -67,7 +67,7 @@ class LensSection(PanelSection):
                 str(request.session_hash), workspace, corner
             )
             value = upsampling_data.checkerboard_view(workspace, corner, activations, name)
-            measured = f"{upsampling_data.view_key(workspace, corner)} {name}"
+            measured = f"{crop_session.view_key(workspace, corner)} {name}"
             return gr.HTML(meter={**value, "measured": measured})
 
         return panel_update(workspace, meter)

@@ -98,13 +98,6 @@ def layer_overlap_ratio(layer: nn.ConvTranspose2d) -> float:
     return float(counts.max() / counts.min())
 
 
-def view_key(workspace: Workspace, corner: tuple[int, int] | None) -> str:
-    """Return what tells one picture in one network from another."""
-    box = crop_session.get_crop_box(workspace, corner)
-    facts = (workspace.task_id, str(workspace.network_input), box, workspace.facts.get("sigma"))
-    return f"{hash(facts):x}"
-
-
 def upsampling_view(
     workspace: Workspace,
     corner: tuple[int, int] | None,

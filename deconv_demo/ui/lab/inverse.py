@@ -21,7 +21,6 @@ from deconv_demo.ui.lab.inverse_html import (
 )
 from deconv_demo.ui.lab.picture import picture_key
 from deconv_demo.ui.lab.section import ServedSection, problem_html, render_key
-from deconv_demo.ui.slider import Slider
 from deconv_demo.ui.texts import text
 from deconv_demo.ui.workspace import Workspace
 
@@ -55,33 +54,26 @@ class InverseSection(ServedSection):
                 choices=[(f"lab.inverse.blur.{blur}", blur) for blur in BLURS],
             )
             low, high, usual = BLUR_SIZES["gaussian"]
-            self.size = tr(
-                Slider(low, high, value=usual, step=0.1, min_width=200, elem_id="inverse-size"),
-                label="lab.inverse.size",
+            self.size = self.build_slider(
+                "inverse-size", "lab.inverse.size", (low, high), usual, step=0.1
             )
-            self.noise = tr(
-                Slider(0, 10, value=2.5, step=0.5, min_width=200, elem_id="inverse-noise"),
-                label="lab.inverse.noise",
+            self.noise = self.build_slider(
+                "inverse-noise", "lab.inverse.noise", (0, 10), 2.5, step=0.5
             )
         self.status = gr.HTML(elem_id="inverse-status")
         self.inputs = gr.HTML(elem_id="inverse-given")
         self.build_text("lab.inverse.iterations.text")
-        self.iteration = tr(
-            Slider(
-                1,
-                inverse_data.ITERATIONS,
-                value=_FIRST_ITERATION,
-                step=1,
-                elem_id="inverse-iteration",
-            ),
-            label="lab.inverse.iteration",
+        self.iteration = self.build_slider(
+            "inverse-iteration",
+            "lab.inverse.iteration",
+            (1, inverse_data.ITERATIONS),
+            _FIRST_ITERATION,
         )
         self.courses = gr.HTML(elem_id="inverse-courses")
         self.curves = gr.HTML(elem_id="inverse-curves")
         self.build_text("lab.inverse.closed.text")
-        self.exponent = tr(
-            Slider(-5, 0, value=_FIRST_EXPONENT, step=0.1, elem_id="inverse-exponent"),
-            label="lab.inverse.exponent",
+        self.exponent = self.build_slider(
+            "inverse-exponent", "lab.inverse.exponent", (-5, 0), _FIRST_EXPONENT, step=0.1
         )
         self.closed = gr.HTML(elem_id="inverse-closed")
         self.build_text("lab.inverse.search.text")

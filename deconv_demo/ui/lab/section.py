@@ -1,7 +1,7 @@
 """What the sections of the lab have in common."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import gradio as gr
@@ -9,6 +9,7 @@ import gradio as gr
 from deconv_demo.ui import markup
 from deconv_demo.ui.i18n import Translations
 from deconv_demo.ui.lab.picture import picture_key
+from deconv_demo.ui.slider import Slider
 from deconv_demo.ui.static_files import read_scripts
 from deconv_demo.ui.texts import error_sentence, texts_under
 from deconv_demo.ui.visibility import build_visibility_trigger
@@ -33,6 +34,27 @@ class LabSection:
 
     def __init__(self, language: gr.State, workspace: gr.State, translations: Translations) -> None:
         self.language, self.workspace, self.translations = language, workspace, translations
+
+    def build_slider(
+        self,
+        elem_id: str,
+        label: str,
+        bounds: tuple[float, float],
+        value: float,
+        *,
+        step: float = 1,
+        min_width: int = 200,
+    ) -> Slider:
+        """Place a slider whose label has the text key ``label``."""
+        slider = Slider(*bounds, value=value, step=step, min_width=min_width, elem_id=elem_id)
+        return self.translations.register(slider, label=label)
+
+    def build_preset(
+        self, elem_id: str, names: Iterable[str], value: str | None, *, min_width: int = 200
+    ) -> gr.Dropdown:
+        """Place a choice among the settings of well-known networks."""
+        choice = gr.Dropdown(choices=list(names), value=value, min_width=min_width, elem_id=elem_id)
+        return self.translations.register(choice, label="lab.overlap.preset")
 
 
 class ServedSection(LabSection):
