@@ -1,4 +1,4 @@
-"""Files to pixels and back: upright, 8 bits, with their metadata; sentences for broken files."""
+"""Files to pixels and back: upright, 8 bits, with metadata, and one sentence per broken file."""
 
 from deconv_demo.pictures.image_io import get_writer
 from deconv_demo.pictures.image_tensors import (
