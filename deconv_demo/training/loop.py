@@ -38,7 +38,7 @@ MAX_VALIDATION_SECONDS = 120
 
 @dataclass(frozen=True, kw_only=True)
 class TrainResult:
-    """The result of a run.
+    """The result of a training run.
 
     Attributes:
         psnr_before, psnr_after: Validation PSNR at the start and at the end.

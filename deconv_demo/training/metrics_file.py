@@ -76,7 +76,7 @@ def write_report(report: dict[str, Any], path: Path) -> None:
 
 
 def describe_machine() -> dict[str, Any]:
-    """Return date and hardware of a measurement: ``date``, ``processor``, ``threads``, …"""
+    """Return date and hardware of a measurement, as ``date``, ``processor``, ``threads`` etc."""
     return {
         "date": datetime.now(timezone.utc).date().isoformat(),
         "processor": _processor(),
