@@ -115,5 +115,6 @@ def random_downscale(clean: Tensor, generator: Generator, *, scale: int) -> Degr
 def bicubic_downscale(
     clean: Tensor, _generator: Generator, *, scale: int, jpeg_quality: int | None = None
 ) -> DegradedBatch:
+    """Downscale by ``scale``, with or without JPEG compression."""
     small = bicubic_downsample_uint8(clean, scale)
     return DegradedBatch(small if jpeg_quality is None else jpeg(small, jpeg_quality), None)

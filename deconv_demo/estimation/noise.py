@@ -61,7 +61,7 @@ class NoiseLevelEstimator(nn.Module):
         monochrome, found = is_monochrome(image), torch.empty(len(image), device=image.device)
         for one_tone in (True, False):  # gray branch, then colour
             if (chosen := monochrome == one_tone).any():
-                # Of the n images of this branch, level and certainty are (n, C, h, w).
+                # Level and certainty of the n images of this branch: (n, C, h, w).
                 level, certainty = self.local_estimates(image[chosen], one_tone=one_tone)
                 found[chosen] = weighted_mean(level.flatten(2), certainty.flatten(2)).mean(dim=1)
         return found

@@ -42,7 +42,7 @@ _one_tile_at_a_time = threading.BoundedSemaphore(1)
 
 @dataclass(frozen=True)
 class TileProgress:
-    """Progress of a run.
+    """The progress of an enhancement, counted in tiles.
 
     Attributes:
         done: Number of tiles finished.
@@ -57,7 +57,7 @@ class TileProgress:
 
 @dataclass(frozen=True, kw_only=True)
 class Enhancement:
-    """The result of a run.
+    """The restored picture, the one it is compared with, and a record of the run.
 
     Attributes:
         task_id: Key of ``TASKS``.

@@ -55,7 +55,7 @@ class Axis:
         return weights.astype(np.float32)
 
     def _fade(self, position: np.ndarray, left: int) -> np.ndarray:
-        """Rise from 0 to 1 over ``RAMP`` pixels in the middle of two tiles' common part."""
+        """Return a ramp from 0 to 1 over ``RAMP`` pixels in the middle of two tiles' overlap."""
         middle = (self.starts[left] + self.tile + self.starts[left + 1]) / 2
         return np.clip((position - middle) / RAMP + 0.5, 0, 1)
 
