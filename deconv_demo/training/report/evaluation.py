@@ -75,8 +75,8 @@ def evaluate(
         ``parameters``, ``macs_per_output_pixel``, ``rounding_differences`` (by dtype, ``mean`` and
         ``largest``, of 255),
         ``block_steps`` (in cases with JPEG, of 255), ``sha256``, that of its
-        ``blur_reader`` or ``noise_reader``, where it has one, and ``measured``, the date and the
-        machine.
+        ``blur_reader`` or ``noise_reader``, where it has one, and ``measured``, the date, the
+        machine and the size of the set.
 
     Raises:
         DataError: There are no pictures, or low-resolution images that fit neither them nor a task.

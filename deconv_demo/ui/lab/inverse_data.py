@@ -43,7 +43,7 @@ STOPS = logarithmic_grid(1, 1000, 13)
 DRAWS = 25
 # PSNR of equal pictures, which is infinite: a chart must end somewhere.
 MAX_DB = 99.0
-# Radius of the network's receptive field; the smallest picture of the lab is as large.
+# Radius of the network's effective receptive field; the smallest picture of the lab is as large.
 SURROUNDINGS = 48
 GAUSSIAN_RADII = (0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 
