@@ -1,4 +1,4 @@
-"""Compress and decompress images as JPEG files do."""
+"""JPEG compression of images in memory."""
 
 import io
 
@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 
 
 def jpeg(image: Tensor, quality: int) -> Tensor:
-    """Compress and decompress each image as a JPEG file of ``quality`` 1 to 100 would."""
+    """Compress and decompress each image like a JPEG file of ``quality`` 1 to 100."""
     pixels = image.clamp(0, 1).mul(255).round().to(torch.uint8).permute(0, 2, 3, 1)
     decoded = [_through_jpeg(one.cpu().numpy(), quality) for one in pixels]
     stacked = torch.stack([torch.from_numpy(one) for one in decoded]).permute(0, 3, 1, 2)
@@ -33,7 +33,7 @@ def random_jpeg(
         image: ``(B, 3, H, W)`` in ``[0, 1]``.
         generator: Source of the choices, on the CPU.
         probability: Probability of each image to be compressed.
-        qualities: Lowest and highest, of 1 to 100.
+        qualities: Lowest and highest quality, from 1 to 100.
     """
     compressed = image.clone()
     for index in range(len(image)):

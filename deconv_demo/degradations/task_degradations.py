@@ -1,7 +1,7 @@
-"""The damage of each task: what its network is trained on, and what it is judged on.
+"""The degradations of each task: random ones for training and fixed ones for evaluation.
 
 Every function takes clean images ``(B, 3, H, W)`` in ``[0, 1]`` and a generator on the CPU, and
-hands over a ``DegradedBatch``.
+returns a ``DegradedBatch``.
 """
 
 import math
@@ -21,27 +21,27 @@ from deconv_demo.degradations.kernels import IDENTITY_KERNEL, random_blur_kernel
 from deconv_demo.degradations.noise import add_gaussian_noise, is_gray
 from deconv_demo.degradations.resampling import bicubic_downsample_uint8
 
-# A quarter of what the deblurrer and the upscalers are trained on has been through a file or a
-# sensor: without it they take the blocks of a JPEG for edges and sharpen them.
+# Probabilities of JPEG and of noise in a quarter of the training crops of deblurring and upscaling:
+# without them the networks take the blocks of a JPEG for edges and sharpen them.
 JPEG_PROB, NOISE_PROB = 0.15, 0.10
 MAX_FAINT_SIGMA = 3 / 255
 
-# Of the denoiser's training crops: grey ones, whose channels share their noise, and colour ones
-# with noise of brightness alone, as film has it. Without them it leaves most of such noise.
+# Probabilities of the denoiser's training crops: gray ones, whose channels share their noise, and
+# colour ones with noise of brightness alone, as in film. Without them most such noise remains.
 GRAY_PROB, SHARED_NOISE_PROB = 0.12, 0.05
 
-# Of the deblurrer's training crops: those with two blurs, often one of them none. A photo has one
-# blur for all only if the camera alone moved, and the guide is then wrong somewhere.
+# Probability of two blurs, often one of them none, in the deblurrer's training crops. A photo has
+# one blur all over only if nothing but the camera moved; otherwise the guide is wrong somewhere.
 APART_PROB = 0.25
 
 
 class DegradedBatch(NamedTuple):
-    """What every degradation returns: the degraded images and the condition.
+    """The result of every degradation: the degraded images and the condition.
 
     Attributes:
         image: ``(B, 3, H, W)`` in ``[0, 1]``.
-        condition: Sigma, ``(B,)``, for denoising; the kernels, ``(B, K, K)``, where the blur
-            estimator is trained; else None.
+        condition: Sigma, ``(B,)``, for denoising; the kernels, ``(B, K, K)``, when training the
+            blur estimator; else None.
     """
 
     image: Tensor
@@ -49,7 +49,7 @@ class DegradedBatch(NamedTuple):
 
 
 def random_noise(clean: Tensor, generator: Generator) -> DegradedBatch:
-    """Noise of a strength drawn for each image from 0 to 55 / 255."""
+    """Add noise whose sigma is drawn for each image from 0 to 55 / 255."""
     levels = torch.rand(len(clean), generator=generator).to(clean.device) * (55 / 255)
     shared = torch.rand(len(clean), generator=generator) < SHARED_NOISE_PROB
     shared = shared.to(clean.device) | is_gray(clean)
@@ -57,14 +57,14 @@ def random_noise(clean: Tensor, generator: Generator) -> DegradedBatch:
 
 
 def fixed_noise(clean: Tensor, generator: Generator, *, sigma: float) -> DegradedBatch:
-    """Noise of one ``sigma``; the same in all channels where the image is grey."""
+    """Add noise of one ``sigma``, the same in all channels where the image is gray."""
     levels = torch.full((len(clean),), sigma, device=clean.device)
     shared = is_gray(clean)
     return DegradedBatch(add_gaussian_noise(clean, levels, generator, shared=shared), levels)
 
 
 def random_blur(clean: Tensor, generator: Generator) -> DegradedBatch:
-    """A blur, or two, and faint noise drawn for each image; a quarter of them compressed."""
+    """Blur each image by one or two random kernels, add faint noise, and compress a quarter."""
     kernels = torch.stack([random_blur_kernel(generator) for _ in clean])
     blurred = blur(clean, kernels)
     height, width = clean.shape[-2:]
@@ -89,7 +89,7 @@ def random_blur(clean: Tensor, generator: Generator) -> DegradedBatch:
 def fixed_blur(
     clean: Tensor, generator: Generator, *, kernel: Tensor, jpeg_quality: int | None = None
 ) -> DegradedBatch:
-    """One blur and noise of 2.55 / 255, as it is or from a JPEG file."""
+    """Blur with one kernel and add noise of 2.55 / 255, with or without JPEG compression."""
     degraded = blur_and_noise(clean, kernel, 2.55 / 255, generator)
     if jpeg_quality is not None:
         degraded = jpeg(degraded, jpeg_quality)
@@ -97,7 +97,7 @@ def fixed_blur(
 
 
 def half_image_blur(clean: Tensor, generator: Generator, *, kernel: Tensor) -> DegradedBatch:
-    """One half blurred, the other sharp, and noise of 2.55 / 255."""
+    """Blur one half, leave the other sharp, and add noise of 2.55 / 255."""
     count, (height, width) = len(clean), clean.shape[-2:]
     sides = half_plane_masks(height, width, torch.zeros(count), torch.zeros(count))
     blurred = blend_two_blurs(clean, kernel, IDENTITY_KERNEL, sides.to(clean))
@@ -105,7 +105,7 @@ def half_image_blur(clean: Tensor, generator: Generator, *, kernel: Tensor) -> D
 
 
 def random_downscale(clean: Tensor, generator: Generator, *, scale: int) -> DegradedBatch:
-    """Smaller; of every twenty images three from a JPEG file, two with faint noise."""
+    """Downscale; of every twenty images, compress three as JPEG and add faint noise to two."""
     small = bicubic_downsample_uint8(clean, scale)
     noisy = torch.rand(len(clean), generator=generator) < NOISE_PROB
     sigma = torch.rand(len(clean), generator=generator) * MAX_FAINT_SIGMA * noisy
@@ -116,5 +116,6 @@ def random_downscale(clean: Tensor, generator: Generator, *, scale: int) -> Degr
 def bicubic_downscale(
     clean: Tensor, _generator: Generator, *, scale: int, jpeg_quality: int | None = None
 ) -> DegradedBatch:
+    """Downscale by ``scale``, with or without JPEG compression."""
     small = bicubic_downsample_uint8(clean, scale)
     return DegradedBatch(small if jpeg_quality is None else jpeg(small, jpeg_quality), None)

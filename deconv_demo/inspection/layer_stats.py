@@ -1,4 +1,4 @@
-"""The layers of a network, read off the module itself: shapes, costs, how far each one sees."""
+"""Statistics of the layers of a network, from the module itself: shapes, cost, receptive field."""
 
 import graphlib
 import math
@@ -28,19 +28,19 @@ _PADDING = {"ConstantPadNd": "pad", "ReflectionPad2D": "padding", "ReplicationPa
 
 @dataclass(frozen=True, kw_only=True)
 class LayerFacts:
-    """One layer of a network, as it was in one forward pass.
+    """Statistics of one layer of a network in one forward pass.
 
     Attributes:
         name: Dotted module name, for instance ``"encoder.0.1.conv1"``.
         kind: ``"conv"``, ``"transposed_conv"``, or ``"block"``: a module that computes something
             of its own from the convolutions in it, as a residual block does.
         channels, height, width: Shape of its output.
-        parameters: Of itself and what is inside.
+        parameters: Number of parameters of the layer and everything inside it.
         macs: Multiply-accumulates of the convolutions in it, for all inputs of the batch.
-        kernel_size, stride: Of a convolution, the longer side; None for a block.
+        kernel_size, stride: Longer side for a convolution; None for a block.
         receptive_field: Side of the square of input pixels that one output pixel depends on, on
-            a picture without borders. Where an output pixel's place in the grid of a transposed
-            convolution matters, the largest. None where an operation lies on the way that this
+            a picture without borders; the largest, where it depends on the place of the output
+            pixel in the grid of a transposed convolution. None after an operation that this
             count does not follow (pooling over the whole picture, resampling).
     """
 
@@ -57,16 +57,16 @@ class LayerFacts:
 
 
 def summarize_layers(model: nn.Module, *inputs: Tensor) -> list[LayerFacts]:
-    """List every convolution, transposed convolution and block in the order of the data.
+    """List every convolution, transposed convolution and block in order of execution.
 
-    A weightless copy runs once on the meta device: nothing is computed, the model itself is
-    left alone, and the cost is some milliseconds. A layer that is called several times stands
-    where its last call was, with the multiply-accumulates of all of them. A block follows
-    what is inside it. ``nn.Sequential`` is left out: its output is that of its last member.
+    A weightless copy runs once on the meta device: nothing is computed, the model itself is not
+    touched, and the cost is some milliseconds. A layer that is called several times is listed
+    at its last call, with the multiply-accumulates of all of them. A block follows
+    its contents. ``nn.Sequential`` is left out: its output is that of its last member.
 
     Args:
         model: Any network of convolutions.
-        inputs: What its forward pass takes, only the shapes of which matter.
+        inputs: Arguments of its forward pass, only the shapes of which matter.
 
     >>> pair = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ConvTranspose2d(8, 3, 2, stride=2))
     >>> [(layer.kind, layer.width) for layer in summarize_layers(pair, torch.zeros(1, 3, 10, 10))]
@@ -81,15 +81,15 @@ def receptive_window(
 ) -> tuple[range, range] | None:
     """Return the rows and columns of the input on which one output pixel of a layer depends.
 
-    Exact, as the hull where kernels leave holes (by dilation, or by being smaller than a
-    transposed convolution's stride). Counted on a picture without borders, so both ranges may
-    reach beyond the picture.
+    The result is exact, and a hull where kernels leave holes (by dilation, or by being smaller
+    than a transposed convolution's stride). It assumes a picture without borders, so both
+    ranges may extend beyond the picture.
 
     Args:
         model: Any network of convolutions.
-        layer_name: A layer that ``summarize_layers`` names.
-        inputs: What its forward pass takes, only the shapes of which matter.
-        row, column: The pixel of the layer's output.
+        layer_name: Name of a layer from ``summarize_layers``.
+        inputs: Arguments of its forward pass, only the shapes of which matter.
+        row, column: Pixel of the layer's output.
 
     Returns:
         Rows and columns; None where ``LayerFacts.receptive_field`` is None.
@@ -114,23 +114,23 @@ def receptive_window(
 
 
 class Trace:
-    """One pass without data: shapes, counts, and the graph that autograd keeps of it.
+    """A pass without data: shapes, costs, and the graph that autograd records of it.
 
-    That graph tells which operation read which, branches and skip connections included, for
+    The graph holds which operation consumed which, branches and skip connections included, for
     any Python code in a forward pass.
 
     Args:
         model: Any network of convolutions.
-        inputs: What its forward pass takes, only the shapes of which matter.
+        inputs: Arguments of its forward pass, only the shapes of which matter.
 
     Attributes:
-        outputs: Layer name to the shape of its output and the operation that made it, in the
-            order of the data; the whole network is ``""``.
-        reverse_topological: Every operation behind an output, each before those it read.
+        outputs: Layer name to the shape of its output and the operation that produced it, in
+            order of execution; the whole network is ``""``.
+        reverse_topological: All autograd nodes, consumers before producers.
     """
 
     def __init__(self, model: nn.Module, inputs: Sequence[Tensor]) -> None:
-        self.outputs: dict[str, tuple[torch.Size, Node | None]] = {}  # in the order of the data
+        self.outputs: dict[str, tuple[torch.Size, Node | None]] = {}  # in order of execution
         self._macs: dict[str, int] = {}
         self._windowed_ops: dict[Node, _Sliding] = {}
         copied = meta_copy(model)
@@ -143,7 +143,7 @@ class Trace:
         self.reverse_topological = self._sort()
 
     def kind(self, name: str) -> str | None:
-        """Return the ``kind`` of ``LayerFacts``, None for what is no layer of its own."""
+        """Return the ``kind`` of ``LayerFacts``, None for a module that is no layer of its own."""
         module = self._modules[name]
         if isinstance(module, _CONVOLUTIONS):
             return "transposed_conv" if isinstance(module, nn.ConvTranspose2d) else "conv"
@@ -173,7 +173,7 @@ class Trace:
     def window(
         self, name: str, positions: np.ndarray, axis: int
     ) -> tuple[np.ndarray, np.ndarray] | None:
-        """First and last input row (axis 0) or column (axis 1) behind each output position."""
+        """Return the first and last input row (axis 0) or column (axis 1) per output position."""
         windows = {self.outputs[name][1]: (positions, positions)}
         reached = None
         for node in self.reverse_topological:
@@ -191,7 +191,7 @@ class Trace:
         return reached
 
     def _receptive_field(self, name: str) -> int | None:
-        # How much a pixel sees repeats with the product of the strides that led up to it.
+        # The receptive field of a pixel is periodic in the product of the strides before it.
         upsampling = [m for m in self._windowed_ops.values() if isinstance(m, nn.ConvTranspose2d)]
         sides = []
         for axis in (0, 1):
@@ -204,13 +204,13 @@ class Trace:
     def _input_span(
         self, node: Node, first: np.ndarray, last: np.ndarray, axis: int
     ) -> tuple[np.ndarray, np.ndarray] | None:
-        """Go from what an operation wrote to what it read; None if it is not known how."""
+        """Return the input span of an operation for a span of its output; None if it is unknown."""
         if (module := self._windowed_ops.get(node)) is not None:
             kernel, stride = _side(module.kernel_size, axis), _side(module.stride, axis)
             reach = _side(getattr(module, "dilation", 1), axis) * (kernel - 1)
             padding = _padding_before(module, reach, axis)
             if isinstance(module, nn.ConvTranspose2d):
-                # Input i writes to outputs i * stride - padding and up to ``reach`` further.
+                # Input i adds to outputs i * stride - padding and up to ``reach`` further.
                 return -((reach - padding - first) // stride), (last + padding) // stride
             return first * stride - padding, last * stride - padding + reach
         operation = node.name().split("Backward")[0]

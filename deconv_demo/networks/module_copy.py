@@ -1,4 +1,4 @@
-"""A copy of a network for one pass: its own tree of modules, the weights of the original."""
+"""Copies of a network that have their own tree of modules and share the original's weights."""
 
 import copy
 from collections import OrderedDict
@@ -12,8 +12,8 @@ AnyModule = TypeVar("AnyModule", bound=nn.Module)
 def weight_sharing_copy(model: AnyModule) -> AnyModule:
     """Copy the modules of a network but not its tensors.
 
-    What is done to the copy, such as hooking or replacing a layer, never touches the original,
-    which other threads may be running. Costs well under a millisecond.
+    Hooks on the copy and layers replaced in it never touch the original, which other threads may be
+    running. A copy takes well under a millisecond.
 
     Args:
         model: Any network. Its own hooks are not copied; its parameters and buffers are shared,

@@ -1,4 +1,4 @@
-"""Files to pixels and back: upright, 8 bits, with their metadata; sentences for broken files."""
+"""Files to pixels and back: upright, 8 bits, with metadata, and one sentence per broken file."""
 
 from deconv_demo.pictures.bit_depth import is_gray_pixels
 from deconv_demo.pictures.errors import PictureError

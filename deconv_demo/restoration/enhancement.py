@@ -1,4 +1,4 @@
-"""A picture and a task in, an ``Enhancement`` out; progress and cancelling tile by tile."""
+"""Run a task on a picture at full size, with progress and cancellation tile by tile."""
 
 import threading
 import time
@@ -42,11 +42,11 @@ _one_tile_at_a_time = threading.BoundedSemaphore(1)
 
 @dataclass(frozen=True)
 class TileProgress:
-    """How far a run has come.
+    """The progress of an enhancement, counted in tiles.
 
     Attributes:
-        done: Tiles finished.
-        total: Tiles of this picture.
+        done: Number of tiles finished.
+        total: Number of tiles of this picture.
         seconds_left: Estimate from the tiles so far; None before the first.
     """
 
@@ -57,19 +57,19 @@ class TileProgress:
 
 @dataclass(frozen=True, kw_only=True)
 class Enhancement:
-    """What was made of a picture.
+    """The restored picture, the one it is compared with, and a record of the run.
 
     Attributes:
         task_id: Key of ``TASKS``.
-        before: The picture that came in, upright; enlarged bicubically for an upscale.
-        after: The restored picture, of the same size and mode as ``before``, with the
-            metadata of the picture that came in.
+        before: The input picture, upright; enlarged bicubically for an upscaling task.
+        after: The restored picture, of the same size and mode as ``before``, with the metadata
+            of the input.
         seconds: Wall clock time, decoding and encoding not included.
-        facts: What was done: ``tiles``, ``dtype`` (for "int8" also ``tiles_in_float32``, those
-            that reached beyond its levels), ``device``, ``megapixels`` (of the output), the
-            controls with the values that were used, and for "deblur" ``blur_kernel``: what
-            a point of light became, as the program read it off the picture, 25 rows of 25
-            shares; None where the picture is too small or too flat to tell.
+        facts: Record of the run: ``tiles``, ``dtype`` (for "int8" also ``tiles_in_float32``, the
+            number of tiles that fell back), ``device``, ``megapixels`` (of the output), the
+            controls with the values that were used, and for "deblur" ``blur_kernel``: the
+            estimated PSF, 25 rows of 25 weights, or None where the picture is too small or too
+            flat for an estimate.
         restored: ``after`` at full strength, for blending without a second run.
     """
 
@@ -95,10 +95,10 @@ def enhance(
         picture: Any PIL picture of 1 x 1 pixel up to 50 megapixels.
         task_id: Key of ``TASKS``.
         progress: Called before the first tile, for "deblur" several times while the blur is
-            read and undone, and after every tile; what it raises ends the run.
+            estimated and undone, and after every tile; an exception it raises ends the run.
         dtype: As for ``enhance_by_tile``.
-        **controls: The controls of the task, each by its name: ``sigma=25 / 255`` for
-            "denoise" (None: estimate it), ``amount=0.5`` for "deblur".
+        **controls: Controls of the task by name: ``sigma=25 / 255`` for "denoise" (None estimates
+            it), ``amount=0.5`` for "deblur".
 
     Raises:
         KeyError: ``task_id`` is not in ``TASKS``.
@@ -126,15 +126,15 @@ def enhance_by_tile(
     dtype: torch.dtype | None = None,
     **controls: float | None,
 ) -> Iterator[TileProgress | Enhancement]:
-    """Like ``enhance``, but yields after each tile and gives the ``Enhancement`` last.
+    """Run ``enhance`` as a generator that yields after each tile and the ``Enhancement`` last.
 
     Closing the generator ends the work at the tile it has reached.
 
     Args:
         picture, task_id, **controls: As for ``enhance``.
-        dtype: What the network computes in: float32, bfloat16, or int8 in its residual blocks
-            (float32 if their ranges have not been measured, and in tiles that reach far beyond
-            them); None takes the best of this machine.
+        dtype: Number format of the network: float32, bfloat16, or int8 in its residual blocks
+            (float32 if these are not calibrated, and in tiles with activations far beyond the
+            calibrated ranges); None takes the best for this machine.
     """
     if task_id not in TASKS:
         raise KeyError(f"unknown task {task_id!r}; the tasks are {', '.join(TASKS)}")
@@ -229,11 +229,11 @@ def blend(before: Image.Image, restored: Image.Image, amount: float) -> Image.Im
 
 
 def resolve_dtype_name(task_id: str, wanted: str | None = None) -> str:
-    """Return what ``enhance`` computes in on this machine: "float32", "bfloat16" or "int8".
+    """Return the number format of ``enhance`` on this machine: "float32", "bfloat16" or "int8".
 
     Args:
         task_id: Key of ``TASKS``.
-        wanted: One of these, as ``enhance_by_tile`` may be given it; None takes the best.
+        wanted: One of these names, as passed to ``enhance_by_tile``; None takes the best.
 
     >>> resolve_dtype_name("denoise") in ("float32", "bfloat16", "int8")
     True
@@ -252,8 +252,8 @@ def _tile_runner(
 ) -> Callable[[np.ndarray], np.ndarray]:
     """Wrap a network as ``run_in_tiles`` calls it: uint8 pixels in, float pixels out.
 
-    Of six channels the last three are the guide. ``has_fallen_back`` gets an entry a tile: whether
-    it was done in float32 although it was to be in 8 bits.
+    The last three of six channels are the guide. ``has_fallen_back`` gets one entry per tile:
+    whether it was done in float32 instead of 8 bits.
     """
 
     def run(tile: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ from deconv_demo.training.metrics_file import MetricsFileError, prepare_report
 def _above(
     least: float, kind: type[float] = float, *, inclusive: bool = False
 ) -> Callable[[str], float]:
-    """A type of arguments: numbers above ``least``, or from it on."""
+    """Return an argument type for numbers above ``least``, or from it on."""
 
     def convert(text: str) -> float:
         value = kind(text)
@@ -28,7 +28,7 @@ def _above(
             raise argparse.ArgumentTypeError(f"{text} was given; it must be {words} {least}")
         return value
 
-    convert.__name__ = kind.__name__  # how argparse calls what is no number at all
+    convert.__name__ = kind.__name__  # argparse's word for the type in errors
     return convert
 
 
@@ -106,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; 0 on success, 2 with one sentence where the input was wrong."""
+    """Run the command, and return 0 on success or 2 after one sentence about wrong input."""
     options = _parser().parse_args(arguments)
     if options.command in ("train", *ESTIMATORS):
         # A shell starts background jobs deaf to Ctrl-C; both signals should save.
@@ -196,7 +196,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _budget(options: argparse.Namespace) -> dict[str, Any]:
-    """What all training is given."""
+    """Return the options that all training commands share."""
     names = ("data", "validation", "minutes", "learning_rate", "steps", "seed")
     return {name: getattr(options, name) for name in names}
 

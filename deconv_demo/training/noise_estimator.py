@@ -1,4 +1,4 @@
-"""What the network that reads the strength of noise is trained on and judged by."""
+"""Training data, loss and validation of the noise level estimator."""
 
 import warnings
 from dataclasses import dataclass
@@ -21,36 +21,37 @@ from deconv_demo.training.loop import bfloat16_autocast
 from deconv_demo.training.synthetic_images import random_drawing
 
 VALIDATION_CROP = 256
-# A little beyond what the page lets a visitor set, so that nothing ends there.
+# A little beyond the range of the page's slider, so that estimates do not saturate at its end.
 MAX_LEVEL = 80
-# Weak noise is the most common and the hardest to tell from detail.
+# Probability of no noise, and an exponent that favours weak noise, which is the most common and the
+# hardest to tell from detail.
 CLEAN_PROB, TOWARDS_WEAK = 0.15, 1.7
-# Crops that become a drawing, a third of them only in part, dim ones, and those of few levels.
+# Probability of a drawing (in a third of these, over a part only), of a dim crop, of few levels.
 DRAWN_PROB, DIM_PROB, LEVELED_PROB, MAX_LEVELS = 0.2, 0.1, 0.04, 16
-# Crops that came from a JPEG before noise, and noisy ones that went through one. A denoiser told
-# the noise from before the file does about best with them, too.
+# Probability of a JPEG before the noise and of one after it. A denoiser given the noise level from
+# before the file does about best after it, too.
 JPEG_BEFORE_PROB, JPEG_AFTER_PROB, JPEG_AFTER_QUALITIES = 0.15, 0.25, (40, 95)
-# Noise of brightness alone, and of grey crops those with the same noise in every channel: a page
-# in grey may as well come from a camera that sees colours.
+# Probability of noise of brightness alone, and of the same noise in every channel of a gray crop: a
+# gray page may as well come from a colour camera.
 SHARED_NOISE_PROB, SHARED_ON_GRAY_PROB = 0.06, 0.75
-# Crops in grey that are toned with their noise, as old prints are, and the weakest channel then.
+# Probability that a gray crop is toned with its noise, like an old print, and its weakest channel.
 TONED_PROB, MIN_CHANNEL_GAIN = 0.2, 0.4
-# Crops with noise that is not white, as out of a camera, and the largest grain, the standard
-# deviation of a blur in pixels. The denoiser, which knows white noise, does best with up to 1.25
-# times its strength.
+# Probability of noise that is not white, as out of a camera, and the largest grain, the standard
+# deviation of a blur in pixels. The denoiser, which was trained on white noise, does best with a
+# sigma of up to 1.25 times that of the grain.
 COARSE_PROB, MAX_GRAIN = 0.2, 1.0
-# Noisy crops that get a clean part: a border, a caption, a light that is white in the file. There
-# nothing is to be read, although it is easy to be certain that it has no noise.
+# Probability that a noisy crop gets a clean part: a border, a caption, a light that is white in the
+# file. It must not count for the estimate, although it is certain to have no noise.
 CLEAN_PART_PROB = 0.2
-# An error of so much, of 255, on a clean picture weighs as much as one of twice the noise.
+# Offset, in gray levels, of the relative error abs(estimate - sigma) / (sigma + 2), finite at 0.
 TOLERATED = 2.0
 
 
 def with_its_noise(clean: Tensor, generator: Generator) -> DegradedBatch:
-    """Noise of a strength drawn for each image from 0 to 80 / 255, strength told.
+    """Add noise with sigma drawn for each image from 0 to 80 / 255, and sigma as condition.
 
     Some images are replaced by drawings, some come from a JPEG, some get a clean part after the
-    noise, some go through a JPEG in the end.
+    noise, some are compressed as JPEG in the end.
     """
     choices = np.random.default_rng(int(torch.randint(2**31, (), generator=generator)))
     shown = torch.cat([_shown(image, choices) for image in clean.split(1)])
@@ -75,7 +76,7 @@ def with_its_noise(clean: Tensor, generator: Generator) -> DegradedBatch:
 
 
 def _shown(image: Tensor, choices: np.random.Generator) -> Tensor:
-    """A photo ``(1, 3, H, W)`` as it is, dim, of few levels, or a drawing over all or part."""
+    """Return a photo ``(1, 3, H, W)`` as it is, dim, of few levels, or partly or all a drawing."""
     kind = choices.random()
     if kind < DRAWN_PROB:
         drawing = pixels_to_image(random_drawing(choices, image.shape[-1]))
@@ -90,7 +91,7 @@ def _shown(image: Tensor, choices: np.random.Generator) -> Tensor:
 
 
 def _tone(image: Tensor, choices: np.random.Generator) -> Tensor:
-    """Factors for the channels of ``(3, H, W)``: of some in grey as of a toned print, else 1."""
+    """Return factors for the channels of ``(3, H, W)``: a tone for some gray images, else 1."""
     if choices.random() >= TONED_PROB or not degradations.is_gray(image[None]).item():
         return torch.ones(3)
     tone = torch.from_numpy(choices.uniform(MIN_CHANNEL_GAIN, 1, 3)).float()
@@ -98,7 +99,7 @@ def _tone(image: Tensor, choices: np.random.Generator) -> Tensor:
 
 
 def _perhaps_coarse(noise: Tensor, choices: np.random.Generator) -> Tensor:
-    """Blur some, leaving its strength: cameras and enlargements make noise of coarser grain."""
+    """Blur some of the noise at the same sigma: cameras and enlargements make coarser grain."""
     if choices.random() >= COARSE_PROB:
         return noise
     return _coarse(noise, choices.uniform(0.3, MAX_GRAIN))
@@ -137,17 +138,17 @@ def _with_clean_part(image: Tensor, choices: np.random.Generator) -> Tensor:
 
 @dataclass(frozen=True, kw_only=True)
 class NoiseCase:
-    """One known noise that readers are judged on.
+    """A fixed noise on which estimators are validated.
 
     Attributes:
-        name: As in tables.
-        level: Its standard deviation, of 255.
-        gray: Whether picture and noise are.
-        tone: What the channels of picture and noise are multiplied with, as in a toned print; the
-            level is the mean of the channels.
+        name: Name in tables.
+        level: Standard deviation of the noise, of 255.
+        gray: Whether picture and noise are gray.
+        tone: Factors of the channels of picture and noise, as in a toned print; the level is the
+            mean of the channels.
         grain: Standard deviation of the blur that makes it coarse, in pixels; 0 for white noise.
         border: Pixels of white around the picture.
-        quality: Of the JPEG file that it comes from, if it does.
+        quality: Quality of the JPEG file that it comes from, if any.
         drawn: Whether a drawing takes the place of the photograph.
     """
 
@@ -176,7 +177,7 @@ NOISE_CASES = (
 
 
 def make_noise_validation_set(pictures: list[np.ndarray]) -> ValidationSet:
-    """Add the noise of each condition to the middle of each picture, the same every time."""
+    """Add the noise of each case to the middle of each picture, the same every time."""
     levels = torch.tensor([case.level for case in NOISE_CASES]) / 255
     validation_set = []
     for index, pixels in enumerate(pictures):
@@ -205,11 +206,11 @@ def _damaged(clean: Tensor, case: NoiseCase, generator: Generator) -> Tensor:
 
 
 def validate_sigma(estimator: NoiseLevelEstimator, validation_set: ValidationSet) -> dict[str, Any]:
-    """Return as ``error`` the mean ``relative_error``, and how far off each condition is read.
+    """Return as ``error`` the mean ``relative_error``, and as ``off_by`` the error in each case.
 
-    The latter of 255; beside the network stands the classical estimate: the median of the finest
-    wavelet coefficients (Donoho and Johnstone 1994), by scikit-image; 0 where all of a
-    channel are, of which it makes no number.
+    The latter is of 255, for the network and for the classical estimate: the median of the finest
+    wavelet coefficients (Donoho and Johnstone 1994), by scikit-image; 0 where all of them are 0 in
+    a channel, for which it returns NaN.
     """
     from skimage.restoration import estimate_sigma as from_wavelets
 
@@ -220,7 +221,7 @@ def validate_sigma(estimator: NoiseLevelEstimator, validation_set: ValidationSet
         found = torch.tensor([estimate_sigma(estimator, pixels) for pixels in pictures])
         errors.append(relative_error(found, sigma).mean().item())
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of drawings, which may have no detail at all
+            warnings.simplefilter("ignore")  # from drawings, which may have no detail at all
             rival = [from_wavelets(p, channel_axis=-1, average_sigmas=True) / 255 for p in pictures]
         for name, read in (("network", found), ("wavelets", torch.tensor(rival).nan_to_num())):
             off[name].append(((read - sigma).abs() * 255).tolist())
@@ -233,7 +234,7 @@ def validate_sigma(estimator: NoiseLevelEstimator, validation_set: ValidationSet
 
 
 def relative_error(found: Tensor, sigma: Tensor) -> Tensor:
-    """How far each strength is from the true one, as a share of that; gently near 0.
+    """Return the error of each level relative to ``sigma + TOLERATED``, in gray levels.
 
     >>> relative_error(torch.tensor([12 / 255]), torch.tensor([8 / 255]))
     tensor([0.4000])
@@ -258,7 +259,8 @@ NOISE_SPEC = EstimatorSpec(
         learning_rate=2e-3,
         ema_decay=0.998,
         gradient_clip=1.0,
-        # Less what gets noise in colour, a third goes the way of pictures in grey.
+        # 45 % gray crops; a quarter of these get colour noise, so a third of all crops train
+        # the gray branch.
         grey_share=0.45,
         reduced_share=0.6,
     ),

@@ -36,11 +36,11 @@ SIDE = 1024
 
 
 def benchmark_everything(rounds: int = 5, *, metrics_path: Path | None = None) -> None:
-    """Print what ``benchmark``, ``compare_rewrites`` and ``rounding_differences`` find.
+    """Print the results of ``benchmark``, ``compare_rewrites`` and ``rounding_differences``.
 
     Args:
-        rounds: Timed rounds of each.
-        metrics_path: Keep times and memory in this file too, for the model card.
+        rounds: Number of timed rounds of each.
+        metrics_path: File in which times and memory are recorded too, for the model card.
     """
     if metrics_path is not None:
         prepare_report(metrics_path)
@@ -66,18 +66,18 @@ def benchmark_everything(rounds: int = 5, *, metrics_path: Path | None = None) -
 def benchmark(rounds: int = 5, *, side: int = SIDE) -> list[dict[str, float | str]]:
     """Time every network and two plain references in turn, and print a table.
 
-    Each network in what is best here, and also in 8 bits where those are fast: on machines
-    that have no bfloat16 they are the best. All rows are run once a round, one after the other,
-    so that whatever else the machine does falls on all of them; the ratios are steadier than the
+    Each network runs in the best dtype of this machine, and also in 8 bits where those are fast:
+    they are the best on machines without bfloat16. All rows run once a round, one after the other,
+    so that other load on the machine affects all of them; the ratios are steadier than the
     seconds.
 
     Args:
-        rounds: Timed rounds, after one to warm up.
-        side: Of the square result that every row makes; a multiple of 4.
+        rounds: Number of timed rounds, after one to warm up.
+        side: Side of the square result of every row; a multiple of 4.
 
     Returns:
-        A row each: ``name``, ``seconds_per_megapixel`` (median, of the output),
-        ``dtype`` it computes in, ``times_dncnn`` (seconds as a share of the DnCNN-size stack's),
+        One dictionary a row: ``name``, ``seconds_per_megapixel`` (median, of the output),
+        ``dtype``, ``times_dncnn`` (seconds relative to those of the DnCNN-size stack),
         ``megabytes_per_megapixel``
         (growth of the peak memory of a process of its own over a first, tiny run).
     """
@@ -108,16 +108,16 @@ def benchmark(rounds: int = 5, *, side: int = SIDE) -> list[dict[str, float | st
 
 
 def compare_rewrites(rounds: int = 5, *, side: int = SIDE) -> dict[str, dict[str, float]]:
-    """Time each network as trained, lean, with pixel shuffle to enlarge, and in 8 bits.
+    """Time each network as trained, in place, with pixel shuffle for upsampling, and in 8 bits.
 
     Args:
-        rounds: Timed rounds of all three in turn, after one to warm up.
-        side: Of the square result.
+        rounds: Number of timed rounds of all in turn, after one to warm up.
+        side: Side of the square result.
 
     Returns:
-        Per task id ``lean`` and ``subpixel``, and ``int8`` where it is fast, the median seconds as
-        a share of the network's as it was trained, and ``difference``, the largest of a lean or
-        subpixel result in float32.
+        Per task id ``lean`` (in place) and ``subpixel``, and ``int8`` where it is fast, the median
+        seconds relative to those of the network as trained, and ``difference``, the largest of an
+        in-place or subpixel result in float32.
     """
     device = inference_device()
     dtype = float_dtype(device)
@@ -154,13 +154,13 @@ def compare_rewrites(rounds: int = 5, *, side: int = SIDE) -> dict[str, dict[str
 
 
 def rounding_differences(task_id: str, *, side: int = 128) -> dict[str, dict[str, float]]:
-    """Return how far a finished 8-bit picture of coarser numbers lies from that of float32.
+    """Return how far an 8-bit result at lower precision lies from that of float32.
 
-    Measured on a face, damaged as the task is judged (the worst of its first and last setting),
-    whatever this machine would choose.
+    It is measured on a face, degraded as in the evaluation (the worst of the first and the last
+    benchmark case), independently of the dtype this machine would choose.
 
     Returns:
-        For "bfloat16", and "int8" where the network can run so here, ``mean`` and ``largest``
+        For "bfloat16", and "int8" where the network can run in it here, ``mean`` and ``largest``
         absolute difference, of 255.
     """
     in_8_bits = has_fast_int8() and load_model(task_id).ranges is not None
@@ -189,13 +189,13 @@ def _rounding_difference(task_id: str, coarse: torch.dtype, side: int) -> dict[s
 
 
 def _dtypes(task_id: str) -> list[str]:
-    """What a network is timed in."""
+    """Return the dtypes in which a network is timed."""
     wanted = [resolve_dtype_name(task_id)] + (["int8"] if has_fast_int8() else [])
     return list(dict.fromkeys(resolve_dtype_name(task_id, dtype) for dtype in wanted))
 
 
 def _prepare(name: str, dtype: str, side: int) -> tuple[Callable[[], object], float]:
-    """Return what one row runs, and the megapixels it makes."""
+    """Return the function that a row times, and the megapixels of its result."""
     if name in TASKS:
         scale = TASKS[name].scale
         picture = Image.fromarray(_photo(side // scale))
@@ -232,7 +232,7 @@ def _run_stack(model: nn.Module, image: Tensor) -> Tensor:
 
 
 def _dtype(name: str) -> str:
-    """What a plain reference computes in."""
+    """Return the dtype of a plain reference."""
     dtype = torch.float32 if name.startswith("bicubic") else float_dtype(inference_device())
     return str(dtype).removeprefix("torch.")
 
@@ -244,7 +244,7 @@ def _enhance(picture: Image.Image, task_id: str, dtype: str) -> None:
 
 
 def _photo(side: int) -> np.ndarray:
-    """A square ``(side, side, 3)`` of a portrait, repeated where it is not large enough."""
+    """Return a square ``(side, side, 3)`` of a portrait, repeated where it is not large enough."""
     import skimage.data
 
     astronaut = skimage.data.astronaut()
@@ -253,7 +253,7 @@ def _photo(side: int) -> np.ndarray:
 
 
 def _peak_megabytes(name: str, dtype: str, side: int) -> float:
-    """Return by how much a run raises the peak memory of a fresh process."""
+    """Return the growth of the peak memory of a fresh process over a run."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
         return pool.submit(_grown_by, name, dtype, side).result()
@@ -268,10 +268,10 @@ def _grown_by(name: str, dtype: str, side: int) -> float:
 
 
 def _peak() -> float:
-    """Return the largest memory this process has had in megabytes, and forget it on Linux.
+    """Return the peak memory of this process in megabytes, and reset it on Linux.
 
-    There the peak is that of the memory map: ``getrusage`` would still count the process that
-    this one was started from.
+    There the peak is read from the memory map: ``getrusage`` would still count the process that
+    started this one.
     """
     status = Path("/proc/self/status")
     if not status.exists():

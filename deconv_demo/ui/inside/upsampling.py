@@ -1,4 +1,4 @@
-"""Transposed convolutions under the lens: kernels, stamp, overlap and checkerboard meter."""
+"""The upsampling section: kernels, kernel copy, overlap and meter of a transposed convolution."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from deconv_demo.ui.workspace import Workspace
 
 
 class LensSection(PanelSection):
-    """One transposed convolution: its kernels, maps, stamp, overlap and meter."""
+    """The section on one transposed convolution: kernels, maps, kernel copy, overlap and meter."""
 
     section = "lens"
     scripts = ("upsampling.js",)
@@ -29,7 +29,7 @@ class LensSection(PanelSection):
     ) -> Any:
         def lens() -> Any:
             names = upsampling_data.transposed_layers(load_model(workspace.task_id))
-            # A transposed convolution that was chosen on the map since is looked at here too.
+            # A transposed convolution that was chosen on the map since then is shown here too.
             chosen = layer if layer in names and layer != event.followed else event.layer
             name = chosen if chosen in names else names[-1]
             same = name == event.layer

@@ -1,4 +1,4 @@
-"""Many channels: the sum over them, and what such a layer costs and sees."""
+"""The section on channels: the sum over them, and cost and receptive field of such a layer."""
 
 import gradio as gr
 
@@ -23,7 +23,7 @@ _SIDES = (8, 64, 32)
 
 
 class ChannelsSection(ServedSection):
-    """A layer of several channels, added up, counted and measured."""
+    """The section on a layer of several channels: sums, costs and sizes."""
 
     name = "lab.channels"
 
@@ -78,7 +78,7 @@ def _show(*inputs: int | str) -> tuple[str, str, str]:
 
 
 def _refusal(settings: dict[str, int]) -> str:
-    """Key of the sentence that says why PyTorch refuses these settings."""
+    """Return the key of the sentence with the reason why PyTorch refuses these settings."""
     if settings["output_padding"] >= settings["stride"]:
         return "lab.channels.refused.output_padding"
     return "lab.channels.refused.empty"

@@ -1,4 +1,4 @@
-"""Beyond two dimensions: a transposed convolution of a sound, of a block, and of a clip."""
+"""The section "beyond two dimensions": transposed convolutions of a sound, a block and a clip."""
 
 import gradio as gr
 
@@ -14,7 +14,7 @@ _FIRST_BLOCK = (2, 3, 2)
 
 
 class DimensionsSection(ServedSection):
-    """The same operator along one axis and along three."""
+    """The section on the same operator along one axis and along three."""
 
     name = "lab.dimensions"
 
@@ -96,7 +96,7 @@ class DimensionsSection(ServedSection):
 
     def _hear(self, kernel_size: int, stride: int, shape: str, language: str) -> tuple:
         settings = (int(kernel_size), int(stride))
-        # A preset keeps its name as long as the controls stand as it set them.
+        # A preset stays selected as long as the controls keep its values.
         preset = gr.update() if settings in SOUND_NETWORKS.values() else gr.update(value=None)
         return preset, sound_html(*settings, shape, language)
 

@@ -30,7 +30,7 @@ _FIRST_ITERATION, _FIRST_EXPONENT = 20, -2.0
 
 
 class InverseSection(ServedSection):
-    """Nine numbers and a photo: Y = W X, Wᵀ Y, and what solving W X = Y takes."""
+    """The section on inversion, on nine numbers and a photo: Y = W X, Wᵀ Y, and solving W X = Y."""
 
     name = "lab.inverse"
 
@@ -101,7 +101,7 @@ class InverseSection(ServedSection):
             self._run, inputs, everything, **MODEL_QUEUE
         )
         for control in (self.size, self.noise):
-            # Not at the end of a drag alone: the arrow keys move sliders too.
+            # ``change``, not only ``release``: the arrow keys move sliders too.
             control.change(self._run, inputs, everything, trigger_mode="always_last", **MODEL_QUEUE)
         self.visibility.in_view(
             self._on_visible, [self.rendered_key, *inputs], everything, **MODEL_QUEUE
@@ -144,7 +144,7 @@ class InverseSection(ServedSection):
         working = markup.status(text(language, "lab.inverse.working"))
         yield working, *(gr.skip(),) * 7
         try:
-            # A size that belongs to another blur may arrive in the moment that the blur changes.
+            # A size for another blur may arrive at the moment that the blur changes.
             low, high, _ = BLUR_SIZES[blur_id]
             case = (picture_key(workspace), blur_id, min(max(size, low), high), noise)
             run = inverse_data.trial(*case)
@@ -209,7 +209,7 @@ class InverseSection(ServedSection):
 def _get_trial(
     rendered_key: str, blur_id: str, size: float, noise: float
 ) -> inverse_data.Trial | None:
-    """Return the trial that is shown, from memory if it was not long ago; None before the first."""
+    """Return the trial on the page, from the cache if it is recent; None before the first."""
     return (
         inverse_data.trial(_picture_key_in(rendered_key), blur_id, size, noise)
         if rendered_key

@@ -1,4 +1,4 @@
-"""Uneven overlap: where a checkerboard comes from, and what each upsampling layer leaves of it."""
+"""The section on uneven overlap: the cause of checkerboards, and six upsampling layers compared."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ _FIRST = "DeblurGAN"
 
 
 class OverlapSection(ServedSection):
-    """Maps of how often each output cell is painted, and six upsamplers on a picture."""
+    """The section with maps of contributions per output cell, and six upsamplers on a picture."""
 
     name = "lab.overlap"
 
@@ -66,7 +66,7 @@ class OverlapSection(ServedSection):
         self, workspace: Workspace, language: str, kernel_size: int, stride: int, layers: int
     ) -> tuple:
         settings = (int(kernel_size), int(stride), int(layers))
-        # A preset keeps its name as long as the sliders stand as it set them.
+        # A preset stays selected as long as the sliders keep its values.
         fitting = [name for name, others in NETWORKS.items() if others == settings]
         preset = gr.update() if fitting else gr.update(value=None)
         key = picture_key(workspace)
