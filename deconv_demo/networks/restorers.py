@@ -115,7 +115,7 @@ class DeconvUNet(Restorer):
         if len(widths) != len(blocks):
             raise ValueError(f"widths has {len(widths)} levels, blocks has {len(blocks)}")
         if noise_level_map and guided:
-            raise ValueError("a network is told a noise level or given a guide, not both")
+            raise ValueError("a network takes a noise level or a guide, not both")
         self.noise_level_map, self.guided = noise_level_map, guided
         self.size_multiple = 2 ** (len(widths) - 1)
         upper, bottom = list(zip(widths, blocks, strict=True))[:-1], (widths[-1], blocks[-1])

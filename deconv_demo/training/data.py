@@ -98,11 +98,11 @@ def match_lr_images(
         ]
         fitting = [array for _, array in candidates if array.shape[:2] == size]
         if not candidates:
-            raise DataError(f"{stem} has no low-resolution twin whose name begins with {stem}")
+            raise DataError(f"{stem} has no low-resolution copy whose name begins with {stem}")
         if len(fitting) != 1:
             found = ", ".join(f"{other} {a.shape[0]} x {a.shape[1]}" for other, a in candidates)
             raise DataError(
-                f"{stem} needs one twin of {size[0]} rows and {size[1]} columns at scale {scale}, "
+                f"{stem} needs one low-resolution copy of {size[0]} rows and {size[1]} columns at scale {scale}, "
                 f"found {found}"
             )
         twins.append(fitting[0])

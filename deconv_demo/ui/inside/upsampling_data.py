@@ -30,7 +30,7 @@ from deconv_demo.ui.workspace import Workspace
 KERNEL_TILE, COLUMNS = 32, 16
 # Input pixels a side of the overlap map, and output pixels a side of the detail.
 OVERLAP_SIDE, DETAIL = 5, 56
-TWIN_KERNEL, TWIN_STRIDE = 3, 2
+UNEVEN_KERNEL, TWIN_STRIDE = 3, 2
 SPECTRUM_DB = 60
 
 
@@ -49,28 +49,28 @@ def uneven_layer(layer: nn.ConvTranspose2d) -> nn.ConvTranspose2d:
 
     The trained kernels are resampled, and scaled so that flat maps keep their mean.
 
-    >>> twin = uneven_layer(nn.ConvTranspose2d(8, 4, kernel_size=2, stride=2))
-    >>> twin(torch.zeros(1, 8, 5, 5)).shape
+    >>> uneven = uneven_layer(nn.ConvTranspose2d(8, 4, kernel_size=2, stride=2))
+    >>> uneven(torch.zeros(1, 8, 5, 5)).shape
     torch.Size([1, 4, 10, 10])
     """
     with torch.inference_mode(False), torch.no_grad():
-        twin = nn.ConvTranspose2d(
+        uneven = nn.ConvTranspose2d(
             layer.in_channels,
             layer.out_channels,
-            kernel_size=TWIN_KERNEL,
+            kernel_size=UNEVEN_KERNEL,
             stride=TWIN_STRIDE,
             padding=1,
             output_padding=1,
             bias=layer.bias is not None,
         )
-        size = (TWIN_KERNEL, TWIN_KERNEL)
+        size = (UNEVEN_KERNEL, UNEVEN_KERNEL)
         kernels = F.interpolate(
             layer.weight.detach().clone(), size, mode="bilinear", align_corners=True
         )
-        twin.weight.copy_(kernels * math.prod(layer.kernel_size) / TWIN_KERNEL**2)
+        uneven.weight.copy_(kernels * math.prod(layer.kernel_size) / UNEVEN_KERNEL**2)
         if layer.bias is not None:
-            twin.bias.copy_(layer.bias)
-    return twin.requires_grad_(False)
+            uneven.bias.copy_(layer.bias)
+    return uneven.requires_grad_(False)
 
 
 def overlap_counts(layer: nn.ConvTranspose2d, side: int = OVERLAP_SIDE) -> Tensor:
@@ -132,7 +132,7 @@ def upsampling_view(
         kernels, range(len(kernels)), columns=COLUMNS, tile=KERNEL_TILE, common_scale=True, gap=0
     )
     kernel, limit = kernels[target], float(kernels.abs().max()) or 1.0
-    twin = uneven_layer(layer)
+    uneven = uneven_layer(layer)
     return {
         "layer": layer_name,
         "layers": transposed_layers(model),
@@ -154,7 +154,7 @@ def upsampling_view(
         ],
         "before": _feature_map_view(before[source]),
         "after": _feature_map_view(after[target]),
-        "overlap": [_overlap(layer), _overlap(twin)],
+        "overlap": [_overlap(layer), _overlap(uneven)],
     }
 
 
@@ -169,10 +169,10 @@ def checkerboard_view(
     inputs = crop_session.run_inputs(workspace, corner)
     layer = model.get_submodule(layer_name)
     known, stride = activations.outputs, layer.stride[0]
-    twin, made = uneven_layer(layer), []
+    uneven, made = uneven_layer(layer), []
 
     def instead(given: Tensor) -> Tensor:
-        made.extend([given, twin(given)])
+        made.extend([given, uneven(given)])
         return made[-1]
 
     spoiled = run_edited(model, inputs, Edits(layers={layer_name: instead}), known).clamp(0, 1)
