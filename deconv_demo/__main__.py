@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-MAX_NAME_BYTES = 200  # disks take 255, and a name for the unfinished file is made from it
+MAX_NAME_BYTES = 200  # file systems allow 255, and the unfinished file has a longer name
 TASK_IDS = ("denoise", "deblur", "upscale_x2", "upscale_x4")
 
 
@@ -27,7 +27,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _beside(photo: Path, task_id: str) -> Path:
-    """The name of a result without a name: that of the photo, shortened to what disks take."""
+    """Return a default path for the result: the name of the photo, shortened to what disks take."""
     if not photo.name:
         raise IsADirectoryError(f"{photo} is a folder; give the path of a photograph")
     ending = f"-{task_id}.png"
@@ -43,9 +43,9 @@ def _check_target(output: Path) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; 0 on success, 2 with one sentence where the input was wrong."""
+    """Run the command, and return 0 on success or 2 after one sentence about wrong input."""
     options = _parser().parse_args(arguments)
-    # Only now: PyTorch takes seconds to import, and --help should not.
+    # Imported here: PyTorch takes seconds to import, and --help should not.
     from deconv_demo.networks import WeightsError
     from deconv_demo.pictures import PictureError, get_writer, open_picture, save_picture
     from deconv_demo.restoration import TileProgress, enhance
@@ -85,7 +85,7 @@ def main(arguments: list[str] | None = None) -> int:
     facts = result.facts
     estimated = options.task == "denoise" and options.sigma is None
     noise = f", estimated noise {facts['sigma'] * 255:.1f}/255" if estimated else ""
-    # A terminal may not know the letters of a name.
+    # A terminal may lack the letters of a name.
     encoding = sys.stdout.encoding or "utf-8"
     name = str(output).encode(encoding, "backslashreplace").decode(encoding)
     print(

@@ -1,7 +1,8 @@
-"""What a visitor or a program may set of a task."""
+"""The controls of a task: values that a visitor or a program may set."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypedDict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -9,10 +10,10 @@ class Control:
     """A slider of the page and a keyword of ``enhance``.
 
     Attributes:
-        name: The keyword.
-        minimum, maximum, step: Its range, in the units ``enhance`` takes.
-        default: None lets the program estimate the value from the picture.
-        shown_per_unit: What the page multiplies a value with (255 for a sigma).
+        name: Keyword of ``enhance``.
+        minimum, maximum, step: Range, in the units of ``enhance``.
+        default: Initial value; None has the program estimate it from the picture.
+        shown_per_unit: Factor from the units of ``enhance`` to those of the page (255 for sigma).
     """
 
     name: str
@@ -23,19 +24,26 @@ class Control:
     shown_per_unit: float = 1
 
 
+class ControlValues(TypedDict, total=False):
+    """The controls that tasks have, as ``enhance`` is given them."""
+
+    sigma: float
+    amount: float
+
+
 def resolve_controls(
     controls: Iterable[Control], overrides: Mapping[str, float | None], *, task_id: str
 ) -> dict[str, float | None]:
-    """Return every control of a task with its value, overrides or default.
+    """Return every control of a task with its value, overridden or default.
 
     Args:
-        controls: Of the task.
+        controls: Controls of the task.
         overrides: Values by the names of controls; None asks for an estimate.
-        task_id: The task, for the texts of errors.
+        task_id: Name of the task in error messages.
 
     Raises:
-        TypeError: A control that the task does not have.
-        ValueError: A value outside the range of its control.
+        TypeError: The task does not have one of the controls.
+        ValueError: A value lies outside the range of its control.
 
     >>> strength = Control(name="sigma", minimum=0, maximum=0.3, step=0.1, default=None)
     >>> resolve_controls([strength], {"sigma": 0.2}, task_id="denoise")

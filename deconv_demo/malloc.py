@@ -1,8 +1,8 @@
-"""Freed memory stays at hand for the next feature map, and goes back to the system when idle.
+"""Keep freed memory in the process for the next feature map, and trim it when idle.
 
-Every layer of a network asks for tens of megabytes and frees as much. The C library hands blocks
-of that size back to the system at once, which gives them out anew page by page, each page zeroed:
-for a small network at full resolution that took up to a third of the time.
+Every layer of a network allocates tens of megabytes and frees as much. The C library returns blocks
+of that size to the system at once, which hands them out again page by page, each page zeroed: for
+a small network at full resolution that took up to a third of the time.
 """
 
 import ctypes
@@ -11,24 +11,24 @@ import threading
 import time
 from functools import lru_cache
 
-# Of glibc's malloc.h.
+# Constants of glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
-# Blocks up to this size are kept; before glibc 2.35 only the second was taken.
+# Size of the largest block that is kept; glibc before 2.35 accepts only the second value.
 MAX_KEPT = (1 << 30, 32 << 20)
-# Longer than between two runs of somebody who tries things out.
+# Longer than the pause between two runs of somebody who tries things out.
 IDLE_SECONDS = 15
 
 _last_use = 0.0
 
 
 def keep_freed_memory() -> bool:
-    """Let memory that is freed wait for the next who asks.
+    """Make glibc keep freed blocks in the process (mallopt) instead of returning them to the OS.
 
-    For the whole process, so best before any thread is started: those that have a part of the
-    memory of their own keep to it, and such parts cannot grow large.
+    The setting is process-wide. Call it before threads are started: a thread that has an arena of
+    its own keeps it, and such an arena cannot grow large.
 
     Returns:
-        Whether the C library took it; none but glibc does.
+        Whether the C library accepted it; only glibc does.
     """
     library = _glibc()
     if library is None:
@@ -41,7 +41,7 @@ def keep_freed_memory() -> bool:
 
 
 def give_back_when_idle() -> None:
-    """Give freed memory back to the system whenever this has not been called for a while."""
+    """Return freed memory to the system once this has not been called for a while."""
     global _last_use
     _last_use = time.monotonic()
     if _glibc() is not None:
@@ -49,7 +49,7 @@ def give_back_when_idle() -> None:
 
 
 def give_back() -> None:
-    """Give freed memory back to the system; takes some hundredths of a second."""
+    """Return freed memory to the system, which takes some hundredths of a second."""
     library = _glibc()
     if library is not None:
         library.malloc_trim(0)
@@ -61,7 +61,7 @@ def _start_watching() -> None:
 
 
 def _watch() -> None:
-    # For ever: what a finished run leaves (pictures, files being written) is freed later.
+    # It runs for ever: what a finished run leaves (pictures, files being written) is freed later.
     while True:
         time.sleep(IDLE_SECONDS)
         if time.monotonic() - _last_use >= IDLE_SECONDS:

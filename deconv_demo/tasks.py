@@ -1,4 +1,4 @@
-"""The table of tasks: one frozen entry says all there is to train, load, run and judge one."""
+"""The table of tasks: one frozen entry defines how to train, load, run and evaluate a network."""
 
 import dataclasses
 import json
@@ -6,39 +6,41 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
+from typing import Any, Protocol
 
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 
 from deconv_demo import degradations
 from deconv_demo.classical import bicubic, unsharp_mask, wavelet_denoise
 from deconv_demo.controls import Control
 from deconv_demo.degradations import GRAY_PROB, DegradedBatch, task_degradations
-from deconv_demo.networks import DeconvUNet, DeconvUpscaler
+from deconv_demo.networks import DeconvUNet, DeconvUpscaler, Restorer
 
-# Pixels that are discarded at each inner edge of a tile, where a task does not say otherwise.
+# Pixels discarded at each inner edge of a tile, unless a task sets its own.
 CONTEXT = 24
-# The quality of the JPEG files that tasks are judged on.
+# Quality of the JPEG files in the benchmark cases.
 EVAL_JPEG_QUALITY = 75
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a network is trained.
+    """The configuration of a training run.
 
     Attributes:
         patch: Side of a training crop, in pixels of the degraded image.
         batch: Crops in one step.
         margin: Pixels that are cropped around a patch before it is degraded and cut off
             afterwards, so that no border of a degradation is learned.
-        context: How much longer a side is from which a patch is cut, after its guide has been
-            made: a blur cannot be read off a patch.
+        context: Pixels by which the crop is longer along each axis. For guided tasks the blur is
+            estimated on this larger crop, then the patch is cut from it: a patch alone is too small
+            to estimate a blur.
         optimiser: "muon" or "adam"; see ``training.optimizers``.
         learning_rate: Peak of the schedule.
-        ema_decay: Decay a step of the averaged weights, which are the ones saved.
+        ema_decay: Decay per step of the EMA of the weights, which is what is saved.
         gradient_clip: Largest norm of a gradient.
-        grey_share: Probability of a crop to be made grey before it is degraded.
-        reduced_share: Probability of a crop to be cut from its picture made up to two times
-            bicubic_downscale: what a camera or a file has blurred is sharp there, and more fits in.
+        grey_share: Probability that a crop is made gray before it is degraded.
+        reduced_share: Probability that a crop is cut from its picture after a downscale by up to
+            2: what the camera or the file has blurred is sharp there, and more of it fits in.
     """
 
     patch: int = 64
@@ -55,15 +57,15 @@ class Recipe:
 
 @dataclass(frozen=True, kw_only=True)
 class BenchmarkCase:
-    """One known damage on which a task is judged.
+    """A fixed degradation on which a task is evaluated.
 
     Attributes:
-        name: As in tables: "sigma 25".
-        degrade: ``(clean, generator)`` to ``DegradedBatch``; the sides stay.
-        is_jpeg: Whether the degraded picture comes from a JPEG file, in blocks of 8 x 8 from
-            its top left corner on.
-        gray: Whether it is judged on the pictures in grey.
-        kernel: Of a blur, ``(K, K)``: for methods that are told it. Not for the network.
+        name: Name in tables, such as "sigma 25".
+        degrade: Function from ``(clean, generator)`` to ``DegradedBatch``.
+        is_jpeg: Whether the degraded picture comes from a JPEG file, in blocks of 8 x 8 that
+            start at its top left corner.
+        gray: Whether the pictures are made gray for it.
+        kernel: Blur kernel, ``(K, K)``, for non-blind methods. The network does not get it.
     """
 
     name: str
@@ -73,28 +75,41 @@ class BenchmarkCase:
     kernel: Tensor | None = None
 
 
+class NetworkBuilder(Protocol):
+    """A ``functools.partial`` of a network's class; that type itself admits no subclasses."""
+
+    @property
+    def func(self) -> Callable[..., Restorer]: ...
+    @property
+    def keywords(self) -> dict[str, Any]: ...
+    def __call__(self) -> Restorer: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """One pretrained network and all that is needed to train, load, run and judge it.
+    """One pretrained network and everything needed to train, load, run and evaluate it.
 
     Attributes:
-        build: Makes the network, a ``functools.partial`` so that its arguments can be read.
-        degrade: Random damage for training, ``(clean, generator)`` to ``DegradedBatch``.
+        build: Constructor of the network, a ``functools.partial`` so that its arguments can be
+            inspected.
+        degrade: Random degradation for training, from ``(clean, generator)`` to
+            ``DegradedBatch``.
         scale: Output side / input side.
-        controls: What a visitor may set.
-        benchmark_cases: Fixed damages for judging; their mean chooses between weights.
-        baseline: The classical method of the task, ``(degraded, setting's sigma)`` to image.
-        baseline_name: Its name in tables.
+        controls: Values that a visitor may set.
+        benchmark_cases: Fixed degradations for evaluation; their mean selects the checkpoint.
+        baseline: Classical method of the task, from ``(degraded, sigma of the case)`` to image.
+        baseline_name: Name of the baseline in tables.
         tile_pixels: Largest tile, in pixels of the degraded picture: small enough for a quick
             Stop and little memory, large enough that overlaps cost little (a picture of a
             megapixel is not cut at all).
-        tile_context: As far as the network looks, so that tiles do not show.
+        tile_context: Pixels discarded at each inner tile edge: at least the effective
+            receptive-field radius, so that seams are invisible.
         y_channel_metric: Whether PSNR is taken on Y with ``scale`` pixels of border cut off, as the
             papers on upscaling do, instead of on RGB.
-        recipe: How it is trained.
+        recipe: Configuration of its training.
     """
 
-    build: Callable[[], nn.Module]
+    build: NetworkBuilder
     degrade: Callable[[Tensor, Generator], DegradedBatch]
     scale: int = 1
     controls: tuple[Control, ...] = ()
@@ -108,18 +123,22 @@ class Task:
 
     @property
     def guided(self) -> bool:
-        """Whether the network is given a guide, see ``guiding``."""
+        """Whether the condition of the network is a guide, see ``restoration.guide``."""
         return bool(self.build.keywords.get("guided"))
 
     @property
     def estimator(self) -> str | None:
-        """Which network reads off a picture what this one is told, see ``weights.ESTIMATORS``."""
+        """Name of the network that estimates this task's condition, or None.
+
+        The condition is a blur kernel or a noise level; ``restoration.weights.ESTIMATORS`` has the
+        networks.
+        """
         if self.guided:
             return "blur_reader"
         return "noise_reader" if self.build.keywords.get("noise_level_map") else None
 
     def describe(self) -> dict[str, str]:
-        """Return network and recipe as text, to travel in the header of a weights file."""
+        """Return network and recipe as text for the header of a weights file."""
         network = {"class": self.build.func.__name__, **self.build.keywords}
         return {
             "network": json.dumps(network, sort_keys=True),
@@ -155,7 +174,7 @@ def _upscale(scale: int, *, channels: int, blocks: int, patch: int) -> Task:
         baseline=partial(bicubic, scale=scale),
         baseline_name="bicubic",
         tile_pixels=270_000 if scale == 2 else 135_000,
-        # The first convolution, those of the blocks, and at most three pixels to enlarge.
+        # The first convolution, those of the blocks, and at most three pixels of upsampling.
         tile_context=2 * blocks + 4,
         y_channel_metric=True,
         recipe=Recipe(patch=patch, margin=4),
@@ -247,8 +266,8 @@ TASKS: Mapping[str, Task] = MappingProxyType(
             ),
             baseline=unsharp_mask,
             baseline_name="unsharp mask",
-            # It looks around for edges that tell the blur; with 24 pixels, up to 1 % of the values
-            # of a photo moved by 2 to 6 levels where tiles meet, with 48 none did.
+            # The network looks for edges around, which reveal the blur; with 24 pixels, up to 1 %
+            # of the values of a photo moved by 2 to 6 levels where tiles meet, with 48 none did.
             tile_context=48,
             recipe=Recipe(
                 patch=96, batch=4, context=160, margin=degradations.BLUR_KERNEL_SIZE // 2

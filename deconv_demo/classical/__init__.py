@@ -1,4 +1,4 @@
-"""What textbooks do without learning, and the metrics that everything is held against."""
+"""Classical restoration methods without learning, and the metrics for all methods."""
 
 from deconv_demo.classical.baselines import (
     bicubic,

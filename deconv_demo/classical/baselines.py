@@ -7,11 +7,11 @@ from torch import Tensor
 
 
 def wavelet_denoise(degraded: Tensor, sigma: Tensor | None) -> Tensor:
-    """Shrink wavelet coefficients (BayesShrink, Chang, Yu and Vetterli 2000), in YCbCr.
+    """Denoise by wavelet shrinkage in YCbCr (BayesShrink, Chang, Yu and Vetterli 2000).
 
     Args:
         degraded: ``(B, 3, H, W)`` in ``[0, 1]``.
-        sigma: ``(B,)`` standard deviation of the noise; None to estimate it.
+        sigma: Standard deviation of the noise, ``(B,)``; None estimates it.
     """
     levels = [None] * len(degraded) if sigma is None else sigma.tolist()
     restored = [_shrink(image, level) for image, level in zip(degraded, levels, strict=True)]
@@ -19,14 +19,14 @@ def wavelet_denoise(degraded: Tensor, sigma: Tensor | None) -> Tensor:
 
 
 def _shrink(image: Tensor, level: float | None) -> Tensor:
-    """Shrink the coefficients of one image, ``(3, H, W)``."""
+    """Shrink the wavelet coefficients of one image, ``(3, H, W)``."""
     from skimage.restoration import denoise_wavelet
 
-    if level == 0:  # nothing to shrink; scikit-image would divide nothing by nothing
+    if level == 0:  # scikit-image would divide zero by zero
         return image
     options = {"sigma": level, "method": "BayesShrink", "mode": "soft", "rescale_sigma": True}
     if torch.equal(image[0], image[1]) and torch.equal(image[0], image[2]):
-        # One channel has one noise; of three, brightness would be taken to have less of it.
+        # One channel has one noise; the mean of three would be taken to have less of it.
         gray = denoise_wavelet(image[0].numpy(), **options)
         return torch.from_numpy(gray).expand(3, -1, -1)
     pixels = image.permute(1, 2, 0).numpy()
@@ -35,10 +35,10 @@ def _shrink(image: Tensor, level: float | None) -> Tensor:
 
 
 def cycle_spun_wavelet(degraded: Tensor, sigma: float, *, shifts: int = 3) -> Tensor:
-    """Soft-threshold wavelet coefficients at many shifts of the picture, and average.
+    """Denoise by soft-thresholding wavelet coefficients at many shifts of the picture.
 
-    Sparse coding in its oldest form (Donoho 1995); the shifts (Coifman and Donoho 1995) take away
-    the marks that one fixed grid of wavelets leaves.
+    This is sparse coding in its oldest form (Donoho 1995); the mean over shifts (Coifman and Donoho
+    1995) removes the artifacts of a single fixed grid of wavelets.
 
     Args:
         degraded: ``(B, C, H, W)`` in ``[0, 1]``.
@@ -74,12 +74,12 @@ def gaussian_filter(degraded: Tensor, radius: float) -> Tensor:
 def unsharp_mask(
     degraded: Tensor, _sigma: Tensor | None = None, *, radius: float = 2.0, amount: float = 1.0
 ) -> Tensor:
-    """Add back ``amount`` times what a Gaussian blur of ``radius`` pixels takes away.
+    """Sharpen by adding ``amount`` times the difference from a Gaussian blur of ``radius`` pixels.
 
     Args:
         degraded: ``(B, 3, H, W)`` in ``[0, 1]``.
         radius: Standard deviation of the blur in pixels.
-        amount: 0 leaves the image as it is.
+        amount: Strength; 0 leaves the image unchanged.
     """
     from skimage.filters import unsharp_mask as skimage_unsharp_mask
 
@@ -92,17 +92,19 @@ def unsharp_mask(
 
 
 def wiener_skimage(degraded: Tensor, kernel: Tensor, *, balance: float) -> Tensor:
-    """Undo a blur whose kernel is known by a Wiener filter with a Laplacian regulariser.
+    """Deconvolve with a known kernel by the Wiener filter of scikit-image, as a benchmark.
+
+    Unlike ``wiener.wiener_deconvolve`` it has no floor, and a margin that ramps to the mean.
 
     Args:
         degraded: ``(B, 3, H, W)`` in ``[0, 1]``, blurred as ``degradations.blur`` does.
         kernel: ``(K, K)``, K odd.
-        balance: What noise costs against blur; larger is smoother.
+        balance: Regularization weight; larger is smoother.
     """
     from skimage.restoration import wiener
 
-    # The filter takes the picture to repeat beyond its border, where a jump would ring far into
-    # it: a margin that fades to one shade has none.
+    # The filter assumes that the picture repeats beyond its border, where a jump would ring far
+    # into it: a margin that fades to one shade has no jump.
     margin, known = 2 * kernel.shape[-1], kernel.numpy()
     restored = np.empty(degraded.shape, np.float32)
     for index in np.ndindex(degraded.shape[:2]):

@@ -1,12 +1,22 @@
-"""Undoing a known blur: iterations that stop, closed forms, and the operators they invert.
+"""Non-blind deconvolution: iterations that stop, closed forms, and the operators they invert.
 
 A blur is a linear map W, and a transposed convolution is its adjoint Wᵀ: one step towards the
 solution, not the solution. The iterations here are generators, so that each step can be
-looked at; every one of them takes any operator with ``forward`` and ``adjoint``.
+inspected; all of them accept any operator with ``forward`` and ``adjoint``.
+
+References:
+    Landweber 1951, "An iteration formula for Fredholm integral equations of the first kind".
+    Hestenes and Stiefel 1952, "Methods of Conjugate Gradients for Solving Linear Systems".
+    Tikhonov 1963, "Solution of incorrectly formulated problems and the regularization method".
+    Richardson 1972, "Bayesian-Based Iterative Method of Image Restoration". Lucy 1974, "An
+    iterative technique for the rectification of observed distributions". Donoho 1995,
+    "De-noising by soft-thresholding". Figueiredo and Nowak 2003, "An EM algorithm for
+    wavelet-based image restoration". Daubechies, Defrise and De Mol 2004, "An iterative
+    thresholding algorithm for linear inverse problems with a sparsity constraint".
 """
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -30,7 +40,7 @@ class LinearOperator(Protocol):
 
 @dataclass(frozen=True)
 class Convolution:
-    """``F.conv2d`` with zeros beyond the border, one kernel for every channel.
+    """A convolution with zeros beyond the border (``F.conv2d``), one kernel for every channel.
 
     Its adjoint is ``F.conv_transpose2d`` with the same kernel, stride and padding.
 
@@ -53,14 +63,14 @@ class Convolution:
         pixels = torch.eye(height * width, dtype=self.kernel.dtype)
         return self.forward(pixels.view(-1, height, width)).flatten(1).T
 
-    def _each(self, convolve, image: Tensor) -> Tensor:
+    def _each(self, convolve: Callable[..., Tensor], image: Tensor) -> Tensor:
         radius = self.kernel.shape[-1] // 2
         kernel = self.kernel.to(image)[None, None]
         return convolve(image.unsqueeze(1), kernel, padding=radius).squeeze(1)
 
 
 class CircularConvolution:
-    """The same for a picture that repeats beyond its border, computed by Fourier transform.
+    """A convolution of a picture that repeats beyond its border, computed by Fourier transform.
 
     ``forward`` equals ``F.conv2d`` and ``adjoint`` equals ``F.conv_transpose2d`` on the circularly
     continued picture; the transform turns both into one product for every frequency, so that
@@ -68,7 +78,7 @@ class CircularConvolution:
 
     Args:
         kernel: ``(K, K)``, K odd and at most the sides of the picture.
-        height, width: Of the picture.
+        height, width: Sides of the picture.
 
     >>> blur = CircularConvolution(torch.full((3, 3), 1 / 9), 8, 8)
     >>> blur.forward(torch.ones(1, 8, 8)).sum().round().item()
@@ -79,11 +89,11 @@ class CircularConvolution:
         self.kernel, self.size = kernel, (height, width)
         side = kernel.shape[-1]
         whole = F.pad(kernel, (0, width - side, 0, height - side))
-        # Its centre to the corner, where the transform has its origin. conv2d correlates, which
-        # is the conjugate of the kernel's transform.
+        # The centre goes to the corner, where the transform has its origin. conv2d correlates,
+        # which is the conjugate of the kernel's transform.
         whole = whole.roll((-(side // 2), -(side // 2)), dims=(0, 1))
         self.transfer = torch.fft.rfft2(whole).conj()
-        # What every frequency is multiplied with by Wᵀ W; the largest is the squared norm of W.
+        # Factor of Wᵀ W at every frequency; the largest is the squared norm of W.
         self.gain = self.transfer.abs().square()
 
     @property
@@ -107,14 +117,15 @@ class CircularConvolution:
 def landweber(
     operator: LinearOperator, observed: Tensor, *, step: float, lam: float = 0.0
 ) -> Iterator[Tensor]:
-    """Gradient descent on ``|W x - y|² + lam |x|²`` from zero, without end.
-
-    ``x <- x + step (Wᵀ (y - W x) - lam x)`` (Landweber 1951). The sum of both terms
-    falls at every step as long as ``step`` stays below 2 / (norm of W squared + regulariser). The
-    first iterate is ``step Wᵀ y``: one transposed convolution.
+    """Iterate gradient descent on ``|W x - y|² + lam |x|²`` from zero, without end.
 
     Yields:
         Each iterate, of the shape of ``Wᵀ observed``.
+
+    Notes:
+        ``x <- x + step (Wᵀ (y - W x) - lam x)`` (Landweber 1951). The objective falls at every
+        step as long as ``step < 2 / (|W|² + lam)``. The first iterate is ``step Wᵀ y``: one
+        transposed convolution.
     """
     estimate = step * operator.adjoint(observed)
     while True:
@@ -124,13 +135,14 @@ def landweber(
 
 
 def richardson_lucy(operator: LinearOperator, observed: Tensor) -> Iterator[Tensor]:
-    """Multiply with what the observation exceeds the prediction by, without end.
-
-    ``x <- x · Wᵀ (y / W x)`` from 0.5 everywhere (Richardson 1972, Lucy 1974), for a kernel that
-    is not negative and sums to 1. An estimate never turns negative.
+    """Iterate Richardson-Lucy: multiply by the back-projected ratio of observation and prediction.
 
     Yields:
-        Each iterate.
+        Each iterate, without end.
+
+    Notes:
+        ``x <- x · Wᵀ (y / W x)`` from 0.5 everywhere (Richardson 1972, Lucy 1974), for a kernel
+        that is not negative and sums to 1. An estimate never turns negative.
     """
     estimate = torch.full_like(observed, 0.5)
     while True:
@@ -144,8 +156,8 @@ def conjugate_gradient(
 ) -> Iterator[Tensor]:
     """Solve ``(Wᵀ W + lam) x = Wᵀ y`` by conjugate gradients (CGLS) from zero.
 
-    Hestenes and Stiefel 1952. In exact arithmetic it ends at the Tikhonov solution after as
-    many steps as there are distinct eigenvalues; it ends by itself when nothing is left to do.
+    In exact arithmetic it reaches the Tikhonov solution after as many steps as there are distinct
+    eigenvalues (Hestenes and Stiefel 1952), and it ends by itself once it has converged.
 
     Yields:
         Each iterate.
@@ -154,7 +166,7 @@ def conjugate_gradient(
     descent = operator.adjoint(observed)
     estimate, direction = torch.zeros_like(descent), descent
     energy = descent.square().sum()
-    # Below this the gradient is rounding, and to follow it would lead away again.
+    # Below this the gradient is rounding error, and following it would lead away again.
     enough = energy * torch.finfo(observed.dtype).eps ** 1.5
     while energy > enough:
         image = operator.forward(direction)
@@ -176,19 +188,19 @@ def ista_wavelets(
     threshold: float,
     generator: Generator,
 ) -> Iterator[Tensor]:
-    """Landweber's step, then a soft threshold on wavelet coefficients, without end.
-
-    Iterative soft thresholding (Daubechies, Defrise and De Mol 2004): it makes
-    ``|W x - y|² / 2`` plus the sum of absolute coefficients, times ``threshold / step``, smaller.
-    Each step shifts the picture at random before the transform, which spins the cycles as it goes
-    (Figueiredo and Nowak 2003).
+    """Iterate a Landweber step and a soft threshold on wavelet coefficients (ISTA), without end.
 
     Args:
-        operator: Its norm squared times ``step`` at most 1.
+        operator: Blur W with ``step |W|² <= 1``.
         observed: ``(C, H, W)``, both sides multiples of 8.
-        step: Of the descent.
-        threshold: What every detail coefficient is moved towards zero by.
-        generator: Of the shifts.
+        step: Step size of the descent.
+        threshold: Amount by which every detail coefficient moves towards zero.
+        generator: Source of the random shifts.
+
+    Notes:
+        ``x <- T(x + step Wᵀ (y - W x))`` decreases ``|W x - y|² / 2 + (threshold / step) |c|₁``
+        with wavelet coefficients ``c`` (Daubechies, Defrise and De Mol 2004). A random shift before
+        each transform replaces cycle spinning (Figueiredo and Nowak 2003).
     """
     estimate = torch.zeros_like(operator.adjoint(observed))
     while True:
@@ -202,10 +214,10 @@ def ista_wavelets(
 
 
 def soft_threshold_wavelets(image: Tensor, threshold: float) -> Tensor:
-    """Move every detail coefficient of ``(C, H, W)`` towards zero by ``threshold`` (Donoho 1995).
+    """Shrink every wavelet detail coefficient of ``(C, H, W)`` by ``threshold`` (Donoho 1995).
 
-    Three levels of an orthogonal wavelet (db4) on a picture that repeats, fewer where it is
-    small; sides are multiples of 8.
+    The transform has three levels of an orthogonal wavelet (db4), fewer for a small picture, and
+    assumes that the picture repeats; sides are multiples of 8.
     """
     import pywt
 
@@ -217,20 +229,21 @@ def soft_threshold_wavelets(image: Tensor, threshold: float) -> Tensor:
 
 
 def tikhonov(blur: CircularConvolution, observed: Tensor, lam: float) -> Tensor:
-    """Return the x that makes ``|W x - y|² + lam |x|²`` smallest, in closed form.
+    """Return the minimizer of ``|W x - y|² + lam |x|²`` in closed form (Tikhonov 1963).
 
-    Tikhonov 1963. With ``lam`` 0 it divides by frequencies that the blur has all but
-    taken away, and noise fills the picture.
+    Per frequency it is ``conj(K) Y / (|K|² + lam)``. With ``lam`` 0 it divides by frequencies
+    that the blur has all but removed, and noise fills the picture.
     """
     return blur.filter(observed, blur.transfer.conj() / (blur.gain + lam))
 
 
 def wiener_circular(blur: CircularConvolution, observed: Tensor, balance: float) -> Tensor:
-    """Wiener filter with the roughness of the picture as prior.
+    """Apply the Wiener filter of a picture that repeats beyond its border.
 
-    Wiener 1949 divides the noise by the spectrum of the picture, which nobody knows; as in
-    ``skimage.restoration.wiener``, ``balance`` times the squared transform of the Laplacian stands
-    for that ratio, because natural pictures have less of the fine than of the coarse.
+    Per frequency it is ``conj(K) Y / (|K|² + balance |L|²)``. In place of ``balance |L|²`` Wiener
+    1949 has the ratio of the power spectra of noise and picture, which is unknown; as in
+    ``skimage.restoration.wiener`` the Laplacian L models it, because natural pictures have less
+    power at high frequencies.
     """
     laplacian = torch.tensor([[0.0, -1, 0], [-1, 4, -1], [0, -1, 0]]).to(observed)
     roughness = CircularConvolution(laplacian, *blur.size).gain
@@ -251,8 +264,8 @@ def landweber_closed_form(
     ``(1 - (1 - step (gain + lam))^n) / (gain + lam)``.
     """
     damped = blur.gain + lam
-    taken = step * damped  # of what is missing, in each step
-    # The logarithm keeps what a power would round away where a step takes next to nothing.
+    taken = step * damped  # fraction of the remaining error that each step removes
+    # The logarithm keeps digits that a power would round away where a step removes very little.
     slow = -torch.expm1(iterations * torch.log1p(-taken.clamp(max=0.5)))
     share = torch.where(taken < 0.5, slow, 1 - (1 - taken) ** iterations)
     return blur.filter(observed, blur.transfer.conj() * share / damped.clamp(min=_TINY))

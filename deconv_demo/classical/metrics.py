@@ -1,4 +1,4 @@
-"""How close two pictures are: PSNR and SSIM, one definition each."""
+"""Full-reference quality metrics: PSNR and SSIM, one definition each."""
 
 import math
 
@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# Y of ITU-R BT.601 on studio range, as MATLAB's rgb2ycbcr and the papers on upscaling use it.
+# Y of ITU-R BT.601 in studio range, as in MATLAB's rgb2ycbcr and the papers on upscaling.
 _LUMA_WEIGHTS = (65.481 / 255, 128.553 / 255, 24.966 / 255)
 _LUMA_OFFSET = 16 / 255
 
@@ -15,10 +15,7 @@ _SSIM_WINDOW, _SSIM_SIGMA, _SSIM_K1, _SSIM_K2 = 11, 1.5, 0.01, 0.03
 
 
 def psnr(restored: Tensor, reference: Tensor) -> float:
-    """Peak signal-to-noise ratio in decibels, for a peak of 1.
-
-    ``10 log10(1 / mean((restored - reference)^2))``, the mean over every value given, so
-    over all three channels of an RGB picture at once.
+    """Return the peak signal-to-noise ratio in decibels, for a peak of 1.
 
     Args:
         restored: Any shape, values in ``[0, 1]``.
@@ -26,6 +23,10 @@ def psnr(restored: Tensor, reference: Tensor) -> float:
 
     Returns:
         Decibels; ``math.inf`` for equal pictures, NaN where a value is NaN.
+
+    Notes:
+        ``10 log10(1 / mean((restored - reference)²))``, with the mean over all values, and thus
+        over all three channels of an RGB picture at once.
 
     Raises:
         ValueError: The shapes differ.
@@ -39,11 +40,7 @@ def psnr(restored: Tensor, reference: Tensor) -> float:
 
 
 def ssim(restored: Tensor, reference: Tensor) -> float:
-    """Mean structural similarity (Wang et al. 2004), averaged over channels.
-
-    Gaussian window of 11 x 11 and standard deviation 1.5, population variances, peak 1, and
-    the border where the window leaves the picture is left out: what scikit-image gives with
-    ``gaussian_weights=True, use_sample_covariance=False``.
+    """Return the mean structural similarity (Wang et al. 2004), averaged over channels.
 
     Args:
         restored: ``(B, C, H, W)``, values in ``[0, 1]``, at least 11 x 11.
@@ -54,6 +51,16 @@ def ssim(restored: Tensor, reference: Tensor) -> float:
 
     Raises:
         ValueError: The shapes differ, or a side is shorter than the window.
+
+    Notes:
+        ``(2 μx μy + C1)(2 σxy + C2) / ((μx² + μy² + C1)(σx² + σy² + C2))`` in a Gaussian window
+        of 11 x 11 and standard deviation 1.5, with population variances, C1 = 0.01² and
+        C2 = 0.03², averaged over the places where the window lies inside the picture: the same
+        as scikit-image with ``gaussian_weights=True, use_sample_covariance=False``.
+
+    References:
+        Wang, Bovik, Sheikh and Simoncelli 2004, "Image quality assessment: from error visibility
+        to structural similarity".
     """
     _check_shapes(restored, reference)
     if restored.dim() != 4 or min(restored.shape[-2:]) < _SSIM_WINDOW:
@@ -73,7 +80,7 @@ def ssim(restored: Tensor, reference: Tensor) -> float:
 
 
 def y_channel(image: Tensor) -> Tensor:
-    """Return Y of BT.601 on studio range, ``(B, 1, H, W)`` in ``[16 / 255, 235 / 255]``.
+    """Return Y of BT.601 in studio range, ``(B, 1, H, W)`` in ``[16 / 255, 235 / 255]``.
 
     Args:
         image: ``(B, 3, H, W)``, RGB in ``[0, 1]``.

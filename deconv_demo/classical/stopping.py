@@ -1,4 +1,4 @@
-"""When to stop and how much to regularise: a rule that knows the noise, and two searches."""
+"""Stopping rules and regularization weights: the discrepancy principle and two searches."""
 
 import math
 from collections.abc import Sequence
@@ -10,14 +10,16 @@ from torch import Generator, Tensor
 def discrepancy_stop(residuals: Sequence[float], noise_norm: float) -> int | None:
     """Return the first iteration whose residual is no larger than the noise, counted from 1.
 
-    Morozov 1966: to fit the observation more closely than the noise allows is to fit the noise.
+    This is the discrepancy principle (Morozov 1966): to fit the observation more closely than the
+    noise allows is to fit the noise.
 
     Args:
         residuals: ``|W x - y|`` of each iterate.
-        noise_norm: Expected norm of the noise, standard deviation times root of its count.
+        noise_norm: Expected norm of the noise, its standard deviation times the root of the
+            number of values.
 
     Returns:
-        None where no iterate came so close.
+        Number of the iteration; None where no iterate came so close.
 
     >>> discrepancy_stop([9.0, 4.0, 2.0, 1.0], noise_norm=3.0)
     3
@@ -26,7 +28,7 @@ def discrepancy_stop(residuals: Sequence[float], noise_norm: float) -> int | Non
 
 
 def noise_norm(observed: Tensor, sigma: float) -> float:
-    """Return the norm that Gaussian noise and rounding to 8 bits have in ``observed``."""
+    """Return the expected norm of Gaussian noise and 8-bit rounding in ``observed``."""
     variance = sigma**2 + 1 / (12 * 255**2)
     return math.sqrt(variance * observed.numel())
 

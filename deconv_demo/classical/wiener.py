@@ -1,4 +1,4 @@
-"""Undo a blur that is known, by the Wiener filter."""
+"""Non-blind deconvolution by the Wiener filter, as the guide of the deblurring network."""
 
 import math
 
@@ -8,30 +8,41 @@ from torch import Tensor
 
 from deconv_demo.degradations import BLUR_KERNEL_SIZE, quantize
 
-# What noise costs against blur in the filter: little, since a network that takes away noise
-# comes after it.
+# Regularization weight, small because a denoising network follows.
 BALANCE = 0.005
-# The cost of noise that all frequencies share. Without it the filter answers for hundreds of
-# pixels where a long blur has a zero at a low frequency; of the values tried this one brought
-# long motion nearest to the truth, by 0.5 to 1 dB, and cost nothing elsewhere.
+# Constant added to the squared Laplacian, without which zeros of a long blur at low frequencies
+# ring for hundreds of pixels. Of the values tried, 0.5 gained 0.5 to 1 dB on long motion, and cost
+# nothing elsewhere.
 FLOOR = 0.5
-# Beyond the picture it goes on for so many pixels and fades, so that its borders do not ring.
+# The picture is continued by this many pixels and fades over them, so that its borders do not ring.
 MARGIN = 2 * BLUR_KERNEL_SIZE
 
 
 def wiener_deconvolve(
     image: Tensor, kernels: Tensor, *, balance: float = BALANCE, floor: float = FLOOR
 ) -> Tensor:
-    """Undo a blur by the Wiener filter, with a Laplacian and a floor to hold noise down.
+    """Deconvolve with known kernels by the Wiener filter, regularized by a Laplacian and a floor.
+
+    ``iterative.wiener_circular`` assumes that the picture repeats and has no floor;
+    ``baselines.wiener_skimage`` has no floor either, and a margin that ramps to the mean.
 
     Args:
         image: ``(B, C, H, W)`` in ``[0, 1]``.
         kernels: ``(B, K, K)``, K odd, each summing to 1.
-        balance: What noise costs against blur; larger is smoother.
-        floor: The share of that cost which does not rise with the frequency.
+        balance: Regularization weight; larger is smoother.
+        floor: Part of the regularization that is the same at all frequencies.
 
     Returns:
         ``(B, C, H, W)``, rounded to 8 bits.
+
+    Notes:
+        Per frequency, ``X = conj(K) Y / (|K|² + balance (|L|² + floor))`` with the transfer
+        functions K of the kernel and L of the Laplacian.
+
+    References:
+        Wiener 1949, "Extrapolation, Interpolation, and Smoothing of Stationary Time Series". Hunt
+        1973, "The Application of Constrained Least Squares Estimation to Image Restoration by
+        Digital Computer".
 
     >>> point = torch.zeros(1, 25, 25)
     >>> point[0, 12, 12] = 1
@@ -43,13 +54,13 @@ def wiener_deconvolve(
 
 
 class WienerFilter:
-    """The filter of ``wiener_deconvolve``, to be called for one channel after the other.
+    """The filter of ``wiener_deconvolve``, applied to one channel at a time.
 
-    Of a large photo the spectra of one channel alone take hundreds of megabytes.
+    The spectra of one channel of a large photo alone take hundreds of megabytes.
 
     Args:
         kernels, balance, floor: As for ``wiener_deconvolve``.
-        height, width: Of the pictures.
+        height, width: Sides of the pictures.
     """
 
     def __init__(
@@ -62,7 +73,7 @@ class WienerFilter:
         floor: float = FLOOR,
     ) -> None:
         self.size = [_fast_length(side + 2 * MARGIN) for side in (height, width)]
-        # The kernel's middle is its origin, so what comes out lies that much further back.
+        # The origin of the kernel is its centre, so the result lies half a kernel further back.
         start = MARGIN - kernels.shape[-1] // 2
         self.rows, self.columns = slice(start, start + height), slice(start, start + width)
         below, right = (
@@ -79,9 +90,9 @@ class WienerFilter:
         self.inverse = transfer.conj_physical().div_(power(transfer).add_(cost))
 
     def __call__(self, plane: Tensor, mean: Tensor | float | None = None) -> Tensor:
-        """Undo the blur of one channel, ``(B, height, width)``; rounded to 8 bits.
+        """Deconvolve one channel, ``(B, height, width)``, and round it to 8 bits.
 
-        Beyond its borders the picture fades into ``mean``; None takes its own.
+        Beyond its borders the picture fades into ``mean``; None takes the mean of the channel.
         """
         if mean is None:
             mean = plane.mean((-1, -2), keepdim=True)
@@ -97,7 +108,7 @@ def power(spectrum: Tensor) -> Tensor:
 
 
 def _laplacian_spectrum(height: int, width: int, *, like: Tensor) -> Tensor:
-    """What ``rfft2`` would say of the kernel 0 -1 0 / -1 4 -1 / 0 -1 0 about its middle."""
+    """Return the ``rfft2`` of the kernel 0 -1 0 / -1 4 -1 / 0 -1 0, centred at the origin."""
     rows = torch.fft.fftfreq(height, device=like.device, dtype=like.dtype)
     columns = torch.fft.rfftfreq(width, device=like.device, dtype=like.dtype)
     down, across = (2 - 2 * (2 * math.pi * along).cos() for along in (rows, columns))
@@ -105,14 +116,14 @@ def _laplacian_spectrum(height: int, width: int, *, like: Tensor) -> Tensor:
 
 
 def _fade(side: int, whole: int, like: Tensor) -> Tensor:
-    """1 over a picture's side that begins at ``MARGIN``, falling to 0 at both ends."""
+    """Return a window of 1 over a picture's side from ``MARGIN`` on, falling to 0 at the ends."""
     place = torch.arange(whole, device=like.device, dtype=like.dtype)
     rise, fall = place / MARGIN, (whole - 1 - place) / (whole - side - MARGIN)
     return torch.minimum(rise, fall).clamp(0, 1)
 
 
 def _fast_length(least: int) -> int:
-    """The next length for which Fourier transforms are quick: 8 times small prime factors."""
+    """Return the next fast length for Fourier transforms: 8 times prime factors up to 5."""
     length = -(-least // 8) * 8
     while True:
         rest = length

@@ -1,4 +1,4 @@
-"""The arithmetic of transposed convolution: the operator, its equivalents, its overlap."""
+"""The arithmetic of transposed convolution: the operator, its equivalents, and its overlap."""
 
 from deconv_demo.convolution.checkerboard import checkerboard_db, log_spectrum
 from deconv_demo.convolution.equivalents import phase_kernels

@@ -1,9 +1,9 @@
-"""The same transposed convolution under other names: equal, for every valid setting.
+"""Equivalent ways to compute a transposed convolution, equal for every valid setting.
 
 Each function computes what ``torch.nn.functional.conv_transpose2d`` does, without calling it.
 Shapes are PyTorch's without the batch: ``x`` is ``(C, H, W)``, ``weight``
 ``(C, C_out, kernel height, kernel width)``, the result ``(C_out, H_out, W_out)`` in the dtype of
-``x``. Settings are the keywords of ``transposed.output_size``, and a ``ValueError`` its refusal.
+``x``. Settings are the keywords of ``transposed.output_size``, which raises the ``ValueError``.
 """
 
 import numpy as np
@@ -15,12 +15,12 @@ from deconv_demo.convolution.transposed import index_triples, output_size
 
 
 def insert_zeros(x: Tensor, weight: Tensor, **settings: int) -> Tensor:
-    """Spread the input out: ``stride - 1`` zeros between cells, and what a border is needed.
+    """Insert ``stride - 1`` zeros between the cells of the input, and the border it needs.
 
     A padding larger than ``dilation * (kernel_size - 1)`` cuts cells away instead.
 
     Returns:
-        ``(C, rows, columns)``: what ``by_zero_insertion`` convolves.
+        ``(C, rows, columns)``, the input of the convolution in ``by_zero_insertion``.
 
     >>> insert_zeros(torch.ones(1, 2, 2), torch.ones(1, 1, 3, 3), stride=2, padding=1)[0].int()
     tensor([[0, 0, 0, 0, 0],
@@ -40,7 +40,7 @@ def insert_zeros(x: Tensor, weight: Tensor, **settings: int) -> Tensor:
 
 
 def by_zero_insertion(x: Tensor, weight: Tensor, **settings: int) -> Tensor:
-    """Insert zeros, then slide the flipped kernel over it as an ordinary convolution layer.
+    """Insert zeros, then convolve with the flipped kernel as an ordinary convolution layer.
 
     >>> by_zero_insertion(torch.tensor([[[1.0, 10.0]]]), torch.ones(1, 1, 1, 3), stride=2)
     tensor([[[ 1.,  1., 11., 10., 10.]]])
@@ -51,22 +51,23 @@ def by_zero_insertion(x: Tensor, weight: Tensor, **settings: int) -> Tensor:
 
 
 def kernel_cells(shape: tuple[int, int], kernel: tuple[int, int], **settings: int) -> np.ndarray:
-    """Say which kernel cell stands where in the matrix of a transposed convolution.
+    """Return which kernel weight stands in each entry of the transposed-convolution matrix.
 
     Args:
         shape: ``(H, W)`` of the input.
         kernel: Height and width of the kernel.
 
     Returns:
-        ``(H_out * W_out, H * W)`` int64: the kernel cell in reading order, -1 for a zero.
+        ``(H_out * W_out, H * W)`` int64: row-major index of the kernel weight, or -1 for a
+        structural zero.
 
     >>> kernel_cells((1, 2), (1, 3), stride=2).T.tolist()
     [[0, 1, 2, -1, -1], [-1, -1, 0, 1, 2]]
     """
     axes = []
-    for cells, parts in zip(shape, kernel, strict=True):
-        axis = np.full((output_size(cells, parts, **settings), cells), -1)
-        for cell, part, place in index_triples(cells, parts, **settings):
+    for length, parts in zip(shape, kernel, strict=True):
+        axis = np.full((output_size(length, parts, **settings), length), -1)
+        for cell, part, place in index_triples(length, parts, **settings):
             axis[place, cell] = part
         axes.append(axis)
     rows, columns = axes[0][:, None, :, None], axes[1][None, :, None, :]
@@ -75,7 +76,7 @@ def kernel_cells(shape: tuple[int, int], kernel: tuple[int, int], **settings: in
 
 
 def matrix(weight: Tensor, shape: tuple[int, int], **settings: int) -> Tensor:
-    """Write the transposed convolution of an ``(H, W)`` input as a matrix.
+    """Return the transposed convolution of an ``(H, W)`` input as a matrix.
 
     It is the transpose of the matrix of the convolution with the same weight and settings; hence
     the name (Dumoulin and Visin 2016, "A guide to convolution arithmetic for deep learning").
@@ -87,25 +88,27 @@ def matrix(weight: Tensor, shape: tuple[int, int], **settings: int) -> Tensor:
     tensor([[1., 2., 3., 0., 0.],
             [0., 0., 1., 2., 3.]])
     """
-    cells = torch.from_numpy(kernel_cells(shape, tuple(weight.shape[2:]), **settings))
+    height, width = weight.shape[2:]
+    cells = torch.from_numpy(kernel_cells(shape, (height, width), **settings))
     values = weight.flatten(2)[:, :, cells.clamp(min=0)]  # (C, C_out, outputs, inputs)
     values = values.where(cells >= 0, 0)
     return values.permute(1, 2, 0, 3).reshape(weight.shape[1] * len(cells), -1)
 
 
 def by_matrix(x: Tensor, weight: Tensor, **settings: int) -> Tensor:
-    """Multiply the input, written as one column, with ``matrix``.
+    """Multiply the flattened input with ``matrix``.
 
     >>> by_matrix(torch.tensor([[[1.0, 10.0]]]), torch.ones(1, 1, 1, 3), stride=2)
     tensor([[[ 1.,  1., 11., 10., 10.]]])
     """
     sides = _output_sides(x, weight, settings)
-    product = matrix(weight, tuple(x.shape[1:]), **settings) @ x.flatten()
+    height, width = x.shape[1:]
+    product = matrix(weight, (height, width), **settings) @ x.flatten()
     return product.reshape(weight.shape[1], *sides)
 
 
 def phase_kernels(weight: Tensor, *, stride: int = 1, dilation: int = 1) -> Tensor:
-    """Sort the kernel cells by the place among ``stride`` x ``stride`` outputs that they paint.
+    """Sort the kernel cells by the place among ``stride`` x ``stride`` outputs to which they add.
 
     Returns:
         ``(C_out * stride ** 2, C, taps, taps)``: a weight for ``torch.nn.functional.conv2d`` whose
@@ -132,7 +135,7 @@ def phase_kernels(weight: Tensor, *, stride: int = 1, dilation: int = 1) -> Tens
 
 
 def by_pixel_shuffle(x: Tensor, weight: Tensor, **settings: int) -> Tensor:
-    """Convolve at the small size to ``stride ** 2`` times the channels, and shuffle them in place.
+    """Convolve at low resolution to ``stride ** 2`` times the channels, then pixel-shuffle them.
 
     >>> by_pixel_shuffle(torch.tensor([[[1.0, 10.0]]]), torch.ones(1, 1, 1, 3), stride=2)
     tensor([[[ 1.,  1., 11., 10., 10.]]])
@@ -142,7 +145,7 @@ def by_pixel_shuffle(x: Tensor, weight: Tensor, **settings: int) -> Tensor:
     kernels = phase_kernels(weight, stride=stride, dilation=settings.get("dilation", 1))
     border = [taps - 1 for taps in kernels.shape[2:]]
     shuffled = F.pixel_shuffle(F.conv2d(x[None], kernels, padding=border), stride)[0]
-    # Output padding may reach beyond all that is painted; nothing but zeros is there.
+    # Output padding may extend beyond all contributions; nothing but zeros is there.
     missing = [
         max(0, padding + side - have)
         for side, have in zip((height, width), shuffled.shape[1:], strict=True)
@@ -152,23 +155,28 @@ def by_pixel_shuffle(x: Tensor, weight: Tensor, **settings: int) -> Tensor:
 
 
 def by_gradient(x: Tensor, weight: Tensor, **settings: int) -> Tensor:
-    """Let autograd take the gradient of a convolution with respect to its input.
+    """Return the gradient of a convolution with respect to its input, computed by autograd.
 
     >>> by_gradient(torch.tensor([[[1.0, 10.0]]]), torch.ones(1, 1, 1, 3), stride=2)
     tensor([[[ 1.,  1., 11., 10., 10.]]])
     """
     sides = _output_sides(x, weight, settings)
-    convolution = {name: settings.get(name, n) for name, n in _CONVOLUTION.items()}
     with torch.inference_mode(False), torch.enable_grad():
         picture = x.new_zeros(1, weight.shape[1], *sides).requires_grad_()
-        seen = F.conv2d(picture, weight, **convolution)
+        seen = F.conv2d(
+            picture,
+            weight,
+            stride=settings.get("stride", 1),
+            padding=settings.get("padding", 0),
+            dilation=settings.get("dilation", 1),
+        )
         # Where dilation lets output padding exceed the stride, a convolution sees more cells.
         seen = seen[0, :, : x.shape[1], : x.shape[2]]
         return torch.autograd.grad(seen, picture, x)[0][0]
 
 
 def correlate(x: Tensor, weight: Tensor, *, padding: int = 0) -> Tensor:
-    """Slide the kernel as it is over ``x``, with ``padding`` zeros around: what ``Conv2d`` does.
+    """Slide the kernel as it is over ``x``, with ``padding`` zeros around it, as ``Conv2d`` does.
 
     Args:
         x: ``(H, W)``.
@@ -183,15 +191,12 @@ def correlate(x: Tensor, weight: Tensor, *, padding: int = 0) -> Tensor:
 
 
 def convolve(x: Tensor, weight: Tensor, *, padding: int = 0) -> Tensor:
-    """Slide the kernel turned by half a turn over ``x``: convolution as mathematics has it.
+    """Slide the kernel, rotated by 180 degrees, over ``x``: convolution in the mathematical sense.
 
     >>> convolve(torch.tensor([[1.0, 2.0, 4.0]]), torch.tensor([[1.0, 10.0]]))
     tensor([[12., 24.]])
     """
     return correlate(x, weight.flip(0, 1), padding=padding)
-
-
-_CONVOLUTION = {"stride": 1, "padding": 0, "dilation": 1}
 
 
 def _output_sides(x: Tensor, weight: Tensor, settings: dict[str, int]) -> tuple[int, int]:

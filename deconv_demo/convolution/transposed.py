@@ -1,8 +1,8 @@
 """The arithmetic of a transposed convolution, step by step, and how unevenly it overlaps.
 
-One rule says all of it: input cell ``i`` paints kernel cell ``k`` on output cell
-``i * stride + k * dilation - padding``, along each axis, and what falls outside is cut away.
-The settings have the names and the meaning of ``torch.nn.ConvTranspose2d``.
+One rule defines it: along each axis, input cell ``i`` times kernel cell ``k`` is added to output
+cell ``i * stride + k * dilation - padding``, and what falls outside is cut away. The settings have
+the names and the meaning of ``torch.nn.ConvTranspose2d``.
 """
 
 import math
@@ -20,10 +20,10 @@ def output_size(
     output_padding: int = 0,
     dilation: int = 1,
 ) -> int:
-    """Return the side of what a transposed convolution makes of a side of ``input_size``.
+    """Return the output side of a transposed convolution for a side of ``input_size``.
 
     Raises:
-        ValueError: PyTorch refuses these settings too; the message says why.
+        ValueError: PyTorch refuses these settings too; the message gives the reason.
 
     >>> output_size(4, 3, stride=2, padding=1), output_size(4, 4, stride=2, padding=1)
     (7, 8)
@@ -64,14 +64,14 @@ def overlap_map(
     input_size: int = 8,
     dimensions: int = 2,
 ) -> np.ndarray:
-    """Count the contributions that each output cell gets, where every input cell paints once.
+    """Count the contributions to each output cell of a transposed convolution.
 
     With several layers of the same settings, a contribution is one path from an input cell
     through all of them.
 
     Args:
-        kernel_size, stride, padding, output_padding, dilation: Of every layer and axis.
-        layers: How many transposed convolutions follow each other, at least 1.
+        kernel_size, stride, padding, output_padding, dilation: Settings of every layer and axis.
+        layers: Number of transposed convolutions in a row, at least 1.
         input_size: Side of the first layer's input.
         dimensions: 1 for a line, 2 for a square, …
 
@@ -126,7 +126,7 @@ def overlap_ratio(
     Checkerboard Artifacts"). Padding moves the pattern and does not change the ratio.
 
     Returns:
-        At least 1; infinite where some cells get nothing at all.
+        Ratio of at least 1; infinite where some cells get nothing at all.
 
     Raises:
         ValueError: As in ``overlap_map``.
@@ -137,7 +137,7 @@ def overlap_ratio(
     (1.56, 9.0, inf)
     """
     if min(kernel_size, stride, dilation) < 1:
-        output_size(1, kernel_size, stride=stride, dilation=dilation)  # says what is wrong
+        output_size(1, kernel_size, stride=stride, dilation=dilation)  # raises the error
     # Far enough from both ends that no layer's border reaches the middle.
     reach = (kernel_size - 1) * dilation // stride + 2
     line = overlap_map(
@@ -158,7 +158,7 @@ def overlap_ratio(
 
 @dataclass(frozen=True, kw_only=True)
 class Contribution:
-    """One product of a transposed convolution: what an input cell adds to an output cell.
+    """One product of a transposed convolution, from one input cell to one output cell.
 
     Attributes:
         input, kernel, output: Row and column of the three cells, counted from 0.
@@ -174,7 +174,7 @@ class Contribution:
 def index_triples(
     input_size: int, kernel_size: int, *, stride: int = 1, dilation: int = 1, **settings: int
 ) -> list[tuple[int, int, int]]:
-    """Return every ``(input, kernel, output)`` cell that go together along one axis.
+    """Return every ``(input, kernel, output)`` triple of cells that belong together along one axis.
 
     Args:
         input_size, kernel_size, stride, dilation: As in ``output_size``.
@@ -196,14 +196,14 @@ def index_triples(
 
 
 def contributions(x: np.ndarray, weight: np.ndarray, **settings: int) -> list[Contribution]:
-    """Return every product that is added to an output cell, in the order of painting.
+    """Return every product that is added to an output cell, in the order of ``scatter``.
 
-    The partners of one cell are those in whose ``input``, ``kernel`` or ``output`` it stands.
+    The partners of a cell are the products with that cell as ``input``, ``kernel`` or ``output``.
 
     Args:
         x: ``(H, W)``.
         weight: ``(kernel height, kernel width)``.
-        settings: Those of ``output_size``.
+        settings: Keywords of ``output_size``.
 
     >>> found = contributions(np.array([[2.0, 5.0]]), np.array([[1.0, 10.0]]))
     >>> [(one.input, one.kernel, one.product) for one in found if one.output == (0, 1)]
@@ -226,12 +226,12 @@ def contributions(x: np.ndarray, weight: np.ndarray, **settings: int) -> list[Co
 
 
 def scatter(x: np.ndarray, weight: np.ndarray, **settings: int) -> np.ndarray:
-    """Compute by painting: every input cell stamps a scaled kernel, and overlaps add up.
+    """Compute by scattering: every input cell adds a scaled copy of the kernel to the output.
 
     Args:
         x: ``(C, H, W)``.
         weight: ``(C, C_out, kernel height, kernel width)``, PyTorch's layout.
-        settings: Those of ``output_size``.
+        settings: Keywords of ``output_size``.
 
     Returns:
         ``(C_out, H_out, W_out)`` float64.
@@ -262,7 +262,7 @@ def scatter(x: np.ndarray, weight: np.ndarray, **settings: int) -> np.ndarray:
 
 
 def gather(x: np.ndarray, weight: np.ndarray, **settings: int) -> np.ndarray:
-    """Compute by collecting: every output cell looks up which input cells reach it.
+    """Compute by gathering: every output cell sums its terms from the input cells that reach it.
 
     Arguments, result and errors as in ``scatter``.
 

@@ -1,4 +1,4 @@
-"""Clean images in, degraded images out: kernels, noise, JPEG, smaller sizes; damage of tasks."""
+"""Degradations: blur kernels, noise, JPEG and downscaling, and the pipeline of each task."""
 
 from deconv_demo.degradations.blurring import (
     blend_two_blurs,

@@ -1,4 +1,4 @@
-"""Blur images, each by its own kernel, or two parts of one by two kernels."""
+"""Blurs of an image by its own kernel, or of two parts of it by two kernels."""
 
 import torch
 import torch.nn.functional as F
@@ -8,7 +8,7 @@ from deconv_demo.degradations.noise import add_gaussian_noise
 
 
 def blur(clean: Tensor, kernels: Tensor) -> Tensor:
-    """Convolve each image with its own kernel; beyond the border the last pixel goes on.
+    """Convolve each image with its own kernel; the last pixel is repeated beyond the border.
 
     Args:
         clean: ``(B, 3, H, W)``.
@@ -20,8 +20,8 @@ def blur(clean: Tensor, kernels: Tensor) -> Tensor:
     kernels = kernels.expand(len(clean), -1, -1).to(clean)
     radius = kernels.shape[-1] // 2
     padded = F.pad(clean, (radius,) * 4, mode="replicate")
-    # By Fourier transform: at 25 x 25 it is many times cheaper than sliding the kernel. The
-    # wrap-around it brings stays inside the padding, which is cut off.
+    # By Fourier transform, which at 25 x 25 is many times cheaper than sliding the kernel. Its
+    # wrap-around stays inside the padding, which is cut off.
     size = padded.shape[-2:]
     spectrum = torch.fft.rfft2(padded) * torch.fft.rfft2(kernels, s=size).unsqueeze(1)
     full = torch.fft.irfft2(spectrum, s=size)
@@ -33,7 +33,7 @@ def blend_two_blurs(clean: Tensor, first: Tensor, second: Tensor, sides: Tensor)
 
     Args:
         clean: ``(B, 3, H, W)``.
-        first, second: As for ``blur``, a kernel for each part.
+        first, second: Kernels of the two parts, as for ``blur``.
         sides: ``(B, 1, H, W)`` from 0, where the first blur is, to 1, where the second is.
     """
     return torch.lerp(blur(clean, first), blur(clean, second), sides)
@@ -45,9 +45,10 @@ def half_plane_masks(
     """Return masks of half an image each, 0 on one side of a straight line and 1 on the other.
 
     Args:
-        angles: ``(B,)``, of the line's normal, in radians.
-        offsets: ``(B,)``, of the line from the middle, in shares of the shorter side.
-        softness: Pixels over which a mask goes from a quarter to three quarters, about.
+        height, width: Sides of the masks.
+        angles: ``(B,)``, direction of the line's normal, in radians.
+        offsets: ``(B,)``, distance of the line from the middle, as a fraction of the shorter side.
+        softness: Pixels over which a mask rises from a quarter to three quarters, about.
 
     Returns:
         ``(B, 1, height, width)``.
@@ -59,6 +60,8 @@ def half_plane_masks(
     return torch.sigmoid(beyond * (2.2 / softness)).unsqueeze(1)
 
 
-def blur_and_noise(clean: Tensor, kernels: Tensor, sigma: float | Tensor, generator: Generator):
+def blur_and_noise(
+    clean: Tensor, kernels: Tensor, sigma: float | Tensor, generator: Generator
+) -> Tensor:
     """Blur as ``blur`` does, then add noise, clip and round as ``add_gaussian_noise`` does."""
     return add_gaussian_noise(blur(clean, kernels), sigma, generator)

@@ -150,11 +150,11 @@ def demosaic(mosaic: Tensor, phase: tuple[int, int], *, bilinear: bool) -> Tenso
     Returns:
         ``(B, 3, H, W)``.
     """
-    masks = bayer_masks(*mosaic.shape[-2:], phase)
+    masks = bayer_masks(mosaic.shape[-2], mosaic.shape[-1], phase)
     padded = F.pad(mosaic.unsqueeze(1), (2,) * 4, mode="reflect")
     if bilinear:
         weights = torch.stack([_SQUARE, _PLUS, _SQUARE]).unsqueeze(1)
-        wide = bayer_masks(*padded.shape[-2:], phase)
+        wide = bayer_masks(padded.shape[-2], padded.shape[-1], phase)
         return F.conv2d(padded * wide, weights, groups=3)[..., 1:-1, 1:-1]
     weights = torch.stack([_GREEN, _ALONG, _ALONG.T, _ACROSS]).unsqueeze(1)
     as_green, along_row, along_column, across = F.conv2d(padded, weights).unbind(1)
@@ -205,7 +205,7 @@ def camera_noise(
     """
     development = random_development(generator)
     sensor = to_sensor(image, development)
-    light = (sensor * bayer_masks(*image.shape[-2:], development.phase)).sum(dim=0)
+    light = (sensor * bayer_masks(image.shape[-2], image.shape[-1], development.phase)).sum(dim=0)
     noise = torch.randn(light.shape, generator=generator)
     noisy = (light + (light * shot + read).sqrt() * noise).clamp(0, 1)
     mosaics = torch.stack([noisy, light])

@@ -1,4 +1,4 @@
-"""Compress and decompress images as JPEG files do."""
+"""JPEG compression of images in memory."""
 
 import io
 
@@ -39,7 +39,7 @@ def random_jpeg(
         image: ``(B, 3, H, W)`` in ``[0, 1]``.
         generator: Source of the choices, on the CPU.
         probability: Probability of each image to be compressed.
-        qualities: Lowest and highest, of 1 to 100.
+        qualities: Lowest and highest quality, from 1 to 100.
     """
     compressed = image.clone()
     for index in range(len(image)):

@@ -1,4 +1,4 @@
-"""Blur kernels as hand-held cameras make them: Gaussian, motion, defocus."""
+"""Blur kernels of hand-held cameras: Gaussian, motion, defocus."""
 
 import math
 
@@ -7,7 +7,7 @@ from torch import Generator, Tensor
 
 # Odd side of every blur kernel: 4 standard deviations of the widest Gaussian to each side.
 BLUR_KERNEL_SIZE = 25
-# The kernel of no blur.
+# The kernel that leaves an image unchanged.
 IDENTITY_KERNEL = torch.zeros(BLUR_KERNEL_SIZE, BLUR_KERNEL_SIZE)
 IDENTITY_KERNEL[BLUR_KERNEL_SIZE // 2, BLUR_KERNEL_SIZE // 2] = 1
 
@@ -17,8 +17,8 @@ def gaussian_kernel(sigma_x: float, sigma_y: float | None = None, angle: float =
 
     Args:
         sigma_x: Standard deviation along the first axis of the ellipse, in pixels.
-        sigma_y: Along the second; None for an isotropic kernel.
-        angle: Turn of the ellipse in radians.
+        sigma_y: Standard deviation along the second axis; None for an isotropic kernel.
+        angle: Rotation of the ellipse in radians.
     """
     sigma_y = sigma_x if sigma_y is None else sigma_y
     y, x = _kernel_grid()
@@ -40,7 +40,7 @@ def motion_kernel(length: float, angle: float, turn: float = 0.0) -> Tensor:
     heading = angle + turn * steps
     path = torch.stack([heading.sin(), heading.cos()], dim=1).cumsum(0) * (length / 128)
     path = path - path.mean(dim=0)  # the blur must not shift the picture
-    # Each point is shared by the four cells around it, so that a path is as thin as it is.
+    # Each point is split between the four cells around it, so that a path stays thin.
     center = BLUR_KERNEL_SIZE // 2
     corner = path.floor()
     fraction = path - corner
@@ -55,14 +55,14 @@ def motion_kernel(length: float, angle: float, turn: float = 0.0) -> Tensor:
 
 
 def defocus_kernel(radius: float) -> Tensor:
-    """Return the disc that a point becomes out of focus, ``radius`` in pixels, its rim smoothed."""
+    """Return the disc of a point out of focus, ``radius`` in pixels, with a smoothed rim."""
     y, x = _kernel_grid()
     disc = (radius + 0.5 - torch.hypot(x, y)).clamp(0, 1)
     return disc / disc.sum()
 
 
 def random_blur_kernel(generator: Generator) -> Tensor:
-    """Draw a blur as hand-held cameras make it: Gaussian, motion or defocus."""
+    """Draw a random blur kernel of a hand-held camera: Gaussian, motion or defocus."""
     kind, first, second, third = torch.rand(4, generator=generator).tolist()
     if kind < 0.2:
         return gaussian_kernel(0.4 + 2.6 * first)
@@ -76,4 +76,5 @@ def random_blur_kernel(generator: Generator) -> Tensor:
 
 def _kernel_grid() -> tuple[Tensor, Tensor]:
     offsets = torch.arange(BLUR_KERNEL_SIZE, dtype=torch.float32) - BLUR_KERNEL_SIZE // 2
-    return torch.meshgrid(offsets, offsets, indexing="ij")
+    y, x = torch.meshgrid(offsets, offsets, indexing="ij")
+    return y, x

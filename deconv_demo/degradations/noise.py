@@ -1,4 +1,4 @@
-"""Noise, clipped and rounded as an 8-bit file does it.
+"""Gaussian noise, clipped and rounded as in an 8-bit file.
 
 A network trained on noise that was not clipped is over 1 dB worse on real 8-bit pictures at
 sigma = 50 / 255.
@@ -27,8 +27,8 @@ def add_gaussian_noise(
         sigma: Standard deviation on ``[0, 1]`` (25 / 255, say); a number, or one for each
             image as ``(B,)``.
         generator: Source of the noise, on the CPU.
-        shared: Whether the three channels get the same noise, as those of a grey picture have;
-            one answer, or one for each image as ``(B,)``.
+        shared: Whether the three channels get the same noise, as those of a gray picture do;
+            one bool, or one for each image as ``(B,)``.
     """
     level = torch.as_tensor(sigma, dtype=clean.dtype, device=clean.device).view(-1, 1, 1, 1)
     noise = torch.randn(clean.shape, generator=generator).to(clean)
@@ -37,5 +37,5 @@ def add_gaussian_noise(
 
 
 def is_gray(image: Tensor) -> Tensor:
-    """Tell for each of ``(B, 3, H, W)`` whether its three channels are equal, ``(B,)`` bool."""
+    """Return which of ``(B, 3, H, W)`` images have three equal channels, ``(B,)`` bool."""
     return (image == image[:, :1]).flatten(1).all(dim=1)

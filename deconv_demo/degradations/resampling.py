@@ -1,4 +1,4 @@
-"""Make images smaller, as MATLAB's ``imresize`` does."""
+"""Bicubic downscaling as in MATLAB's ``imresize``."""
 
 import torch
 import torch.nn.functional as F
@@ -8,9 +8,9 @@ from deconv_demo.degradations.noise import quantize
 
 
 def bicubic_downsample_uint8(clean: Tensor, scale: int) -> Tensor:
-    """Make an image ``scale`` times smaller: antialiased bicubic, rounded to 8 bits.
+    """Downscale an image ``scale`` times: antialiased bicubic, rounded to 8 bits.
 
-    As MATLAB's ``imresize``, which the standard test sets were made with: the kernel of Keys
+    This is MATLAB's ``imresize``, with which the standard test sets were made: the kernel of Keys
     1981 with a = -0.5, stretched by ``scale``, the picture mirrored at its borders.
 
     Args:
@@ -18,17 +18,17 @@ def bicubic_downsample_uint8(clean: Tensor, scale: int) -> Tensor:
         scale: At least 1.
 
     Raises:
-        ValueError: A side is no multiple of ``scale``.
+        ValueError: A side is not a multiple of ``scale``.
     """
     return quantize(bicubic_downsample(clean, scale))
 
 
 def bicubic_downsample(clean: Tensor, scale: int) -> Tensor:
-    """Do what ``bicubic_downsample_uint8`` does, without rounding and clipping."""
+    """Downscale like ``bicubic_downsample_uint8``, without rounding and clipping."""
     height, width = clean.shape[-2:]
     if height % scale or width % scale:
         raise ValueError(f"{height} x {width} is not a multiple of {scale}; crop it first")
-    # The kernel reaches less than three pixels of the small image beyond a border.
+    # The kernel extends less than three pixels of the small image beyond a border.
     margin = 3
     rows, columns = (_mirrored(length, margin * scale, clean) for length in (height, width))
     wide = clean[..., rows, :][..., columns]
@@ -38,6 +38,6 @@ def bicubic_downsample(clean: Tensor, scale: int) -> Tensor:
 
 
 def _mirrored(length: int, margin: int, like: Tensor) -> Tensor:
-    """Indices of a line that is continued by its mirror image, the edge repeated."""
+    """Return the indices of a line that is continued by its mirror image, the edge repeated."""
     places = torch.arange(-margin, length + margin, device=like.device) % (2 * length)
     return torch.where(places < length, places, 2 * length - 1 - places)

@@ -1,7 +1,7 @@
-"""The damage of each task: what its network is trained on, and what it is judged on.
+"""The degradations of each task: random ones for training and fixed ones for evaluation.
 
 Every function takes clean images ``(B, 3, H, W)`` in ``[0, 1]`` and a generator on the CPU, and
-hands over a ``DegradedBatch``.
+returns a ``DegradedBatch``.
 """
 
 import math
@@ -26,8 +26,8 @@ from deconv_demo.degradations.photographs import (
 )
 from deconv_demo.degradations.resampling import bicubic_downsample_uint8
 
-# A quarter of what the deblurrer and the upscalers are trained on has been through a file or a
-# sensor: without it they take the blocks of a JPEG for edges and sharpen them.
+# Probabilities of JPEG and of noise in a quarter of the training crops of deblurring and upscaling:
+# without them the networks take the blocks of a JPEG for edges and sharpen them.
 JPEG_PROB, NOISE_PROB = 0.15, 0.10
 MAX_FAINT_SIGMA = 3 / 255
 
@@ -38,13 +38,13 @@ PLAIN_PROB, CLEAN_PROB, GRAIN_PROB, MAX_PLAIN_SIGMA = 0.33, 0.05, 0.14, 55 / 255
 # with noise of brightness alone, as film has it. Without them it leaves most of such noise.
 GRAY_PROB, SHARED_NOISE_PROB = 0.12, 0.05
 
-# Of the deblurrer's training crops: those with two blurs, often one of them none. A photo has one
-# blur for all only if the camera alone moved, and the guide is then wrong somewhere.
+# Probability of two blurs, often one of them none, in the deblurrer's training crops. A photo has
+# one blur all over only if nothing but the camera moved; otherwise the guide is wrong somewhere.
 APART_PROB = 0.25
 
 
 class DegradedBatch(NamedTuple):
-    """What every degradation returns: the degraded images and the condition.
+    """The result of every degradation: the degraded images and the condition.
 
     Attributes:
         image: ``(B, 3, H, W)`` in ``[0, 1]``.
@@ -98,22 +98,23 @@ def fixed_camera_noise(
 
 
 def fixed_noise(clean: Tensor, generator: Generator, *, sigma: float) -> DegradedBatch:
-    """Noise of one ``sigma``; the same in all channels where the image is grey."""
+    """Add noise of one ``sigma``, the same in all channels where the image is gray."""
     levels = torch.full((len(clean),), sigma, device=clean.device)
     shared = is_gray(clean)
     return DegradedBatch(add_gaussian_noise(clean, levels, generator, shared=shared), levels)
 
 
 def random_blur(clean: Tensor, generator: Generator) -> DegradedBatch:
-    """A blur, or two, and faint noise drawn for each image; a quarter of them compressed."""
+    """Blur each image by one or two random kernels, add faint noise, and compress a quarter."""
     kernels = torch.stack([random_blur_kernel(generator) for _ in clean])
     blurred = blur(clean, kernels)
+    height, width = clean.shape[-2:]
     drawn, angles, offsets, sharp = torch.rand(4, len(clean), generator=generator)
     for index in (drawn < APART_PROB).nonzero().flatten().tolist():
         other = random_blur_kernel(generator)
         one = slice(index, index + 1)
         sides = half_plane_masks(
-            *clean.shape[-2:], angles[one] * (2 * math.pi), (offsets[one] - 0.5) * 0.6
+            height, width, angles[one] * (2 * math.pi), (offsets[one] - 0.5) * 0.6
         )
         blurred[one] = blend_two_blurs(
             clean[one],
@@ -129,7 +130,7 @@ def random_blur(clean: Tensor, generator: Generator) -> DegradedBatch:
 def fixed_blur(
     clean: Tensor, generator: Generator, *, kernel: Tensor, jpeg_quality: int | None = None
 ) -> DegradedBatch:
-    """One blur and noise of 2.55 / 255, as it is or from a JPEG file."""
+    """Blur with one kernel and add noise of 2.55 / 255, with or without JPEG compression."""
     degraded = blur_and_noise(clean, kernel, 2.55 / 255, generator)
     if jpeg_quality is not None:
         degraded = jpeg(degraded, jpeg_quality)
@@ -137,15 +138,15 @@ def fixed_blur(
 
 
 def half_image_blur(clean: Tensor, generator: Generator, *, kernel: Tensor) -> DegradedBatch:
-    """One half blurred, the other sharp, and noise of 2.55 / 255."""
-    count = len(clean)
-    sides = half_plane_masks(*clean.shape[-2:], torch.zeros(count), torch.zeros(count))
+    """Blur one half, leave the other sharp, and add noise of 2.55 / 255."""
+    count, (height, width) = len(clean), clean.shape[-2:]
+    sides = half_plane_masks(height, width, torch.zeros(count), torch.zeros(count))
     blurred = blend_two_blurs(clean, kernel, IDENTITY_KERNEL, sides.to(clean))
     return DegradedBatch(add_gaussian_noise(blurred, 2.55 / 255, generator), None)
 
 
 def random_downscale(clean: Tensor, generator: Generator, *, scale: int) -> DegradedBatch:
-    """Smaller; of every twenty images three from a JPEG file, two with faint noise."""
+    """Downscale; of every twenty images, compress three as JPEG and add faint noise to two."""
     small = bicubic_downsample_uint8(clean, scale)
     noisy = torch.rand(len(clean), generator=generator) < NOISE_PROB
     sigma = torch.rand(len(clean), generator=generator) * MAX_FAINT_SIGMA * noisy
@@ -156,5 +157,6 @@ def random_downscale(clean: Tensor, generator: Generator, *, scale: int) -> Degr
 def bicubic_downscale(
     clean: Tensor, _generator: Generator, *, scale: int, jpeg_quality: int | None = None
 ) -> DegradedBatch:
+    """Downscale by ``scale``, with or without JPEG compression."""
     small = bicubic_downsample_uint8(clean, scale)
     return DegradedBatch(small if jpeg_quality is None else jpeg(small, jpeg_quality), None)

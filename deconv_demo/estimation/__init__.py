@@ -1,4 +1,4 @@
-"""What is read off a picture before it is restored: its blur and its noise."""
+"""Estimators of the condition: the blur kernel and the noise level of a picture."""
 
 from deconv_demo.estimation.blur import (
     BLOCK,

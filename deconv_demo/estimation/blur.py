@@ -1,14 +1,21 @@
-"""Read the blur of a whole picture off its spectrum, and undo it with a Wiener filter.
+"""Blind estimation of the blur kernel of a picture from its power spectrum.
 
 A blur multiplies the spectrum of a picture by that of its kernel: discs leave rings of zeros,
-motion leaves stripes. Photographs show all kinds of things, but the mean power of their blocks
-falls in nearly the same way with frequency, about with its square; what is missing from that is
-the blur. A small network learns to read it; the filter is the classical one.
+motion leaves stripes. Photographs differ in content, but the mean power of their blocks falls
+with frequency in nearly the same way; the deviation from that fall is the blur, which a small
+network learns to estimate. ``classical.wiener`` then undoes it.
 
-Power forgets where things are: to a mean spectrum a blur and its reflection through the middle are
-one. So both are undone, and the picture itself tells which was right: undone the wrong way round,
-each edge becomes several, and natural pictures have few (Levin et al. 2007, "Image and Depth from
-a Conventional Camera with a Coded Aperture": gradients are sparse).
+Notes:
+    For an image ``x``, a kernel ``k`` and white noise of variance ``s²``, the blurred image has
+    the mean power ``E|Y(f)|² = |K(f)|² E|X(f)|² + s²`` with ``E|X(f)|² ∝ 1 / |f|²``.
+    ``|K|²`` is the same for a kernel and its 180-degree rotation. Both are deconvolved, and the
+    image decides: the wrong orientation turns each edge into several, and gradients of natural
+    images are sparse.
+
+References:
+    Field 1987, "Relations between the statistics of natural images and the response properties
+    of cortical cells". Levin et al. 2007, "Image and Depth from a Conventional Camera with a
+    Coded Aperture".
 """
 
 import torch
@@ -18,32 +25,32 @@ from deconv_demo.classical import power, wiener_deconvolve
 from deconv_demo.degradations import BLUR_KERNEL_SIZE, IDENTITY_KERNEL
 
 BLOCK = 64
-# Side of the part that is read, from the middle: more only costs time.
+# Side of the central crop from which a kernel is estimated: a larger one only costs time.
 MAX_READ = 1024
-# The same of the halves of a picture, which are only compared with the whole. On 12 validation
-# pictures one blur was read differently there by 0.112 at most at 256 and 512 pixels (at 128 by
-# 0.226, mostly less than 0.15), two blurs on two sides by 0.312 at least.
+# The same for the halves of a picture, which are only compared with the whole. On 12 validation
+# pictures their kernels were at a ``spectral_distance`` of 0.112 at most for one blur, at 256 and
+# 512 pixels (0.226 at 128, mostly below 0.15), and of 0.312 at least for two blurs on two sides.
 MAX_HALF, MAX_DISAGREEMENT, SPECTRUM = 512, 0.15, 32
-# Blocks of a smaller standard deviation have nothing in them (bars, a clipped sky, a white page):
-# their power is that of no picture, and they are left out.
+# Blocks of a smaller standard deviation are flat (bars, a clipped sky, a white page): their power
+# spectrum is not that of a photograph, and they are left out.
 MIN_BLOCK_STD = 1.5 / 255
-# Side of the part, from the middle, that tells a blur from its reflection; and how the filter is
-# balanced for that.
+# Side of the central crop on which a kernel is compared with its 180-degree rotation, and the
+# balance of the Wiener filter there.
 MAX_COMPARED, COMPARED_BALANCE = 512, 0.015
-# Differences of neighbouring pixels that are far below this count as none.
+# Differences of neighbouring pixels far below this count as flat.
 FAINT_GRADIENT = 0.01
 
 _TINY = 1e-7
 
 
 class BlurKernelEstimator(nn.Module):
-    """Blur kernel, or its reflection, from the features of ``spectral_features``.
+    """A network that maps ``spectral_features`` to a blur kernel, up to a 180-degree rotation.
 
-    Strided convolutions over the half plane of frequencies, then two dense layers: each pixel of
-    a kernel depends on all frequencies.
+    It has strided convolutions over the half plane of frequencies, then two dense layers, because
+    each pixel of a kernel depends on all frequencies.
 
     Args:
-        channels: Of the first convolutions.
+        channels: Channels of the first convolutions.
         hidden: Units between the dense layers.
 
     Shape:
@@ -58,7 +65,7 @@ class BlurKernelEstimator(nn.Module):
     def __init__(self, *, channels: int = 32, hidden: int = 768) -> None:
         super().__init__()
         widths = [channels, channels, 2 * channels, 4 * channels, 4 * channels]
-        # Three features, and where on the plane of frequencies they lie.
+        # Input channels: three features and the two coordinates of the frequency.
         layers: list[nn.Module] = [nn.Conv2d(5, channels, 4, stride=2, padding=1), nn.ReLU()]
         for index, (before, width) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
             layers += [nn.Conv2d(before, width, 3, stride=2 if index else 1, padding=1), nn.ReLU()]
@@ -71,85 +78,87 @@ class BlurKernelEstimator(nn.Module):
             nn.Linear(hidden, BLUR_KERNEL_SIZE**2),
         )
 
-    def forward(self, features: Tensor) -> Tensor:
+    def forward(self, features: Tensor) -> Tensor:  # features: (B, 3, BLOCK, BLOCK // 2)
         rows = torch.linspace(-1, 1, BLOCK).to(features)
         columns = torch.linspace(0, 1, BLOCK // 2).to(features)
-        place = torch.stack(torch.meshgrid(rows, columns, indexing="ij"))
-        placed = torch.cat([features, place.expand(len(features), -1, -1, -1)], dim=1)
-        pixels = self.dense(self.trunk(placed)).float().softmax(dim=1)
+        place = torch.stack(torch.meshgrid(rows, columns, indexing="ij"))  # (2, BLOCK, BLOCK // 2)
+        placed = torch.cat([features, place.expand(len(features), -1, -1, -1)], dim=1)  # (B, 5, …)
+        pixels = self.dense(self.trunk(placed)).float().softmax(dim=1)  # (B, BLUR_KERNEL_SIZE ** 2)
         return pixels.view(-1, BLUR_KERNEL_SIZE, BLUR_KERNEL_SIZE)
 
 
 def spectral_features(image: Tensor) -> Tensor:
-    """Return what the blocks of a picture have in common, over the half plane of frequencies.
-
-    The logarithm of their mean power and the mean of their logarithms, both without the fall with
-    frequency that all photographs share and relative to their lowest frequencies; and the first
-    as it is, which shows the floor that noise makes.
+    """Return the features of a blur: how the power spectrum of the blocks falls with frequency.
 
     Args:
         image: ``(B, 3, H, W)`` or ``(B, 1, H, W)`` in ``[0, 1]``, sides of at least ``BLOCK``.
 
     Returns:
         ``(B, 3, BLOCK, BLOCK // 2)`` float32, frequency zero in the middle of the left side.
+
+    Notes:
+        With the power ``P_b`` of the textured blocks, ``w(f) = 2 log|f|`` against the fall that all
+        photographs share, and ``c`` the mean of the first term over the lowest frequencies:
+        ``(log mean_b P_b + w - c) / 4``, ``(mean_b log P_b + w - c) / 4`` and
+        ``(log mean_b P_b + 4) / 4``, which shows the noise floor.
     """
     return _features_and_validity(image)[0]
 
 
 def _features_and_validity(image: Tensor) -> tuple[Tensor, Tensor]:
-    """``spectral_features``, and which of the pictures have any block that is not flat."""
-    gray = _luma(image.float())
+    """Return ``spectral_features`` and a ``(B,)`` mask of images with a block that is not flat."""
+    gray = _luma(image.float())  # (B, H, W)
     window = torch.hann_window(BLOCK, periodic=False, device=gray.device)
     window = window[:, None] * window[None]
     fy = torch.fft.fftfreq(BLOCK, device=gray.device)[:, None]
     fx = torch.fft.rfftfreq(BLOCK, device=gray.device)[None]
-    whitening = 2 * torch.hypot(fy, fx).clamp_min(0.5 / BLOCK).log()
+    whitening = 2 * torch.hypot(fy, fx).clamp_min(0.5 / BLOCK).log()  # (BLOCK, BLOCK // 2 + 1)
 
-    blocks = _blocks(gray)
+    blocks = _blocks(gray)  # (B, rows, columns, BLOCK, BLOCK)
     blocks = blocks - blocks.mean((-1, -2), keepdim=True)
-    is_textured = blocks.square().mean((-1, -2)) > MIN_BLOCK_STD**2
-    shares = is_textured.to(gray)
+    is_textured = blocks.square().mean((-1, -2)) > MIN_BLOCK_STD**2  # (B, rows, columns)
+    shares = is_textured.to(gray)  # flat blocks weigh nothing
     shares = shares / shares.sum((1, 2), keepdim=True).clamp_min(1)
-    strength = power(torch.fft.rfft2(blocks * window))
-    level = (torch.einsum("byx,byxvu->bvu", shares, strength) + _TINY).log()
+    strength = power(torch.fft.rfft2(blocks * window))  # (…, BLOCK, BLOCK // 2 + 1)
+    level = (torch.einsum("byx,byxvu->bvu", shares, strength) + _TINY).log()  # (B, BLOCK, …)
     whitened = level + whitening
     typical = torch.einsum("byx,byxvu->bvu", shares, strength.clamp_min(_TINY).log()) + whitening
-    # The few lowest frequencies, which no blur touches, say how contrasted the picture is.
-    contrast = whitened[:, [0, 1, 2, -1, -2], :3].mean((1, 2), keepdim=True)
+    # No blur touches the few lowest frequencies: they give the contrast of the picture.
+    contrast = whitened[:, [0, 1, 2, -1, -2], :3].mean((1, 2), keepdim=True)  # (B, 1, 1)
     features = [(whitened - contrast) / 4, (typical - contrast) / 4, (level + 4) / 4]
-    half = torch.stack(features, dim=1)[..., : BLOCK // 2]
+    half = torch.stack(features, dim=1)[..., : BLOCK // 2]  # (B, 3, BLOCK, BLOCK // 2)
     return torch.fft.fftshift(half, dim=2), is_textured.flatten(1).any(dim=1)
 
 
 def estimate_kernels(estimator: nn.Module, image: Tensor) -> Tensor:
-    """Return the blur of each picture, where it is the same everywhere in it.
+    """Estimate one blur kernel for each picture, where the blur is the same all over it.
 
-    Its halves are read, too: where one is blurred in another way (a sharp thing before a soft
-    background), undoing one blur for all would draw ghosts into the other.
+    The halves are estimated, too: where one is blurred in another way (a sharp thing before a soft
+    background), deconvolving all with one kernel would draw ghosts into the other.
 
     Args:
         estimator: A ``BlurKernelEstimator``.
         image: ``(B, 3, H, W)``, in ``[0, 1]`` or uint8, any size.
 
     Returns:
-        Kernels ``(B, BLUR_KERNEL_SIZE, BLUR_KERNEL_SIZE)``; of pictures too small or too flat
-        to tell, or with more than one blur, ``identity_kernels``.
+        Kernels ``(B, BLUR_KERNEL_SIZE, BLUR_KERNEL_SIZE)``; ``identity_kernels`` for pictures too
+        small or too flat for an estimate, or with more than one blur.
     """
-    skip_estimation = identity_kernels(image)
+    identity = identity_kernels(image)
     middle = _unit(_middle(image, MAX_READ))
     kernels, is_readable = _read(estimator, middle)
     for half in _halves(image):
         others, clear = _read(estimator, _unit(_middle(half, MAX_HALF)))
         is_readable &= ~clear | (spectral_distance(others, kernels) < MAX_DISAGREEMENT)
     if not is_readable.any():
-        return skip_estimation
+        return identity
     return torch.where(
-        is_readable.view(-1, 1, 1), resolve_flip_ambiguity(middle, kernels), skip_estimation
+        is_readable.view(-1, 1, 1), resolve_flip_ambiguity(middle, kernels), identity
     )
 
 
 def _read(estimator: nn.Module, image: Tensor) -> tuple[Tensor, Tensor]:
-    """Kernels, whichever way round, and which of them were read off anything, ``(B,)`` bool."""
+    """Return kernels, up to a rotation, and a ``(B,)`` mask of the images that have an estimate."""
     if min(image.shape[-2:]) < BLOCK:
         return identity_kernels(image), torch.zeros(
             len(image), dtype=torch.bool, device=image.device
@@ -159,16 +168,17 @@ def _read(estimator: nn.Module, image: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def spectral_distance(kernels: Tensor, others: Tensor) -> Tensor:
-    """Return how far apart two transfer functions are, low frequencies counting more.
+    """Return the distance of two transfer functions, weighted towards low frequencies.
 
-    There lies most of what a photograph consists of, and of what a wrong filter spoils. A kernel
-    and its reflection count as one.
+    Most of a photograph lies there, and a wrong filter degrades it most there. A kernel and its
+    180-degree rotation have distance 0.
 
     Args:
         kernels, others: ``(B, K, K)``, each summing to 1.
 
     Returns:
-        ``(B,)``, from 0 to about 1.
+        ``(B,)``, from 0 to about 1: the mean over frequencies of
+        ``|K(f) - K'(f)| / (|f| + 0.03)``, relative to the mean weight, for the better rotation.
 
     >>> kernel = IDENTITY_KERNEL[None]
     >>> spectral_distance(kernel, kernel).item()
@@ -186,12 +196,15 @@ def spectral_distance(kernels: Tensor, others: Tensor) -> Tensor:
 
 
 def identity_kernels(image: Tensor) -> Tensor:
-    """Return the kernel that leaves all as it is, a single point, for each of a batch."""
+    """Return the identity kernel, a single point, once for each image of a batch."""
     return IDENTITY_KERNEL.to(image.device).expand(len(image), -1, -1)
 
 
 def resolve_flip_ambiguity(image: Tensor, kernels: Tensor) -> Tensor:
-    """Turn each kernel that fits its picture better when reflected through its middle.
+    """Return each kernel in the orientation whose deconvolution has the sparser gradients.
+
+    A power spectrum cannot tell a kernel from its 180-degree rotation; the image can (Levin et al.
+    2007).
 
     Args:
         image: ``(B, 3, H, W)`` in ``[0, 1]``, blurred.
@@ -233,11 +246,11 @@ def _middle(image: Tensor, longest: int) -> Tensor:
 
 
 def _edges(image: Tensor) -> Tensor:
-    """How much of each image is not flat, ``(B,)``: the mean logarithm of its gradients."""
+    """Return the mean log gradient of each image, ``(B,)``: small where gradients are sparse."""
     steps = [image.diff(dim=-1).flatten(1), image.diff(dim=-2).flatten(1)]
     return (torch.cat(steps, dim=1).abs() + FAINT_GRADIENT).log().mean(dim=1)
 
 
 def _blocks(plane: Tensor) -> Tensor:
-    """All blocks of ``(B, H, W)``, half overlapping: ``(B, rows, columns, BLOCK, BLOCK)``."""
+    """Cut ``(B, H, W)`` into half overlapping blocks: ``(B, rows, columns, BLOCK, BLOCK)``."""
     return plane.unfold(1, BLOCK, BLOCK // 2).unfold(2, BLOCK, BLOCK // 2)

@@ -1,14 +1,14 @@
-"""Read the strength of the noise off a picture, so that nobody has to guess it.
+"""Blind estimation of the noise level of a picture.
 
 Noise differs from one pixel to the next, and so do leaves, letters and knitted wool: formulas that
 look for the flattest part of a picture, or for the smallest eigenvalue of its patches, take all of
-these for noise. A small network has seen them. At every place it says how strong the noise is and
-how well that can be told there (well on a wall, badly in a tree); the answer for the picture is
-the mean of the former, weighted with the latter.
+these for noise. A small network is trained to tell them apart. At every place it estimates the
+noise level and its own certainty (high on a wall, low in a tree); the estimate for the picture is
+the mean of the levels, weighted with the certainty.
 
-Noise differs between the channels of a picture in colour and detail hardly does, which tells one
-from the other. In grey, or in the one tone of an old print, there is no such sign, and grain must
-be known by its shape: so such pictures are read by convolutions of their own.
+In a colour picture noise differs between the channels and detail hardly does, which tells one from
+the other. A monochrome picture (gray, or toned like an old print) lacks this cue, and grain must
+be known by its shape: so such pictures have convolutions of their own.
 """
 
 import math
@@ -18,29 +18,31 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# Pictures with a shorter side are too small to tell, and mostly icons.
+# Pictures with a shorter side are too small for an estimate, and mostly icons.
 MIN_SIDE = 16
-# Of a larger picture so many blocks a side are read, evenly spread: more only costs time.
+# A larger picture is sampled in up to 4 x 4 blocks of this side, evenly spread: more costs time.
 BLOCK, BLOCKS = 128, 4
-# What its convolutions cover from one place (the smoothing before them looks one pixel further).
-# Smaller pictures are mirrored to that.
+# Receptive field of the convolutions (the smoothing before them adds one pixel on each side).
+# Smaller pictures are mirrored up to it.
 RECEPTIVE_FIELD = 21
-# What the parts of its input are multiplied with, to be neither tiny nor huge; and of what size,
-# on [0, 255], noise mostly is.
+# Gains that bring the parts of the input to about 1, and the usual standard deviation of noise on
+# [0, 255].
 _DETAIL_GAIN, _BRIGHTNESS_GAIN, _USUAL_LEVEL = 10.0, 2.0, 20.0
-# Pictures are of one tone if green tells red and blue to within so much of 255, on average. Toned
-# photographs do to 0.4, with noise of 75 and white that cuts it off to 3, out of a JPEG of quality
-# 75 to 6; nine in ten photographs in colour not to 4.5, with noise of 5 no one to 6.
+# A picture is monochrome if red and blue are functions of green up to this mean deviation, of 255.
+# Toned photographs deviate by up to 0.4, with noise of 75 clipped at white by up to 3, and out of a
+# JPEG of quality 75 by up to 6; nine in ten colour photographs deviate by more than 4.5, and with
+# noise of 5 all of them by more than 6.
 _OTHER_TONES = 4.0
 
 
 class NoiseLevelEstimator(nn.Module):
-    """Standard deviation of the noise of a picture, from convolutions of its fine detail.
+    """A network that estimates the standard deviation of noise from the fine detail of a picture.
 
-    Pictures of one tone go one way, each of their channels by itself; all others another.
+    Monochrome pictures go through the gray branch, one channel at a time; all others go through the
+    colour branch.
 
     Args:
-        channels: Of the convolutions at the picture's size, at half and at a quarter of it.
+        channels: Channels of the convolutions at full, half and quarter resolution.
 
     Shape:
         - Input: ``(B, 3, H, W)`` in ``[0, 1]``, sides of at least ``RECEPTIVE_FIELD``.
@@ -57,22 +59,23 @@ class NoiseLevelEstimator(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         monochrome, found = is_monochrome(image), torch.empty(len(image), device=image.device)
-        for one_tone in (True, False):
+        for one_tone in (True, False):  # gray branch, then colour
             if (chosen := monochrome == one_tone).any():
+                # Level and certainty of the n images of this branch: (n, C, h, w).
                 level, certainty = self.local_estimates(image[chosen], one_tone=one_tone)
                 found[chosen] = weighted_mean(level.flatten(2), certainty.flatten(2)).mean(dim=1)
         return found
 
     def local_estimates(self, image: Tensor, *, one_tone: bool) -> tuple[Tensor, Tensor]:
-        """Return for every fourth pixel the noise there and the log of its weight.
+        """Return, for every fourth pixel, the local noise level and the log of its weight.
 
         Args:
-            image: As for the whole network.
-            one_tone: Whether to read the channels one by one, see ``is_monochrome``.
+            image: ``(B, 3, H, W)``, as for the whole network.
+            one_tone: Whether to take the channels one by one, see ``is_monochrome``.
 
         Returns:
-            Both ``(B, C, h, w)``; ``C`` is 3 if the channels are read one by one and are not
-            all the same, else 1.
+            Two tensors ``(B, C, h, w)``, with ``h = (H - RECEPTIVE_FIELD) // 4 + 1``; ``C`` is 3 if
+            the channels are taken one by one and are not all the same, else 1.
 
         >>> image = torch.rand(1, 3, 21, 45)
         >>> planes = NoiseLevelEstimator().local_estimates(image, one_tone=False)
@@ -80,24 +83,26 @@ class NoiseLevelEstimator(nn.Module):
         [(1, 1, 1, 7), (1, 1, 1, 7)]
         """
         count, read_by = len(image), self.colour
-        if one_tone:
+        if one_tone:  # (B, C, H, W)
+            # The channels become a batch: (B * C, 1, H, W).
             image = image[:, :1] if (image == image[:, :1]).all() else image
             image, read_by = image.flatten(0, 1).unsqueeze(1), self.grey
-        # Detail and brightness apart: noise of a level or two is lost when both share the few
-        # digits of a bfloat16, in which networks are trained.
+        # Detail and brightness are separate inputs: noise of a level or two is lost when both share
+        # the few digits of a bfloat16, in which networks are trained.
         smooth = F.avg_pool2d(image, 3, stride=1, padding=1, count_include_pad=False)
         detail = (image - smooth) * _DETAIL_GAIN
-        # And where black and white have cut noise off, which leaves less to see.
+        # A third input marks pixels at black or white, where clipping hides part of the noise.
         clipped = ((image <= 0) | (image >= 1)).to(image)
         given = [detail, smooth * _BRIGHTNESS_GAIN - 1, clipped]
+        # (B * C, 2, h, w) becomes (B, C, 2, h, w).
         found = read_by(torch.cat(given, dim=1)).float().unflatten(0, (count, -1))
-        return (found[:, :, 0] + 1) * (_USUAL_LEVEL / 255), found[:, :, 1]
+        return (found[:, :, 0] + 1) * (_USUAL_LEVEL / 255), found[:, :, 1]  # 2 x (B, C, h, w)
 
 
 def is_monochrome(images: Tensor) -> Tensor:
-    """Tell of ``(B, 3, H, W)`` which are in grey, or toned as old prints are, ``(B,)`` bool.
+    """Return which of ``(B, 3, H, W)`` images are gray or toned like old prints, ``(B,)`` bool.
 
-    Then how bright green is tells how bright red and blue are, noise included.
+    In a monochrome picture green determines red and blue, noise included.
 
     >>> is_monochrome(torch.rand(2, 1, 9, 9) * torch.tensor([1, 0.8, 0.5]).view(3, 1, 1)).tolist()
     [True, True]
@@ -108,7 +113,7 @@ def is_monochrome(images: Tensor) -> Tensor:
 
 
 def _chroma_deviation(image: Tensor) -> Tensor:
-    """Mean distance of red or blue, the worse, from their means at each of 256 levels of green."""
+    """Return the mean deviation of red or blue, the larger, from its mean per level of green."""
     red, green, blue = image.flatten(1)
     level = (green * 255).round().long()
     pixels = level.bincount(minlength=256).clamp_min(1)
@@ -117,7 +122,7 @@ def _chroma_deviation(image: Tensor) -> Tensor:
 
 
 def _convolutions(image_channels: int, channels: tuple[int, int, int]) -> nn.Sequential:
-    """From detail, brightness and what is cut off, so many channels each, to noise and weight."""
+    """Build the layers from detail, brightness and clipping of each channel to level and weight."""
     full, half, quarter = channels
     return nn.Sequential(
         nn.Conv2d(3 * image_channels, full, 3),
@@ -135,7 +140,7 @@ def _convolutions(image_channels: int, channels: tuple[int, int, int]) -> nn.Seq
 
 
 def weighted_mean(values: Tensor, log_weights: Tensor) -> Tensor:
-    """Return the mean over the last dimension, with the softmax of the second as weights."""
+    """Return the mean over the last dimension, weighted with the softmax of ``log_weights``."""
     return (values * log_weights.softmax(dim=-1)).sum(dim=-1)
 
 
@@ -144,27 +149,32 @@ def estimate_sigma(estimator: NoiseLevelEstimator, pixels: np.ndarray) -> float:
     """Estimate the standard deviation of the noise of a picture.
 
     Args:
-        estimator: On the CPU.
+        estimator: Network on the CPU.
         pixels: ``(H, W, 3)`` uint8, any size.
 
     Returns:
-        Standard deviation on ``[0, 1]``; 0 for pictures too small to tell.
+        Standard deviation on ``[0, 1]``; 0 for pictures too small for an estimate.
+
+    Notes:
+        With local levels ``s_i`` and log weights ``a_i`` over all places of all sampled blocks,
+        ``sigma = sum_i exp(a_i) s_i / sum_i exp(a_i)``, averaged over the channels that are
+        estimated one by one, and at least 0.
 
     >>> estimate_sigma(NoiseLevelEstimator(), np.zeros((8, 8, 3), np.uint8))
     0.0
     """
     if min(pixels.shape[:2]) < MIN_SIDE:
         return 0.0
-    blocks = torch.from_numpy(np.stack(_spread_blocks(pixels)))
-    given = blocks.permute(0, 3, 1, 2).float().div(255)
+    blocks = torch.from_numpy(np.stack(_spread_blocks(pixels)))  # (N, h, w, 3)
+    given = blocks.permute(0, 3, 1, 2).float().div(255)  # (N, 3, h, w)
     given = given.contiguous(memory_format=torch.channels_last)
     # Decided for all blocks together, for the two ways weigh places differently.
-    one_tone = is_monochrome(torch.cat(tuple(given), dim=-1)[None]).item()
+    one_tone = bool(is_monochrome(torch.cat(tuple(given), dim=-1)[None]))
     of_all = [
         plane.transpose(0, 1).flatten(1)
         for plane in estimator.local_estimates(given, one_tone=one_tone)
     ]
-    return weighted_mean(*of_all).mean().clamp_min(0).item()
+    return weighted_mean(*of_all).mean().clamp_min(0).item()  # mean over C
 
 
 def _spread_blocks(pixels: np.ndarray) -> list[np.ndarray]:

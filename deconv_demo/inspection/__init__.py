@@ -1,4 +1,4 @@
-"""Look into a network: feature maps, its layers and map, ablation, receptive fields."""
+"""Inspection of a network: feature maps, layers, network map, ablation, receptive fields."""
 
 from deconv_demo.inspection.ablation import (
     Edits,

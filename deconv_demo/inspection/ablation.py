@@ -1,4 +1,4 @@
-"""Surgery: scale or switch off channels, blocks and skip connections while a network runs."""
+"""Ablation: scale or switch off channels, blocks and skip connections while a network runs."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,12 +13,12 @@ from deconv_demo.networks import InplaceResidualBlock, ResidualBlock, weight_sha
 
 @dataclass(frozen=True, kw_only=True)
 class Skip:
-    """A skip connection: what the target reads is the sum of the source and of main.
+    """A skip connection, which adds the output of an earlier layer to that of the main path.
 
     Attributes:
-        source: Name of the layer where the data leave the main way; no layer's name where it is
-            the picture itself, which only ``OUTPUT`` can be the target of.
-        target: Name of the layer that reads the sum, or ``OUTPUT``.
+        source: Name of the layer where the skip leaves the main path; for a skip to ``OUTPUT`` from
+            the image itself, no layer's name.
+        target: Name of the layer whose input is the sum, or ``OUTPUT``.
         main: Name of the layer whose output the source is added to.
     """
 
@@ -29,14 +29,14 @@ class Skip:
 
 @dataclass(frozen=True, kw_only=True)
 class Edits:
-    """What is changed in a network. Factors from 0 (off) over 1 (as trained) to, say, 2.
+    """Changes to a network, as factors from 0 (off) over 1 (as trained) to, say, 2.
 
     Attributes:
-        channels: Layer name to channel to the factor of that channel of the layer's output.
-        skips: Skip connection to the factor of what it carries.
-        blocks: Name of a residual block to the factor of its residual branch: what the block
-            adds to its input, biases included. 0 lets the input through as it is.
-        layers: Layer name to what is called in its place, with what the layer was given.
+        channels: Layer name to a factor for each edited channel of its output.
+        skips: Skip connection to the factor of its contribution.
+        blocks: Name of a residual block to the factor of its residual branch, biases included; 0
+            returns the input of the block unchanged.
+        layers: Layer name to a function that replaces it and gets the input of the layer.
     """
 
     channels: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
@@ -69,26 +69,25 @@ def run_edited(
     edits: Edits,
     known: Mapping[str, Tensor] | None = None,
 ) -> Tensor:
-    """Run a network as if it had been edited; the network itself stays as it is.
+    """Run a network as if it had been edited, and leave the network itself unchanged.
 
-    The pass goes through a twin that shares the weights, so any number of threads may run one
-    model, each with edits of its own.
+    The pass uses a copy that shares the weights, so any number of threads may run one model, each
+    with edits of its own.
 
     Args:
         model: The network. Each edited layer is called once a pass, with one tensor.
-        inputs: What its forward pass takes.
-        edits: The changes. A factor of 1 is none.
-        known: Outputs of layers of an unedited pass over these inputs, in the order of the
-            data. Layers before the first change are not computed but looked up. They need not
-            be all: what is missing between them is computed.
+        inputs: Arguments of its forward pass.
+        edits: The changes. A factor of 1 changes nothing.
+        known: Outputs of layers in an unedited pass over these inputs, in order of execution.
+            Layers before the first change are taken from here. Layers may be missing: they are
+            computed.
 
     Returns:
-        Output of the network, the same to rounding as that of an edited copy run from the
-        start.
+        Output of the network, equal up to rounding to that of an edited copy.
 
     Raises:
-        ValueError: The model has no layer of a name, a layer no such channel, or a block does
-            not keep the shape of what it is given.
+        ValueError: The model has no layer of a name, a layer no such channel, or the output of a
+            block differs in shape from its input.
 
     >>> pair = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(8, 3, 3, bias=False))
     >>> off = Edits(channels={"0": dict.fromkeys(range(8), 0.0)})
@@ -99,7 +98,8 @@ def run_edited(
     _check_names(model, edits)
     known = known or {}
     kept = dict(list(known.items())[: count_untouched(list(known), edits)])
-    copied, outputs = weight_sharing_copy(model), {}
+    copied = weight_sharing_copy(model)
+    outputs: dict[str, Tensor] = {}
     readers = _readers(edits)
     watched = {name for skip in edits.skips for name in (skip.source, skip.main)}
     names = {*kept, *readers, *edits.channels, *edits.blocks, *edits.layers, *watched}
@@ -119,7 +119,8 @@ def run_edited(
         watched_inside = any(other == name or other.startswith(f"{name}.") for other in names)
         if isinstance(block, ResidualBlock) and not watched_inside:
             # What it is given may be in the hands of others.
-            block.forward = InplaceResidualBlock(block, keeps_input=True).forward
+            inplace = InplaceResidualBlock(block, keeps_input=True)
+            copied.get_submodule(name).forward = inplace.forward
     restored = copied(*inputs)
     for skip, factor in readers.get(OUTPUT, {}).items():
         correction = outputs[skip.main].to(restored)
@@ -134,11 +135,11 @@ def layer_input(
     layer_name: str,
     known: Mapping[str, Tensor] | None = None,
 ) -> Tensor:
-    """Return what a layer is given, ``(1, C, h, w)``, with nothing behind it computed.
+    """Return the input of a layer, ``(1, C, h, w)``, without computing the layers after it.
 
     Args:
         model, inputs, known: As for ``run_edited``.
-        layer_name: The layer.
+        layer_name: Name of the layer.
 
     Raises:
         ValueError: The model has no such layer, or did not call it.
@@ -159,7 +160,7 @@ def layer_input(
 
 
 class _StopForward(Exception):
-    """The layer is about to be computed: nothing behind it is needed."""
+    """The pass has reached the layer, and the layers after it are not needed."""
 
     def __init__(self, given: Tensor) -> None:
         super().__init__()
@@ -168,7 +169,7 @@ class _StopForward(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class _Operated:
-    """What a layer of the twin does instead of its own forward pass."""
+    """The forward pass that replaces that of an edited layer in the copy."""
 
     name: str
     forward: Callable[[Tensor], Tensor]
@@ -219,23 +220,23 @@ def _readers(edits: Edits) -> dict[str, dict[Skip, float]]:
 
 
 def count_untouched(order: Sequence[str], edits: Edits) -> int:
-    """Return how many layers, from the first one on, give what they gave without the edits.
+    """Return how many layers, from the first one on, have the same output without the edits.
 
     Args:
-        order: Layer names in the order of the data.
+        order: Layer names in order of execution.
         edits: The changes; a layer whose output is scaled after it was computed counts.
     """
     counts = [len(order)]
     for edited in (*edits.channels, *edits.blocks):
         around = [n for n, name in enumerate(order) if edited.startswith(f"{name}.")]
         inside = [n for n, name in enumerate(order) if name.startswith(f"{edited}.")]
-        if edited in order:  # its own output is changed after it was looked up
+        if edited in order:  # its output is scaled after it was taken from the cache
             counts.append(order.index(edited) + 1)
         elif around:
             counts.append(around[0])
         else:
             counts.append(inside[-1] + 1 if inside else 0)
-    # These are run anew, so that they are given what those before them gave.
+    # These run again, so that they get the outputs of the layers before them.
     for target in (*_readers(edits), *edits.layers):
         if target != OUTPUT:
             counts.append(order.index(target) if target in order else 0)
@@ -243,7 +244,7 @@ def count_untouched(order: Sequence[str], edits: Edits) -> int:
 
 
 def _safe_to_hand_out(model: nn.Module, tensor: Tensor | None) -> Tensor | None:
-    """An activation in place would write into what is kept."""
+    """Return a copy of a kept output where an in-place activation would overwrite it."""
     in_place = any(getattr(module, "inplace", False) for module in model.modules())
     return tensor.clone() if in_place and tensor is not None else tensor
 

@@ -1,4 +1,4 @@
-"""Which channels matter: the loss that each one causes when it is switched off."""
+"""Importance of channels, measured as the loss from switching each one off."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from deconv_demo.inspection.feature_maps import find_layers
 
 @dataclass(frozen=True, kw_only=True)
 class ChannelLoss:
-    """What the output loses when one channel is switched off.
+    """The loss of the output when one channel is switched off.
 
     Attributes:
-        channel: Its number.
-        psnr_db: PSNR of the output without it against the untouched output, in decibels;
+        channel: Number of the channel.
+        psnr_db: PSNR of the output without it against the original output, in decibels;
             infinite where nothing changes. The lower, the more the channel matters.
-        drop_db: PSNR of the untouched output against the truth, less that of the output
-            without the channel; negative where the output gets better. None without a truth.
+        drop_db: PSNR of the original output against the ground truth, minus that of the output
+            without the channel; negative where the output gets better. None without ground truth.
     """
 
     channel: int
@@ -36,15 +36,15 @@ def rank_channels(
     untouched: Tensor,
     truth: Tensor | None = None,
 ) -> Iterator[ChannelLoss]:
-    """Switch off one channel of a layer after the other, and measure what the output loses.
+    """Switch off one channel of a layer after the other, and measure the loss of the output.
 
-    Close the generator to stop; nothing runs ahead of what was asked for.
+    Close the generator to stop; no channel is measured before it is requested.
 
     Args:
         model, inputs, known: As for ``run_edited``.
-        layer_name: The layer.
+        layer_name: Name of the layer.
         untouched: Output of the unedited pass, ``(1, 3, H, W)``.
-        truth: What it should have been, the same shape; values in ``[0, 1]``.
+        truth: Ground truth of the same shape, values in ``[0, 1]``.
 
     Yields:
         One ``ChannelLoss`` a channel, in the order of the channels.
@@ -53,12 +53,13 @@ def rank_channels(
         ValueError: The layer is neither in ``known`` nor a convolution.
     """
     layer = find_layers(model, [layer_name])[layer_name]
-    if layer_name in known:
-        count = known[layer_name].shape[1]
-    elif (count := getattr(layer, "out_channels", None)) is None:
+    count: int | None = (
+        known[layer_name].shape[1] if layer_name in known else getattr(layer, "out_channels", None)
+    )
+    if count is None:
         raise ValueError(f"it is not known how many channels the layer {layer_name!r} has")
     untouched = untouched.clamp(0, 1)
-    before = None if truth is None else psnr(untouched, truth)
+    before = 0.0 if truth is None else psnr(untouched, truth)
     for channel in range(count):
         off = Edits(channels={layer_name: {channel: 0.0}})
         restored = run_edited(model, inputs, off, known).clamp(0, 1)
@@ -70,5 +71,5 @@ def rank_channels(
 
 
 def order_by_loss(losses: Sequence[ChannelLoss]) -> list[ChannelLoss]:
-    """Return the channel that matters most first: by the drop where it is known."""
+    """Return the losses with the most important channel first, by the drop where it is known."""
     return sorted(losses, key=lambda loss: (-(loss.drop_db or 0.0), loss.psnr_db))

@@ -1,4 +1,4 @@
-"""Feature maps as pictures: colours that can be read back, and all channels on one sheet."""
+"""Feature maps as pictures: invertible colour maps, and all channels of a layer in one grid."""
 
 import math
 from collections.abc import Sequence
@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-# Colours as (position, red, green, blue). Zero of a signed map is a grey without hue, and
-# luminance falls alike towards both ends, so that only the hue tells the sign; blue and orange
+# Colours as (position, red, green, blue). Zero of a signed map is a gray without hue, and
+# luminance falls equally towards both ends, so that only the hue shows the sign; blue and orange
 # stay apart for every common kind of colour blindness.
 _SIGNED_STOPS = (
     (-1.00, 8, 64, 129),
@@ -35,25 +35,25 @@ _COLOURS = 255
 # than zero of an unsigned one.
 BACKGROUND = (112, 114, 118)
 
-# The strongest half percent of a map is clipped: one bright pixel would darken all others. Of a
-# map with more than so many pixels every second row and column is asked.
+# The strongest half percent of a map is clipped: one bright pixel would darken all others. In a map
+# with more pixels than this, every second row and column is sampled.
 _LIMIT_QUANTILE, _MANY_PIXELS = 0.995, 128 * 128
 
 
 def colorize(feature_map: Tensor | np.ndarray, *, signed: bool, limit: float) -> np.ndarray:
-    """Colour a map: blue - grey - orange around zero, or night blue to cream from zero up.
+    """Colour a map: blue - gray - orange around zero, or night blue to cream from zero up.
 
     Args:
         feature_map: ``(h, w)``, or any other shape. Values beyond the limit take the last
-            colour, and what is not a number takes that of zero.
-        signed: Whether the sign is shown; otherwise negative values count as zero.
-        limit: The value of the last colour; 0 only for a map that is zero everywhere.
+            colour, and NaN takes that of zero.
+        signed: Whether the colours show the sign; otherwise negative values count as zero.
+        limit: Value of the last colour; 0 only for a map that is zero everywhere.
 
     Returns:
         ``(h, w, 3)``, uint8 RGB.
 
     Raises:
-        ValueError: ``limit`` is negative or no number.
+        ValueError: ``limit`` is negative, infinite or NaN.
 
     >>> colorize(np.zeros((1, 1)), signed=True, limit=1.0).tolist()
     [[[240, 240, 240]]]
@@ -71,7 +71,7 @@ def palette(*, signed: bool) -> np.ndarray:
 
 
 def _palette_indices(feature_map: Tensor | np.ndarray, *, signed: bool, limit: float) -> np.ndarray:
-    """Which entry of the palette each value has, uint8."""
+    """Return the palette index of each value, uint8."""
     if not 0 <= limit < math.inf:
         raise ValueError(f"limit must be zero or a positive number, got {limit}")
     fraction = np.nan_to_num(np.asarray(feature_map, dtype=np.float32), posinf=limit, neginf=-limit)
@@ -121,13 +121,13 @@ def feature_grid_image(
 ) -> tuple[Image.Image, list[float]]:
     """Draw feature maps side by side, row by row.
 
-    A map is enlarged by repeating its pixels and made smaller by averaging areas, before it is
-    colored: what is seen is what the network computed. Colours are signed if any value of
+    A map is enlarged by repeating its pixels and reduced by averaging areas, before it is
+    colored, so that the picture shows the values of the network. Colours are signed if any value of
     the layer is negative. A map's limit is the 99.5 % quantile of its absolute values.
 
     Args:
         maps: ``(C, h, w)``.
-        order: The channels to draw, first one first; any number of them.
+        order: Channels to draw, in this order; any number of them.
         columns: Maps in a row.
         tile: Side of the square that holds one map, in pixels; the map keeps its shape in it.
         common_scale: One limit for all channels of the layer, drawn or not, instead of one
@@ -139,7 +139,7 @@ def feature_grid_image(
         and the limit of each map drawn, in the order drawn.
 
     Raises:
-        ValueError: ``maps`` is not ``(C, h, w)``, or nothing is to be drawn.
+        ValueError: ``maps`` is not ``(C, h, w)``, or ``order`` is empty.
 
     >>> grid = {"columns": 3, "tile": 16, "common_scale": False}
     >>> feature_grid_image(torch.rand(5, 8, 8), range(5), **grid)[0].size
@@ -173,7 +173,7 @@ def feature_grid_image(
 
 
 def tile_at(x: int, y: int, *, columns: int, tile: int, count: int, gap: int = 2) -> int | None:
-    """Return which of ``count`` maps of an atlas lies under a pixel, None between or beyond.
+    """Return which of ``count`` maps of a grid lies under a pixel, None between or beyond them.
 
     >>> tile_at(20, 3, columns=3, tile=16, count=5)
     1
@@ -186,7 +186,7 @@ def tile_at(x: int, y: int, *, columns: int, tile: int, count: int, gap: int = 2
 
 
 def fitted_size(height: int, width: int, tile: int) -> tuple[int, int]:
-    """Return the largest size of the shape ``height : width`` that a square tile holds.
+    """Return the largest size with the aspect ratio ``height : width`` that fits a square tile.
 
     >>> fitted_size(64, 32, 128)
     (128, 64)
@@ -196,7 +196,7 @@ def fitted_size(height: int, width: int, tile: int) -> tuple[int, int]:
 
 
 def color_limit(values: Tensor) -> float:
-    """Return the value that takes the last colour: of one map, or of all maps of a layer.
+    """Return the value that takes the last colour, for one map or for all maps of a layer.
 
     Args:
         values: ``(..., h, w)``.
@@ -211,7 +211,7 @@ def color_limit(values: Tensor) -> float:
 
 
 def _resize(maps: Tensor, height: int, width: int) -> Tensor:
-    """Nearest neighbour where a side grows, exact area average where it shrinks."""
+    """Resize by nearest neighbour where a side grows, by exact area average where it shrinks."""
     before = maps.shape[-2:]
     if width < before[1]:
         maps = maps @ _area_weights(before[1], width).T.to(maps)
@@ -227,7 +227,7 @@ def _nearest(before: int, size: int) -> Tensor:
 
 
 def _area_weights(before: int, size: int) -> Tensor:
-    """Share of each old pixel in each new one, ``(size, before)``: the overlap of intervals."""
+    """Return the fraction of each old pixel in each new one, ``(size, before)``."""
     edges = torch.arange(size + 1, dtype=torch.float64) * before / size
     cells = torch.arange(before, dtype=torch.float64)
     overlap = torch.minimum(edges[1:, None], cells + 1) - torch.maximum(edges[:-1, None], cells)

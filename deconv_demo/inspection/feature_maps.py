@@ -1,4 +1,4 @@
-"""Feature maps: recorded on the way through a network, measured, ranked."""
+"""Feature maps of a network: recording, statistics, and an order by energy."""
 
 import difflib
 import threading
@@ -16,14 +16,14 @@ HOOKS = threading.Lock()
 def record_feature_maps(
     model: nn.Module, layer_names: Sequence[str]
 ) -> Iterator[dict[str, Tensor]]:
-    """Collect the outputs of named layers for the forward passes made inside.
+    """Collect the outputs of named layers in the forward passes made inside the context.
 
-    Only passes of the thread that entered are kept, so that several threads can record one
+    Only passes of the thread that entered are recorded, so that several threads can record one
     shared model at a time. The hooks are gone on exit, also after an error.
 
     Args:
         model: The network, which is not changed.
-        layer_names: Dotted module names, as ``summarize_layers`` gives them.
+        layer_names: Dotted module names, as ``summarize_layers`` returns them.
 
     Yields:
         Layer name to its last output, ``(B, C, h, w)``: a float32 copy on the CPU, contiguous,
@@ -85,19 +85,19 @@ def order_by_energy(maps: Tensor) -> list[int]:
 
 
 def is_signed(maps: Tensor) -> bool:
-    """Whether any value is below zero, so that colours must tell the sign."""
+    """Return whether any value is below zero, so that colours must show the sign."""
     return bool((maps < 0).any())
 
 
 def describe_map(feature_map: Tensor) -> dict[str, float]:
-    """Return the numbers that belong beside one map.
+    """Return summary statistics of one map.
 
     Args:
         feature_map: ``(h, w)``.
 
     Returns:
-        ``min``, ``max``, ``mean``, ``std`` (of these very pixels, not an estimate), ``dead``
-        (share of pixels that are exactly zero, what a ReLU leaves of the negative ones) and
+        ``min``, ``max``, ``mean``, ``std`` (of these pixels, without Bessel's correction),
+        ``dead`` (fraction of pixels that are exactly zero, as a ReLU makes of negative ones) and
         ``energy`` (mean of squares).
 
     >>> describe_map(torch.tensor([[0.0, 2.0]]))
@@ -115,7 +115,7 @@ def describe_map(feature_map: Tensor) -> dict[str, float]:
 
 
 def find_layers(model: nn.Module, layer_names: Sequence[str]) -> dict[str, nn.Module]:
-    """Return the modules of these names; a module in two places is found by both.
+    """Return the modules of these names; a module in two places is found under both names.
 
     Raises:
         ValueError: The model has no layer of a name.

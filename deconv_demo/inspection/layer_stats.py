@@ -1,18 +1,20 @@
-"""The layers of a network, read off the module itself: shapes, costs, how far each one sees."""
+"""Statistics of the layers of a network, from the module itself: shapes, cost, receptive field."""
 
-import copy
 import graphlib
 import math
 import re
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import Node
 
+from deconv_demo.inspection.weightless import meta_copy, weightless
+
+_Sliding = nn.Conv2d | nn.ConvTranspose2d | nn.MaxPool2d | nn.AvgPool2d
 _CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 _SLIDING = (*_CONVOLUTIONS, nn.MaxPool2d, nn.AvgPool2d)
 
@@ -26,19 +28,19 @@ _PADDING = {"ConstantPadNd": "pad", "ReflectionPad2D": "padding", "ReplicationPa
 
 @dataclass(frozen=True, kw_only=True)
 class LayerFacts:
-    """One layer of a network, as it was in one forward pass.
+    """Statistics of one layer of a network in one forward pass.
 
     Attributes:
         name: Dotted module name, for instance ``"encoder.0.1.conv1"``.
         kind: ``"conv"``, ``"transposed_conv"``, or ``"block"``: a module that computes something
             of its own from the convolutions in it, as a residual block does.
         channels, height, width: Shape of its output.
-        parameters: Of itself and what is inside.
+        parameters: Number of parameters of the layer and everything inside it.
         macs: Multiply-accumulates of the convolutions in it, for all inputs of the batch.
-        kernel_size, stride: Of a convolution, the longer side; None for a block.
+        kernel_size, stride: Longer side for a convolution; None for a block.
         receptive_field: Side of the square of input pixels that one output pixel depends on, on
-            a picture without borders. Where an output pixel's place in the grid of a transposed
-            convolution matters, the largest. None where an operation lies on the way that this
+            a picture without borders; the largest, where it depends on the place of the output
+            pixel in the grid of a transposed convolution. None after an operation that this
             count does not follow (pooling over the whole picture, resampling).
     """
 
@@ -55,23 +57,23 @@ class LayerFacts:
 
 
 def summarize_layers(model: nn.Module, *inputs: Tensor) -> list[LayerFacts]:
-    """List every convolution, transposed convolution and block in the order of the data.
+    """List every convolution, transposed convolution and block in order of execution.
 
-    A weightless copy runs once on the meta device: nothing is computed, the model itself is
-    left alone, and the cost is some milliseconds. A layer that is called several times stands
-    where its last call was, with the multiply-accumulates of all of them. A block follows
-    what is inside it. ``nn.Sequential`` is left out: its output is that of its last member.
+    A weightless copy runs once on the meta device: nothing is computed, the model itself is not
+    touched, and the cost is some milliseconds. A layer that is called several times is listed
+    at its last call, with the multiply-accumulates of all of them. A block follows
+    its contents. ``nn.Sequential`` is left out: its output is that of its last member.
 
     Args:
         model: Any network of convolutions.
-        inputs: What its forward pass takes, only the shapes of which matter.
+        inputs: Arguments of its forward pass, only the shapes of which matter.
 
     >>> pair = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ConvTranspose2d(8, 3, 2, stride=2))
     >>> [(layer.kind, layer.width) for layer in summarize_layers(pair, torch.zeros(1, 3, 10, 10))]
     [('conv', 10), ('transposed_conv', 20)]
     """
     trace = Trace(model, inputs)
-    return [trace.facts(name) for name in trace.outputs if trace.kind(name)]
+    return trace.layers()
 
 
 def receptive_window(
@@ -79,15 +81,15 @@ def receptive_window(
 ) -> tuple[range, range] | None:
     """Return the rows and columns of the input on which one output pixel of a layer depends.
 
-    Exact, as the hull where kernels leave holes (by dilation, or by being smaller than a
-    transposed convolution's stride). Counted on a picture without borders, so both ranges may
-    reach beyond the picture.
+    The result is exact, and a hull where kernels leave holes (by dilation, or by being smaller
+    than a transposed convolution's stride). It assumes a picture without borders, so both
+    ranges may extend beyond the picture.
 
     Args:
         model: Any network of convolutions.
-        layer_name: A layer that ``summarize_layers`` names.
-        inputs: What its forward pass takes, only the shapes of which matter.
-        row, column: The pixel of the layer's output.
+        layer_name: Name of a layer from ``summarize_layers``.
+        inputs: Arguments of its forward pass, only the shapes of which matter.
+        row, column: Pixel of the layer's output.
 
     Returns:
         Rows and columns; None where ``LayerFacts.receptive_field`` is None.
@@ -102,60 +104,62 @@ def receptive_window(
     trace = Trace(model, inputs)
     if layer_name not in trace.outputs:
         raise ValueError(f"no feature map is made at a layer {layer_name!r} of this network")
-    sides = [
-        trace.window(layer_name, np.array([position]), axis)
-        for axis, position in enumerate((row, column))
-    ]
-    if None in sides:
-        return None
-    rows, columns = (range(int(first[0]), int(last[0]) + 1) for first, last in sides)
+    sides = []
+    for axis, position in enumerate((row, column)):
+        if (window := trace.window(layer_name, np.array([position]), axis)) is None:
+            return None
+        sides.append(range(int(window[0][0]), int(window[1][0]) + 1))
+    rows, columns = sides
     return rows, columns
 
 
 class Trace:
-    """One pass without data: shapes, counts, and the graph that autograd keeps of it.
+    """A pass without data: shapes, costs, and the graph that autograd records of it.
 
-    That graph tells which operation read which, branches and skip connections included, for
+    The graph holds which operation consumed which, branches and skip connections included, for
     any Python code in a forward pass.
 
     Args:
         model: Any network of convolutions.
-        inputs: What its forward pass takes, only the shapes of which matter.
+        inputs: Arguments of its forward pass, only the shapes of which matter.
 
     Attributes:
-        outputs: Layer name to the shape of its output and the operation that made it, in the
-            order of the data; the whole network is ``""``.
-        reverse_topological: Every operation behind an output, each before those it read.
+        outputs: Layer name to the shape of its output and the operation that produced it, in
+            order of execution; the whole network is ``""``.
+        reverse_topological: All autograd nodes, consumers before producers.
     """
 
     def __init__(self, model: nn.Module, inputs: Sequence[Tensor]) -> None:
-        self.outputs: dict[str, tuple[torch.Size, Node | None]] = {}  # in the order of the data
+        self.outputs: dict[str, tuple[torch.Size, Node | None]] = {}  # in order of execution
         self._macs: dict[str, int] = {}
-        self._windowed_ops: dict[Node, nn.Module] = {}
+        self._windowed_ops: dict[Node, _Sliding] = {}
         copied = meta_copy(model)
         self._modules = dict(copied.named_modules())
         for name, module in self._modules.items():
             module.register_forward_hook(self._hook_for(name))
         with torch.inference_mode(False), torch.enable_grad():
             # Pictures are what a field is measured on; a noise level has no place.
-            copied(*(_weightless(value).requires_grad_(value.dim() == 4) for value in inputs))
+            copied(*(weightless(value).requires_grad_(value.dim() == 4) for value in inputs))
         self.reverse_topological = self._sort()
 
     def kind(self, name: str) -> str | None:
-        """Return the ``kind`` of ``LayerFacts``, None for what is no layer of its own."""
+        """Return the ``kind`` of ``LayerFacts``, None for a module that is no layer of its own."""
         module = self._modules[name]
         if isinstance(module, _CONVOLUTIONS):
             return "transposed_conv" if isinstance(module, nn.ConvTranspose2d) else "conv"
         holds_some = any(inner.startswith(f"{name}.") for inner in self._macs)
         return "block" if name and holds_some and not isinstance(module, nn.Sequential) else None
 
-    def facts(self, name: str) -> LayerFacts:
-        """Return the facts of a layer that has a kind."""
+    def layers(self) -> list[LayerFacts]:
+        """Return the facts of every layer that has a kind, in the order of the data."""
+        return [self._facts(name, kind) for name in self.outputs if (kind := self.kind(name))]
+
+    def _facts(self, name: str, kind: str) -> LayerFacts:
         module, (_, channels, height, width) = self._modules[name], self.outputs[name][0]
         is_convolution = name in self._macs
         return LayerFacts(
             name=name,
-            kind=self.kind(name),
+            kind=kind,
             channels=channels,
             height=height,
             width=width,
@@ -169,7 +173,7 @@ class Trace:
     def window(
         self, name: str, positions: np.ndarray, axis: int
     ) -> tuple[np.ndarray, np.ndarray] | None:
-        """First and last input row (axis 0) or column (axis 1) behind each output position."""
+        """Return the first and last input row (axis 0) or column (axis 1) per output position."""
         windows = {self.outputs[name][1]: (positions, positions)}
         reached = None
         for node in self.reverse_topological:
@@ -187,7 +191,7 @@ class Trace:
         return reached
 
     def _receptive_field(self, name: str) -> int | None:
-        # How much a pixel sees repeats with the product of the strides that led up to it.
+        # The receptive field of a pixel is periodic in the product of the strides before it.
         upsampling = [m for m in self._windowed_ops.values() if isinstance(m, nn.ConvTranspose2d)]
         sides = []
         for axis in (0, 1):
@@ -200,28 +204,28 @@ class Trace:
     def _input_span(
         self, node: Node, first: np.ndarray, last: np.ndarray, axis: int
     ) -> tuple[np.ndarray, np.ndarray] | None:
-        """Go from what an operation wrote to what it read; None if it is not known how."""
+        """Return the input span of an operation for a span of its output; None if it is unknown."""
         if (module := self._windowed_ops.get(node)) is not None:
             kernel, stride = _side(module.kernel_size, axis), _side(module.stride, axis)
             reach = _side(getattr(module, "dilation", 1), axis) * (kernel - 1)
             padding = _padding_before(module, reach, axis)
             if isinstance(module, nn.ConvTranspose2d):
-                # Input i writes to outputs i * stride - padding and up to ``reach`` further.
+                # Input i adds to outputs i * stride - padding and up to ``reach`` further.
                 return -((reach - padding - first) // stride), (last + padding) // stride
             return first * stride - padding, last * stride - padding + reach
         operation = node.name().split("Backward")[0]
         shift = 0
         if operation in _PADDING:  # (left, right, top, bottom)
-            amounts = getattr(node, f"_saved_{_PADDING[operation]}")
+            amounts = _saved(node, _PADDING[operation])
             shift = -amounts[2 * (1 - axis)] if len(amounts) > 2 * (1 - axis) else 0
         elif operation == "Slice":
-            sizes, start = node._saved_self_sym_sizes, _signed_64(node._saved_start)
-            if node._saved_step != 1 or len(sizes) != 4:
+            sizes, start = _saved(node, "self_sym_sizes"), _signed_64(_saved(node, "start"))
+            if _saved(node, "step") != 1 or len(sizes) != 4:
                 return None
-            if _signed_64(node._saved_dim) % 4 == axis + 2:
+            if _signed_64(_saved(node, "dim")) % 4 == axis + 2:
                 shift = start if start >= 0 else start + sizes[axis + 2]
         elif operation == "Cat":
-            if _signed_64(node._saved_dim) % 4 > 1:  # side by side, not one over the other
+            if _signed_64(_saved(node, "dim")) % 4 > 1:  # side by side, not one over the other
                 return None
         elif not _POINTWISE.fullmatch(operation):
             return None
@@ -245,7 +249,7 @@ class Trace:
         return hook
 
     def _sort(self) -> list[Node]:
-        sorter = graphlib.TopologicalSorter()
+        sorter: graphlib.TopologicalSorter[Node] = graphlib.TopologicalSorter()
         waiting = [node for _, node in self.outputs.values() if node is not None]
         seen = set(waiting)
         while waiting:
@@ -260,25 +264,6 @@ class Trace:
         return list(sorter.static_order())
 
 
-def _weightless(tensor: Tensor) -> Tensor:
-    dtype = torch.float32 if tensor.is_floating_point() else tensor.dtype
-    return torch.empty(tensor.shape, dtype=dtype, device="meta")
-
-
-def meta_copy(model: nn.Module) -> nn.Module:
-    # What stands in this memo is taken as the copy: no weight is duplicated, and hooks that
-    # others have on the model stay with it.
-    memo: dict[int, object] = {
-        id(module._forward_hooks): OrderedDict() for module in model.modules()
-    }
-    with torch.inference_mode(False):
-        for parameter in model.parameters():
-            memo[id(parameter)] = nn.Parameter(_weightless(parameter), requires_grad=False)
-        for buffer in model.buffers():
-            memo[id(buffer)] = _weightless(buffer)
-        return copy.deepcopy(model, memo).eval()
-
-
 def _hull(
     window: tuple[np.ndarray, np.ndarray] | None, first: np.ndarray, last: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -291,10 +276,15 @@ def _side(value: int | Sequence[int], axis: int) -> int:
     return value if isinstance(value, int) else value[axis]
 
 
-def _padding_before(module: nn.Module, reach: int, axis: int) -> int:
-    if getattr(module, "padding_mode", "zeros") != "zeros" or module.padding == "valid":
+def _padding_before(module: _Sliding, reach: int, axis: int) -> int:
+    padding = module.padding
+    if getattr(module, "padding_mode", "zeros") != "zeros" or padding == "valid":
         return 0  # with another mode, an operation of its own has padded before
-    return reach // 2 if module.padding == "same" else _side(module.padding, axis)
+    return reach // 2 if isinstance(padding, str) else _side(padding, axis)
+
+
+def _saved(node: Node, name: str) -> Any:
+    return getattr(node, f"_saved_{name}")
 
 
 def _signed_64(value: int) -> int:

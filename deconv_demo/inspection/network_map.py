@@ -1,15 +1,15 @@
-"""A network as a drawing needs it: its layers in the order of the data, and who reads whom."""
+"""The graph of a network for drawing: layers in order of execution, and edges between them."""
 
 from dataclasses import dataclass
 
-from torch import Tensor, nn
+from torch import Size, Tensor, nn
 from torch.autograd.graph import Node
 
 from deconv_demo.inspection.layer_stats import LayerFacts, Trace
 
-# No module can be called this, so that they never meet the name of a layer.
+# No module can have these names, so that they never collide with the name of a layer.
 INPUT, OUTPUT = "<input>", "<output>"
-# A block of more convolutions than this is drawn as what is inside it.
+# A block of more convolutions than this is drawn as its contents.
 MAX_BLOCK = 6
 _JOINS = {"Add": "add", "Cat": "concat", "Mul": "multiply", "Sub": "subtract"}
 
@@ -19,8 +19,8 @@ class MapNode:
     """A layer or block that is drawn.
 
     Attributes:
-        facts: Of the layer or block.
-        inner: The convolutions inside a block, in the order of the data.
+        facts: Statistics of the layer or block.
+        inner: The convolutions inside a block, in order of execution.
     """
 
     facts: LayerFacts
@@ -29,14 +29,14 @@ class MapNode:
 
 @dataclass(frozen=True, kw_only=True)
 class MapEdge:
-    """Data that goes from one node to another.
+    """An edge along which data goes from one node to another.
 
     Attributes:
-        source, target: Names of nodes; ``INPUT`` and ``OUTPUT`` stand for the two ends.
-        is_skip: Whether the target reads something later as well, so that this edge passes by
-            what lies between.
-        joined_by: For a skip, how it meets the later data: ``"add"``, ``"concat"``,
-            ``"multiply"``, ``"subtract"``, or None where it cannot be told.
+        source, target: Names of nodes; ``INPUT`` and ``OUTPUT`` are the two ends.
+        is_skip: Whether the target also consumes a later output, so that this edge passes by
+            the nodes between.
+        joined_by: Operation that joins a skip to the later data: ``"add"``, ``"concat"``,
+            ``"multiply"``, ``"subtract"``, or None where it is unknown.
     """
 
     source: str
@@ -47,11 +47,11 @@ class MapEdge:
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkMap:
-    """A network drawn from the module itself.
+    """The graph of a network, derived from the module itself.
 
     Attributes:
-        nodes: In the order of the data.
-        edges: By target, in the order of the nodes; for each the main source last.
+        nodes: Nodes in order of execution.
+        edges: Edges by target, in the order of the nodes; for each target the main source last.
         input_shape, output_shape: Channels, height and width of the two ends.
     """
 
@@ -61,10 +61,10 @@ class NetworkMap:
     output_shape: tuple[int, int, int]
 
     def get_node(self, layer_name: str) -> MapNode:
-        """Return the node that is a layer, or that holds it.
+        """Return the node of a layer, which is the layer or the block that holds it.
 
         Raises:
-            ValueError: No node does.
+            ValueError: There is no such node.
         """
         for node in self.nodes:
             if layer_name == node.facts.name or any(f.name == layer_name for f in node.inner):
@@ -73,16 +73,16 @@ class NetworkMap:
 
 
 def map_network(model: nn.Module, *inputs: Tensor) -> NetworkMap:
-    """Draw up the nodes and edges of a network.
+    """Build the nodes and edges of a network.
 
-    A block stands as one node where all inside keeps its size; a block that changes it, holds a
-    transposed convolution or more than six convolutions is drawn as what is inside. Edges are
-    read off the graph of operations of one pass without data, so that a skip connection is
-    found whatever Python code makes it.
+    A block is one node if everything inside keeps its size; a block that changes it, holds a
+    transposed convolution or more than six convolutions is drawn as its contents. Edges come from
+    the autograd graph of one pass without data, so that a skip connection is found whatever Python
+    code makes it.
 
     Args:
         model: Any network of convolutions that returns one image.
-        inputs: What its forward pass takes, only the shapes of which matter; the first one is
+        inputs: Arguments of its forward pass, only the shapes of which matter; the first is
             the picture.
 
     >>> import torch
@@ -93,7 +93,7 @@ def map_network(model: nn.Module, *inputs: Tensor) -> NetworkMap:
     trace = Trace(model, inputs)
     nodes = _nodes(trace)
     order = [INPUT, *(node.facts.name for node in nodes), OUTPUT]
-    made_by = {trace.outputs[name][1]: name for name in order[1:-1]}
+    made_by = {node: name for name in order[1:-1] if (node := trace.outputs[name][1]) is not None}
     edges = []
     for target in order[1:]:
         operation = trace.outputs["" if target == OUTPUT else target][1]
@@ -107,13 +107,18 @@ def map_network(model: nn.Module, *inputs: Tensor) -> NetworkMap:
     return NetworkMap(
         nodes=tuple(nodes),
         edges=tuple(edges),
-        input_shape=tuple(inputs[0].shape[1:]),
-        output_shape=tuple(trace.outputs[""][0][1:]),
+        input_shape=_without_batch(inputs[0].shape),
+        output_shape=_without_batch(trace.outputs[""][0]),
     )
 
 
+def _without_batch(shape: Size) -> tuple[int, int, int]:
+    _, channels, height, width = shape
+    return channels, height, width
+
+
 def _nodes(trace: Trace) -> list[MapNode]:
-    layers = {name: trace.facts(name) for name in trace.outputs if trace.kind(name)}
+    layers = {facts.name: facts for facts in trace.layers()}
     nodes: list[MapNode] = []
     for name, facts in layers.items():
         if facts.kind != "block":
@@ -129,7 +134,7 @@ def _nodes(trace: Trace) -> list[MapNode]:
             for other in inner
         )
         if keeps_size and len(inner) <= MAX_BLOCK:
-            # What is inside came before, and steps back behind its block.
+            # The contents were listed before, and are replaced by their block.
             nodes = [node for node in nodes if not node.facts.name.startswith(f"{name}.")]
             nodes.append(MapNode(facts=facts, inner=inner))
     return nodes
@@ -142,7 +147,7 @@ def _sources(
     *,
     target: str,
 ) -> dict[str, str | None]:
-    """Names of the nodes that an operation is computed from, and how each joined the others."""
+    """Return the nodes from which an operation is computed, and how each joins the others."""
     reach: dict[Node, set[str]] = {}
     for node in reversed(reverse_topological):
         name = made_by.get(node)
@@ -155,7 +160,7 @@ def _sources(
             reach[node] = set().union(*(reach[source] for source in read))
         if node is operation:
             break
-    if operation is None:  # nothing of the picture goes in
+    if operation is None:  # the output does not depend on the picture
         return {INPUT: None}
     joins: dict[str, str | None] = dict.fromkeys(reach[operation])
     waiting, seen = [operation], {operation}
@@ -165,7 +170,7 @@ def _sources(
             continue
         read = [source for source, _ in node.next_functions if source is not None]
         everywhere = set.intersection(*(reach[source] for source in read)) if read else set()
-        for name in reach[node] - everywhere:  # some branch came without it
+        for name in reach[node] - everywhere:  # it is missing from some branch
             joins[name] = _JOINS.get(node.name().split("Backward")[0])
         for source in read:
             if source not in seen:

@@ -1,21 +1,28 @@
-"""What one pixel sees: effective receptive fields, and units projected back to the picture.
+"""Effective receptive fields of pixels, and units of feature maps projected back to the picture.
 
-A guided network reads each place in two pictures; what it sees there is of both together.
+A guided network has two pictures as input; its receptive field is that of both together.
+
+References:
+    Luo, Li, Urtasun and Zemel 2016, "Understanding the Effective Receptive Field in Deep
+    Convolutional Neural Networks". Zeiler and Fergus 2014, "Visualizing and Understanding
+    Convolutional Networks".
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd import forward_ad
+from torch.autograd.function import FunctionCtx
 from torch.overrides import TorchFunctionMode
 
 from deconv_demo.inspection.layer_stats import Trace
 from deconv_demo.networks import weight_sharing_copy
 
-# The ways back from a unit to the picture.
+# Methods to project a unit back to the picture.
 PROJECTIONS = ("deconvnet", "gradient")
 _RELUS = {F.relu, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_}
 
@@ -25,20 +32,22 @@ def effective_receptive_field(
 ) -> Tensor:
     """Return how much one output pixel changes with each pixel of the input.
 
-    The effective receptive field of Luo et al. 2016: the absolute gradient of the output pixel
-    (the mean of its channels) with respect to every input value, summed over the channels of
-    each input pixel. The model is left without gradients or hooks.
+    The model is left without gradients or hooks.
 
     Args:
         model: Any network.
-        inputs: What its forward pass takes, the picture first: ``(1, C, H, W)``.
-        row, column: The pixel of the output.
+        inputs: Arguments of its forward pass, the picture first: ``(1, C, H, W)``.
+        row, column: Pixel of the output.
 
     Returns:
-        ``(H, W)`` float32, zero where the pixel sees nothing.
+        ``(H, W)`` float32, zero where the output pixel does not depend on the input pixel.
 
     Raises:
         ValueError: The output has no such pixel.
+
+    Notes:
+        ``R(p) = sum_c |d mean_k y_k(q) / d x_c(p)|`` for output pixel ``q`` and input pixels
+        ``p``, the absolute gradient that Luo et al. 2016 call the effective receptive field.
 
     >>> layer, image = nn.Conv2d(3, 8, 3), torch.rand(1, 3, 9, 9)
     >>> seen = effective_receptive_field(layer, [image], row=0, column=4)
@@ -56,12 +65,11 @@ def effective_receptive_field(
 def influence_map(model: nn.Module, inputs: Sequence[Tensor], *, row: int, column: int) -> Tensor:
     """Return how much each pixel of the output changes with one pixel of the input.
 
-    The reverse of ``effective_receptive_field``: the derivative of all outputs towards one
-    input pixel (all its channels alike), by one pass in forward mode.
+    This is the reverse of ``effective_receptive_field``, by one pass in forward mode.
 
     Args:
         model, inputs: As for ``effective_receptive_field``.
-        row, column: The pixel of the input.
+        row, column: Pixel of the input.
 
     Returns:
         ``(H', W')`` float32 of the output's size: absolute derivatives, averaged over the
@@ -69,6 +77,9 @@ def influence_map(model: nn.Module, inputs: Sequence[Tensor], *, row: int, colum
 
     Raises:
         ValueError: The input has no such pixel.
+
+    Notes:
+        ``I(q) = mean_k |sum_c d y_k(q) / d x_c(p)|`` for input pixel ``p`` and output pixels ``q``.
 
     >>> reach = influence_map(nn.ConvTranspose2d(3, 8, 4, stride=2, padding=1),
     ...                         [torch.rand(1, 3, 5, 5)], row=2, column=0)
@@ -85,7 +96,7 @@ def influence_map(model: nn.Module, inputs: Sequence[Tensor], *, row: int, colum
         ]
         restored = differentiable_copy(model)(*given)
         change = forward_ad.unpack_dual(restored).tangent
-        if change is None:  # nothing of the picture reaches the output
+        if change is None:  # the output does not depend on the picture
             change = torch.zeros_like(restored)
         return change[0].abs().mean(dim=0).clone()
 
@@ -93,20 +104,20 @@ def influence_map(model: nn.Module, inputs: Sequence[Tensor], *, row: int, colum
 def influence_window(
     model: nn.Module, layer_name: str, *inputs: Tensor, row: int, column: int
 ) -> tuple[range, range] | None:
-    """Return the rows and columns of a layer's output that one input pixel can touch.
+    """Return the rows and columns of a layer's output that one input pixel can affect.
 
-    The reverse of ``layers.receptive_window``, and as exact: all output pixels whose window
-    holds the input pixel.
+    This is the reverse of ``layer_stats.receptive_window``, and as exact: all output pixels whose
+    window contains the input pixel.
 
     Args:
         model: Any network of convolutions.
-        layer_name: A layer that ``summarize_layers`` names.
-        inputs: What its forward pass takes, only the shapes of which matter.
-        row, column: The pixel of the input.
+        layer_name: Name of a layer from ``summarize_layers``.
+        inputs: Arguments of its forward pass, only the shapes of which matter.
+        row, column: Pixel of the input.
 
     Returns:
-        Rows and columns inside the output, empty where nothing is touched; None where a
-        window is not known.
+        Rows and columns inside the output, empty where nothing is affected; None where a
+        window is unknown.
 
     Raises:
         ValueError: The model has no such layer, or did not call it.
@@ -142,15 +153,15 @@ def backproject_unit(
 
     Args:
         model, inputs: As for ``effective_receptive_field``.
-        layer_name: The layer.
-        channel, row, column: The unit.
-        method: "gradient" gives the gradient of the unit's value. "deconvnet" gives the
-            projection of Zeiler and Fergus 2014: the unit's own value goes back through the same
-            layers transposed, and every ReLU passes what is positive of that signal, wherever
-            it was open on the way there.
+            layer_name: Name of the layer.
+            channel, row, column: Position of the unit.
+            method: "gradient" gives the gradient of the unit's value. "deconvnet" gives the
+                projection of Zeiler and Fergus 2014: the unit's own value goes back through the
+                same layers transposed, and every ReLU passes the positive part of that signal,
+                whether or not it was active in the forward pass.
 
-    Returns:
-        ``(C, H, W)`` float32 of the picture's shape, signed: what the unit would have more of.
+        Returns:
+            ``(C, H, W)`` float32 of the picture's shape, signed: a direction that raises the unit.
 
     Raises:
         ValueError: The network has no such layer, the layer no such unit, or there is no such
@@ -192,13 +203,13 @@ def backproject_unit(
 
 
 def _differentiable(inputs: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-    """Copies of what a forward pass takes, and those of them that are pictures."""
+    """Return copies of the arguments of a forward pass, and those of them that are pictures."""
     given = [value.detach().clone() for value in inputs]
     return given, [value.requires_grad_() for value in given if value.dim() == 4]
 
 
 def differentiable_copy(model: nn.Module) -> nn.Module:
-    """Where the weights were loaded in inference mode, autograd needs a copy of them."""
+    """Return a copy for autograd, with new weights where they were loaded in inference mode."""
     copied = weight_sharing_copy(model)
     with torch.inference_mode(False):
         for module in copied.modules():
@@ -212,7 +223,7 @@ def differentiable_copy(model: nn.Module) -> nn.Module:
 
 
 class _StopForward(Exception):
-    """The layer has been computed: nothing behind it is needed."""
+    """The layer has been computed, and the layers after it are not needed."""
 
     def __init__(self, maps: Tensor) -> None:
         super().__init__()
@@ -221,25 +232,32 @@ class _StopForward(Exception):
 
 class _DeconvnetRelu(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, values: Tensor) -> Tensor:
+    def forward(ctx: FunctionCtx, values: Tensor) -> Tensor:
         return values.clamp(min=0)
 
     @staticmethod
-    def backward(ctx, signal: Tensor) -> Tensor:
+    def backward(ctx: FunctionCtx, signal: Tensor) -> Tensor:
         return signal.clamp(min=0)
 
 
 class _BackwardRelu(TorchFunctionMode):
-    """Every ReLU of this thread, a module's or a function's, gets the deconvnet's way back."""
+    """A mode that gives every ReLU of this thread, module or function, the deconvnet's backward."""
 
     def __init__(self, deconvnet: bool) -> None:
         super().__init__()
         self.deconvnet = deconvnet
 
-    def __torch_function__(self, func, types, args=(), kwargs=None):
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
         if self.deconvnet and func in _RELUS:
             return _DeconvnetRelu.apply(args[0] if args else kwargs["input"])
-        return func(*args, **(kwargs or {}))
+        return func(*args, **kwargs)
 
 
 def _check_pixel(maps: Tensor, row: int, column: int, what: str) -> None:

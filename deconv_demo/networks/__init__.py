@@ -1,4 +1,4 @@
-"""The networks as plain modules, their files, and how they run lean and in 8 bits."""
+"""The networks as plain modules, their weight files, and their in-place and 8-bit copies."""
 
 from deconv_demo.networks.activation_ranges import (
     ActivationRange,
@@ -13,6 +13,7 @@ from deconv_demo.networks.restorers import (
     DeconvUNet,
     DeconvUpscaler,
     ResidualBlock,
+    Restorer,
     bicubic_upscale,
     blank_inputs,
     crop_inputs,
@@ -33,6 +34,7 @@ __all__ = [
     "InplaceResidualBlock",
     "QuantizedNetwork",
     "ResidualBlock",
+    "Restorer",
     "SCALE",
     "WIDTHS",
     "WeightsError",

@@ -1,4 +1,4 @@
-"""How far the numbers inside a network reach, without which it does not run in 8 bits."""
+"""Calibrated activation ranges, without which a network runs in floating point, not in 8 bits."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -18,20 +18,20 @@ from deconv_demo.networks.weight_files import (
     sha256,
 )
 
-# Other pictures reach further than those that were measured.
+# Other pictures have activations beyond those of the calibration pictures.
 HEADROOM = 1.15
-# A channel that was hardly used may be used by another picture; this share of the widest
-# channel's range costs it little precision.
+# Smallest range of a channel, as a fraction of the widest channel's: a channel that calibration
+# hardly used may be used by another picture, and the wider range costs it little precision.
 MIN_RELATIVE_RANGE = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
 class ActivationRange:
-    """How far the numbers of one residual block reach, each of shape ``(channels,)``.
+    """Calibrated range of the activations of one residual block, per channel.
 
     Attributes:
-        low, high: Of what goes into the block.
-        hidden: The largest after the ReLU between its convolutions.
+        low, high: Smallest and largest input of the block, ``(channels,)``.
+        hidden: Largest activation after the ReLU between its convolutions, ``(channels,)``.
     """
 
     low: Tensor
@@ -39,7 +39,7 @@ class ActivationRange:
     hidden: Tensor
 
     def with_headroom(self) -> "ActivationRange":
-        """Return ranges that contain zero, with room for other pictures."""
+        """Return wider ranges that contain zero and leave room for other pictures."""
         low, high = self.low.clamp(max=0) * HEADROOM, self.high.clamp(min=0) * HEADROOM
         hidden = self.hidden.clamp(min=0) * HEADROOM
         floor = max(float((high - low).max()) * MIN_RELATIVE_RANGE, 1e-6)
@@ -51,14 +51,14 @@ class ActivationRange:
 
 
 def calibrate(model: nn.Module, examples: Iterable[Sequence[Tensor]]) -> dict[str, ActivationRange]:
-    """Run a network and note how far the numbers in its residual blocks reach.
+    """Run a network on examples and return the activation ranges of its residual blocks.
 
     Args:
-        model: In float32.
-        examples: What its forward pass takes, once for each picture.
+        model: Network in float32.
+        examples: Arguments of its forward pass, one sequence for each calibration picture.
 
     Returns:
-        By the name of the block.
+        Ranges over all examples, by the name of the block.
     """
     found: dict[str, ActivationRange] = {}
     hooks = []
@@ -89,15 +89,16 @@ def calibrate(model: nn.Module, examples: Iterable[Sequence[Tensor]]) -> dict[st
 
 
 def read_ranges(path: Path, task_id: str, *, weights: Path) -> dict[str, ActivationRange] | None:
-    """Return how far the numbers inside a network reach, by block, for running it in 8 bits.
+    """Read the activation ranges that a network needs to run in 8 bits.
 
     Args:
-        path: Their file.
-        task_id: Of the network.
-        weights: Its file; ranges that were measured of another are of no use.
+        path: File written by ``save_ranges``.
+        task_id: Task whose network is meant.
+        weights: Weights file of that network; ranges calibrated with other weights are refused.
 
     Returns:
-        None where there are none for these weights: then the network runs in floating point.
+        Ranges by the name of the block; None where the file has none for these weights, and the
+        network runs in floating point.
     """
     try:
         tensors = _of_task(task_id, read_tensors(path))
@@ -115,16 +116,16 @@ def read_ranges(path: Path, task_id: str, *, weights: Path) -> dict[str, Activat
 def save_ranges(
     path: Path, task_id: str, found: dict[str, ActivationRange], *, weights: Path
 ) -> None:
-    """Write the ranges of a network for ``read_ranges``, beside those of others.
+    """Write the ranges of a network for ``read_ranges``, beside those of other tasks.
 
     Args:
-        path: The file; what is in it of other tasks stays.
-        task_id: Of the network.
-        found: By block.
-        weights: The file of the network that they were measured of.
+        path: File to write; its entries for other tasks stay.
+        task_id: Task whose network was calibrated.
+        found: Ranges by the name of the block.
+        weights: Weights file of the network that was calibrated.
 
     Raises:
-        WeightsError: ``path`` is there and no such file.
+        WeightsError: ``path`` exists and is not a file of ranges.
     """
     header, tensors = {}, {}
     if path.exists():
@@ -144,7 +145,7 @@ def _of_task(task_id: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _checksum(tensors: dict[str, Tensor], weights: Path) -> str:
-    """Return a SHA-256 of ranges, as a file keeps them, and of the weights they are of."""
+    """Return a SHA-256 over ranges, rounded as the file keeps them, and the weights they fit."""
     digest = hashlib.sha256(sha256(weights).encode())
     for name in sorted(tensors):
         digest.update(name.encode())

@@ -1,16 +1,19 @@
-"""A copy of a network for one pass: its own tree of modules, the weights of the original."""
+"""Copies of a network that have their own tree of modules and share the original's weights."""
 
 import copy
 from collections import OrderedDict
+from typing import TypeVar
 
 from torch import nn
 
+AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
-def weight_sharing_copy(model: nn.Module) -> nn.Module:
+
+def weight_sharing_copy(model: AnyModule) -> AnyModule:
     """Copy the modules of a network but not its tensors.
 
-    What is done to the copy, such as hooking or replacing a layer, never touches the original,
-    which other threads may be running. Costs well under a millisecond.
+    Hooks on the copy and layers replaced in it never touch the original, which other threads may be
+    running. A copy takes well under a millisecond.
 
     Args:
         model: Any network. Its own hooks are not copied; its parameters and buffers are shared,
@@ -25,15 +28,19 @@ def weight_sharing_copy(model: nn.Module) -> nn.Module:
     return _copy(model, {})
 
 
-def _copy(module: nn.Module, made: dict[int, nn.Module]) -> nn.Module:
-    if id(module) in made:  # a layer in two places stays one layer
-        return made[id(module)]
-    copied = made[id(module)] = copy.copy(module)
+def _copy(module: AnyModule, made: dict[int, nn.Module]) -> AnyModule:
+    copied = copy.copy(module)
+    made[id(module)] = copied
     copied._modules = {
-        name: child if child is None else _copy(child, made)
+        name: child if child is None else _copy_once(child, made)
         for name, child in module._modules.items()
     }
     for kept, value in vars(module).items():
         if isinstance(value, OrderedDict) and "hooks" in kept:
             setattr(copied, kept, OrderedDict())
     return copied
+
+
+def _copy_once(module: nn.Module, made: dict[int, nn.Module]) -> nn.Module:
+    """A layer in two places stays one layer."""
+    return made[id(module)] if id(module) in made else _copy(module, made)

@@ -1,18 +1,21 @@
-"""The networks, as plain ``nn.Module`` classes: no files, no devices, no downloads.
+"""The restoration networks as plain ``nn.Module`` classes: no files, no devices, no downloads.
 
-Both families enlarge feature maps with transposed convolutions only, and every one of them
-has a kernel that is a multiple of its stride, so that each output pixel receives the same number
-of contributions (Odena, Dumoulin and Olah 2016, "Deconvolution and Checkerboard
-Artifacts"). Both predict a residual that is added to the input in float32, by the upscalers to
-its bicubic enlargement: an untouched picture costs the network nothing, and bfloat16 inside it
-does no harm.
+Both families enlarge feature maps with transposed convolutions only, and every kernel is a
+multiple of its stride, so that each output pixel receives the same number of contributions
+(Odena, Dumoulin and Olah 2016, "Deconvolution and Checkerboard Artifacts"). Both predict a
+residual that is added in float32 to the input, in the upscalers to its bicubic enlargement: the
+network need not learn the identity, and bfloat16 inside it does no harm.
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+if TYPE_CHECKING:  # it imports from here
+    from deconv_demo.networks.activation_ranges import ActivationRange
 
 
 class ResidualBlock(nn.Module):
@@ -47,39 +50,56 @@ def _blocks(channels: int, count: int, *, bias: bool) -> nn.Sequential:
     return nn.Sequential(*(ResidualBlock(channels, bias=bias) for _ in range(count)))
 
 
-class DeconvUNet(nn.Module):
-    """Encoder-decoder that restores a picture at its own size.
+class Restorer(nn.Module):
+    """What every network that repairs pictures says of itself.
 
-    Residual blocks at every level, strided 2 x 2 convolutions on the way down,
-    ``ConvTranspose2d(2, 2)`` on the way up, skip connections that are added: the plan of
+    Attributes:
+        noise_level_map, guided: What it is given beside a picture, see ``DeconvUNet``.
+        size_multiple: Sides of a picture are padded to multiples of it.
+        inplace: Whether its feature maps may be overwritten.
+        ranges: Of a network that ``load_model`` returns, what ``read_ranges`` found.
+    """
+
+    noise_level_map: bool
+    guided: bool
+    size_multiple: int
+    inplace: bool
+    ranges: "dict[str, ActivationRange] | None"
+
+
+class DeconvUNet(Restorer):
+    """A U-Net that restores a picture at its own size.
+
+    It has residual blocks at every level, strided 2 x 2 convolutions on the way down,
+    ``ConvTranspose2d(2, 2)`` on the way up, and skip connections that are added: the design of
     DRUNet (Zhang et al. 2021), at a size two CPU cores can run.
 
     Args:
         widths: Channels of each level, from full resolution down.
         blocks: Residual blocks of each level; the last entry is the bottom, which is passed
             once, every other level is passed on the way down and on the way up.
-        noise_level_map: Whether the network is told the standard deviation of the noise, as
-            a fourth input channel.
-        guided: Whether the network is given a second picture beside the first, as three more
-            input channels: what a classical filter has made of it.
+        noise_level_map: Whether the condition is the standard deviation of the noise, which
+            becomes a fourth input channel.
+        guided: Whether the condition is a guide, a Wiener-deconvolved copy of the image, which
+            becomes three more input channels.
         bias: Whether the layers carry a bias.
 
     Shape:
         - ``image``: ``(B, 3, H, W)``, float, RGB in ``[0, 1]``, any size from 1 x 1.
-        - ``condition``: with ``noise_level_map`` the noise's standard deviation on ``[0, 1]``,
-          ``(B,)``; with ``guided`` the second picture, ``(B, 3, H, W)``; otherwise nothing.
+        - ``condition``: with ``noise_level_map``, sigma in ``[0, 1]``, ``(B,)``; with ``guided``,
+          the guide image, ``(B, 3, H, W)``; otherwise None.
         - Output: ``(B, 3, H, W)``, float32, the same range but not clamped.
 
     Raises:
-        ValueError: ``widths`` and ``blocks`` differ in length, both a noise level and a guide
-            are asked for, or ``condition`` is missing where it is needed or given where it is not.
+        ValueError: ``widths`` and ``blocks`` differ in length, ``noise_level_map`` and ``guided``
+            are both set, or ``condition`` is missing where needed or passed where not.
 
     >>> network = DeconvUNet(widths=(8, 16), blocks=(1, 1))
     >>> network(torch.rand(1, 3, 5, 7)).shape
     torch.Size([1, 3, 5, 7])
     """
 
-    # For a copy that only infers: nothing has recorded what it overwrites.
+    # Set in copies for inference only, where no hook or gradient needs the overwritten values.
     inplace = False
 
     def __init__(
@@ -95,7 +115,7 @@ class DeconvUNet(nn.Module):
         if len(widths) != len(blocks):
             raise ValueError(f"widths has {len(widths)} levels, blocks has {len(blocks)}")
         if noise_level_map and guided:
-            raise ValueError("a network is told a noise level or given a guide, not both")
+            raise ValueError("a network takes a noise level or a guide, not both")
         self.noise_level_map, self.guided = noise_level_map, guided
         self.size_multiple = 2 ** (len(widths) - 1)
         upper, bottom = list(zip(widths, blocks, strict=True))[:-1], (widths[-1], blocks[-1])
@@ -115,7 +135,7 @@ class DeconvUNet(nn.Module):
         self.tail = nn.Conv2d(widths[0], 3, kernel_size=3, padding=1, bias=bias)
         with torch.no_grad():
             self.tail.weight.mul_(0.01)  # start close to "change nothing"
-            if bias:
+            if self.tail.bias is not None:
                 self.tail.bias.zero_()
 
     def forward(self, image: Tensor, condition: Tensor | None = None) -> Tensor:
@@ -124,32 +144,33 @@ class DeconvUNet(nn.Module):
             raise ValueError(f"beside a picture this network needs {needs}, got {condition!r}")
         height, width = image.shape[-2:]
         features = image
-        if self.guided:
+        if self.guided and condition is not None:
             features = torch.cat([image, condition.to(image)], dim=1)
         features = pad_to_multiple(features, self.size_multiple)
-        if self.noise_level_map:
+        if self.noise_level_map and condition is not None:
             level = condition.to(features).view(-1, 1, 1, 1).expand(-1, 1, *features.shape[-2:])
-            features = torch.cat([features, level], dim=1)
+            features = torch.cat([features, level], dim=1)  # (B, 4, H', W')
 
-        features = self.head(features)
+        features = self.head(features)  # (B, widths[0], H', W')
         skips = []
         for blocks, down in zip(self.encoder, self.down, strict=True):
-            features = blocks(features)
+            features = blocks(features)  # (B, widths[i], H' / 2^i, W' / 2^i)
             skips.append(features)
-            features = down(features)
-        features = self.bottom(features)
+            features = down(features)  # (B, widths[i + 1], H' / 2^(i + 1), …)
+        features = self.bottom(features)  # (B, widths[-1], …) at the lowest resolution
         add = torch.Tensor.add_ if self.inplace else torch.add
         for blocks, up in zip(reversed(self.decoder), reversed(self.up), strict=True):
-            features = add(up(features), skips.pop())
+            features = add(up(features), skips.pop())  # (B, widths[i], H' / 2^i, W' / 2^i)
             features = blocks(features)
+        # The padding is cropped off again: (B, 3, H, W).
         return image.float() + self.tail(features)[..., :height, :width].float()
 
 
-class DeconvUpscaler(nn.Module):
-    """Enlarges a picture 2 or 4 times: a trunk at the small size, then transposed convolutions.
+class DeconvUpscaler(Restorer):
+    """A network that enlarges a picture 2 or 4 times, with transposed convolutions at the end.
 
-    All the work is done on the small picture, as in FSRCNN (Dong et al. 2016); the trunk is
-    the one of EDSR (Lim et al. 2017). What comes out is added to the bicubic enlargement.
+    All residual blocks work at low resolution, as in FSRCNN (Dong et al. 2016); the trunk is that
+    of EDSR (Lim et al. 2017). The output is added to the bicubic enlargement.
 
     Args:
         channels: Channels of the trunk.
@@ -189,19 +210,20 @@ class DeconvUpscaler(nn.Module):
         self.tail = nn.ConvTranspose2d(channels, 3, kernel_size=4, stride=2, padding=1)
         with torch.no_grad():
             self.tail.weight.mul_(0.01)  # start close to bicubic
-            self.tail.bias.zero_()
+            self.tail.get_parameter("bias").zero_()
 
     def forward(self, image: Tensor) -> Tensor:
-        features = self.head(image)
+        features = self.head(image)  # (B, channels, H, W)
         into_trunk = features.clone() if self.inplace else features
-        features = features + self.merge(self.trunk(into_trunk))
+        features = features + self.merge(self.trunk(into_trunk))  # (B, channels, H, W)
         for up in self.up:
-            features = F.relu(up(features), inplace=self.inplace)
+            features = F.relu(up(features), inplace=self.inplace)  # each doubles H and W
+        # The tail doubles once more: (B, 3, scale * H, scale * W).
         return bicubic_upscale(image.float(), self.scale) + self.tail(features).float()
 
 
 def blank_inputs(model: nn.Module, height: int, width: int) -> list[Tensor]:
-    """Return what a forward pass takes, all of it zero, where only its shapes matter.
+    """Return zeros as the arguments of a forward pass, for code that needs only their shapes.
 
     >>> blank_inputs(DeconvUNet(widths=(8,), blocks=(1,), noise_level_map=True), 5, 7)[1].shape
     torch.Size([1])
@@ -213,7 +235,7 @@ def blank_inputs(model: nn.Module, height: int, width: int) -> list[Tensor]:
 
 
 def crop_inputs(inputs: Sequence[Tensor], rows: slice, columns: slice) -> list[Tensor]:
-    """Return what a forward pass takes for a part of the picture: sigma stays, images are cut."""
+    """Return the arguments of a forward pass for a crop: images are cropped, sigma stays."""
     return [
         value[..., rows, columns].contiguous(memory_format=torch.channels_last)
         if value.dim() == 4
@@ -240,7 +262,7 @@ def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
 def bicubic_upscale(image: Tensor, scale: int) -> Tensor:
     """Enlarge ``(B, C, H, W)`` with the bicubic kernel of Keys 1981, a = -0.5.
 
-    ``antialias=True`` changes nothing when enlarging but the kernel: without it PyTorch uses
-    a = -0.75, which neither Pillow nor MATLAB does.
+    With ``antialias=True`` PyTorch uses a = -0.5, as Pillow and MATLAB do, and without it
+    a = -0.75; when enlarging, nothing else differs.
     """
     return F.interpolate(image, scale_factor=scale, mode="bicubic", antialias=True)

@@ -1,7 +1,7 @@
-"""Six small networks that double a picture, equal but for the layer that enlarges it.
+"""Six small networks that double a picture and differ only in their upsampling layer.
 
 They are there to be compared: trained on the same batches for the same number of steps, they
-show what the choice of the upsampling layer alone does to a picture.
+show the effect of the upsampling layer alone.
 """
 
 import torch
@@ -23,13 +23,13 @@ WIDTHS = {
 
 
 class SmallUpsampler(nn.Module):
-    """Three convolutions at the small size, then one layer that doubles the picture.
+    """A network of three convolutions at low resolution and one layer that doubles the picture.
 
-    The layer writes red, green and blue directly, with no enlarged input added to them, so
-    that nothing hides what it does.
+    The layer writes red, green and blue directly, with no enlarged input added to them, so that
+    its artifacts are not hidden.
 
     Args:
-        kind: How the picture is enlarged:
+        kind: Upsampling layer:
 
             - ``transposed_3``: ``ConvTranspose2d`` of kernel 3, stride 2, padding 1 and output
               padding 1, whose overlap is uneven (Odena, Dumoulin and Olah 2016);
@@ -44,7 +44,7 @@ class SmallUpsampler(nn.Module):
         - Output: ``(B, 3, 2 H, 2 W)``, same range but not clamped.
 
     Raises:
-        ValueError: There is no such kind.
+        ValueError: ``kind`` is not a key of ``WIDTHS``.
 
     >>> SmallUpsampler("nearest")(torch.rand(1, 3, 5, 7)).shape
     torch.Size([1, 3, 10, 14])
@@ -58,6 +58,7 @@ class SmallUpsampler(nn.Module):
         self.trunk = nn.ModuleList(
             nn.Conv2d(channels, width, kernel_size=3, padding=1) for channels in (3, width, width)
         )
+        self.tail: nn.Conv2d | nn.ConvTranspose2d
         if kind == "transposed_3":
             self.tail = nn.ConvTranspose2d(width, 3, 3, stride=2, padding=1, output_padding=1)
         elif kind == "transposed_4":
@@ -66,35 +67,35 @@ class SmallUpsampler(nn.Module):
             self.tail = nn.Conv2d(width, 3, kernel_size=3, padding=1)
         else:
             self.tail = nn.Conv2d(width, 3 * SCALE**2, kernel_size=3, padding=1)
-        if kind == "shuffle_icnr":
-            icnr_init_(self.tail, SCALE)
+            if kind == "shuffle_icnr":
+                icnr_init_(self.tail, SCALE)
 
     def forward(self, image: Tensor) -> Tensor:
-        features = image
+        features = image  # (B, 3, H, W)
         for layer in self.trunk:
-            features = F.relu(layer(features))
+            features = F.relu(layer(features))  # (B, width, H, W)
         if self.kind == "nearest":
             return self.tail(F.interpolate(features, scale_factor=SCALE, mode="nearest"))
         if self.kind == "bilinear":
             return self.tail(F.interpolate(features, scale_factor=SCALE, mode="bilinear"))
-        enlarged = self.tail(features)
+        enlarged = self.tail(features)  # (B, 3, 2 H, 2 W), or (B, 12, H, W) before the shuffle
         return enlarged if "transposed" in self.kind else F.pixel_shuffle(enlarged, SCALE)
 
 
 @torch.no_grad()
 def icnr_init_(layer: nn.Conv2d, scale: int) -> None:
-    """Set a convolution before a pixel shuffle so that the two repeat pixels (ICNR).
+    """Initialize a convolution so that the pixel shuffle after it repeats pixels (ICNR).
 
     Args:
-        layer: Its output channels are a multiple of ``scale ** 2``.
-        scale: Of the pixel shuffle.
+        layer: Convolution whose output channels are a multiple of ``scale ** 2``.
+        scale: Factor of the pixel shuffle.
     """
-    for parameter in (layer.weight, layer.bias):
+    for parameter in layer.parameters():
         parameter.copy_(parameter[:: scale**2].repeat_interleave(scale**2, dim=0))
 
 
 def build_upsamplers(seed: int) -> nn.ModuleDict:
-    """Build all six, untrained, each from the same ``seed``; the global generator is kept.
+    """Build all six networks, untrained, each from ``seed``; the global random state is kept.
 
     >>> sorted(build_upsamplers(0)) == sorted(WIDTHS)
     True

@@ -1,4 +1,4 @@
-"""Files of weights: safetensors in float16, with a header that says what they are."""
+"""Weight files: safetensors in float16, with a header that describes the network."""
 
 import hashlib
 import os
@@ -19,17 +19,17 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     """Read a safetensors file as float32 tensors.
 
     Raises:
-        WeightsError: It is no safetensors file, or was cut short.
+        WeightsError: The file cannot be read: it is missing, cut short, or no safetensors file.
     """
     with _readable(path) as file:
         return {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
 
 
 def read_header(path: Path) -> dict[str, str]:
-    """Return what the header of a weights file says of itself (recipe, training history).
+    """Return the header of a weights file: text about its network, recipe and training.
 
     Raises:
-        WeightsError: It is no safetensors file, or was cut short.
+        WeightsError: The file cannot be read: it is missing, cut short, or no safetensors file.
     """
     with _readable(path) as file:
         return file.metadata() or {}
@@ -48,7 +48,7 @@ def _readable(path: Path) -> Iterator[safe_open]:
 
 
 def save_weights(path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> None:
-    """Write float16 weights in one move, so that no reader ever sees half a file."""
+    """Write float16 weights and move the file into place, so that nobody reads half a file."""
     half = {name: tensor.detach().half().cpu().contiguous() for name, tensor in tensors.items()}
     partial = path.with_suffix(".partial")
     save_file(half, partial, metadata=header)

@@ -1,13 +1,12 @@
-"""Files to pixels and back: upright, 8 bits, with their metadata; sentences for broken files."""
+"""Files to pixels and back: upright, 8 bits, with metadata, and one sentence per broken file."""
 
-from deconv_demo.pictures.image_io import get_writer
+from deconv_demo.pictures.bit_depth import is_gray_pixels
+from deconv_demo.pictures.errors import PictureError
+from deconv_demo.pictures.image_io import get_writer, save_picture
 from deconv_demo.pictures.image_tensors import (
-    PictureError,
     from_pixels,
-    is_gray_pixels,
     normalize,
     open_picture,
-    save_picture,
     to_image,
     to_pixels,
     to_uint8,

@@ -1,21 +1,23 @@
-"""Samples of any kind that Pillow reads to 8 bits, grey or RGB, with or without alpha."""
+"""Conversion of all sample types of Pillow to 8 bits, gray or RGB, with or without alpha."""
 
 from contextlib import suppress
 from io import BytesIO
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, TiffImagePlugin
 
 from deconv_demo.pictures.image_io import icc_profile_for
 
 
 def prepare_tiles(picture: Image.Image) -> str:
-    """Return Pillow's name for how samples lie in the file ("RGB;16B"), "" once it is decoded."""
+    """Return Pillow's name for the sample layout in the file ("RGB;16B"), "" once it is decoded."""
     tiles = getattr(picture, "tile", [])
     if not tiles:
         return ""
     first = tiles[0].args[0] if isinstance(tiles[0].args, tuple) else tiles[0].args
-    if picture.format == "TIFF" and first == "R" and 16 in picture.tag_v2.get(258, ()):
+    if not isinstance(picture, TiffImagePlugin.TiffImageFile):
+        return str(first)
+    if first == "R" and 16 in picture.tag_v2.get(258, ()):
         # Uncompressed 16-bit TIFF with a plane for each colour: Pillow 12 would take every
         # byte for a sample.
         order = "L" if picture.tag_v2.prefix == b"II" else "B"
@@ -29,8 +31,8 @@ def to_eight_bits(picture: Image.Image, stored_as: str) -> Image.Image:
     """Convert any of Pillow's modes to L, LA, RGB or RGBA; always a new picture.
 
     Args:
-        picture: Loaded.
-        stored_as: What ``prepare_tiles`` returned before it was loaded.
+        picture: A loaded picture.
+        stored_as: Result of ``prepare_tiles`` before it was loaded.
 
     >>> to_eight_bits(Image.new("1", (1, 1), 1), "").mode
     'L'
@@ -53,13 +55,14 @@ def to_eight_bits(picture: Image.Image, stored_as: str) -> Image.Image:
 
 
 def _scale_samples(picture: Image.Image, stored_as: str) -> Image.Image:
-    """Bring grey samples of 16 or 32 bits or in floating point to 8 bits.
+    """Convert gray samples of 16 or 32 bits or in floating point to 8 bits.
 
-    White is what the format says for 16 bits. Other samples do not say; the smallest usual
-    value that none exceeds is taken. In floating point that is 1 if all but a few do not exceed it
-    by much: resampling overshoots, and a lamp may be brighter than white.
+    In 16 bits the format defines white. Other samples have no defined white: it is the smallest
+    usual value that none exceeds. In floating point that is 1 if all but a few values do not exceed
+    it by much: resampling overshoots, and a lamp may be brighter than white.
     """
     values = np.asarray(picture)
+    white: float
     if picture.mode.startswith("I;16"):
         white = 4095 if stored_as == "I;12" else 65535
     else:
@@ -72,19 +75,19 @@ def _scale_samples(picture: Image.Image, stored_as: str) -> Image.Image:
         if picture.mode == "F" and (finite > 1.5).sum() <= 0.001 * finite.size:
             white = 1
         elif picture.mode == "F" and largest <= 25.5:
-            white = largest  # of 255 this would be all but black
+            white = largest  # with 255 as white it would be all but black
     if getattr(picture, "tag_v2", {}).get(262) == 0:  # TIFF, WhiteIsZero
         values = white - values
     levels = np.clip(values, 0, white).astype(np.float32) * np.float32(255 / white)
     gray = Image.fromarray(np.rint(levels).astype(np.uint8))
-    key = picture.info.get("transparency")  # PNG: the one grey that is transparent
+    key = picture.info.get("transparency")  # PNG: the one gray level that is transparent
     if isinstance(key, int):
         gray.putalpha(Image.fromarray(np.where(values == key, 0, 255).astype(np.uint8)))
     return gray
 
 
 def _mend_key(picture: Image.Image, stored_as: str) -> Image.Image:
-    """Bring the transparent colour of a PNG to 8 bits, as Pillow has done with its pixels."""
+    """Convert the transparent colour of a PNG to 8 bits, as Pillow has done with its pixels."""
     key = picture.info.get("transparency")
     if stored_as == "RGB;16B" and isinstance(key, tuple):
         key = tuple(value >> 8 for value in key)
@@ -98,19 +101,21 @@ def _mend_key(picture: Image.Image, stored_as: str) -> Image.Image:
 
 
 def _cmyk_to_rgb(picture: Image.Image) -> Image.Image:
-    """Convert by the ICC profile of the picture to sRGB; without one by Pillow's formula."""
+    """Convert to sRGB with the ICC profile of the picture, or without one by Pillow's formula."""
     profile = icc_profile_for("CMYK", picture.info.get("icc_profile"))
     if profile:
         with suppress(ImageCms.PyCMSError, OSError):  # a broken profile counts as none
             source = ImageCms.ImageCmsProfile(BytesIO(profile))
             srgb = ImageCms.createProfile("sRGB")
-            return ImageCms.profileToProfile(picture, source, srgb, outputMode="RGB")
+            converted = ImageCms.profileToProfile(picture, source, srgb, outputMode="RGB")
+            if converted is not None:  # as it is for a conversion in place
+                return converted
     return picture.convert("RGB")
 
 
 def is_gray_pixels(pixels: np.ndarray) -> bool:
-    """Whether the three colours of ``(H, W, 3)`` pixels, or of four with alpha, are one."""
-    rows = slice(None, None, max(len(pixels) // 16, 1))  # most colours show in a few rows
+    """Return whether the three colours of ``(H, W, 3)`` or ``(H, W, 4)`` pixels are equal."""
+    rows = slice(None, None, max(len(pixels) // 16, 1))  # most colour pictures differ in a few rows
     return all(
         np.array_equal(part[..., 0], part[..., other])
         for part in (pixels[rows], pixels)

@@ -1,8 +1,8 @@
-"""Files that are small and would take minutes or gigabytes to read, told before they are opened.
+"""Decompression bombs: small files that would take minutes or gigabytes, found before decoding.
 
-Decoders check what they are given, not what it costs: each scan of a progressive JPEG goes over
-the whole picture, each tile of a TIFF becomes a few hundred bytes of Python before its first pixel
-is read, and empty chunks of a PNG are read one by one.
+Decoders check their input, not its cost: each scan of a progressive JPEG covers the whole picture,
+each tile of a TIFF becomes a few hundred bytes of Python before its first pixel is read, and empty
+chunks of a PNG are read one by one.
 """
 
 import re
@@ -13,25 +13,25 @@ from io import BytesIO
 
 from deconv_demo.pictures.errors import PictureError
 
-# Encoders write about ten; one more over 50 megapixels takes 7 ms at least.
+# Encoders write about ten scans; one more over 50 megapixels takes 7 ms at least.
 MAX_SCANS = 50
-# Of a JPEG: comments, profiles in pieces of 64 KiB, tables before each scan.
+# Segments of a JPEG: comments, profiles in pieces of 64 KiB, tables before each scan.
 MAX_SEGMENTS = 100_000
-# 50 megapixels in tiles of 16 x 16 are 195,000; a table of colours has 3 times 65,536 values.
+# Values of a TIFF tag: 50 megapixels in tiles of 16 x 16 are 195,000, a color map 3 times 65,536.
 MAX_VALUES = 250_000
-# Of directories of EXIF data together; real ones have some dozens.
+# Entries of all EXIF directories together; real ones have some dozens.
 MAX_ENTRIES = 20_000
-# Of EXIF data, and of what its entries say they have: a segment of JPEG holds 64 KiB.
+# Bytes of EXIF data, and bytes that its entries claim to have: a segment of JPEG holds 64 KiB.
 MAX_EXIF_BYTES = 1_000_000
-# Of a decoder that asks for a file piece by piece: about five seconds' worth. 400 MB of PNG in
-# the smallest usual chunks are 150,000.
+# Reads of a decoder that asks for a file piece by piece: about five seconds' worth. 400 MB of PNG
+# in the smallest usual chunks are 150,000.
 MAX_READS = 1_000_000
 
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _JPEG_START, _END_OF_IMAGE, _START_OF_SCAN = b"\xff\xd8", 0xD9, 0xDA
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _SUBDIRECTORIES = (0x8769, 0x8825, 0xA005)  # EXIF, GPS, interoperability
-# Tags up to this one say how the pixels lie, and all but the description are read on opening.
+# Tags up to this one describe the pixel layout, and all but the description are read on opening.
 _LAST_OF_PIXELS, _DESCRIPTION = 699, 270
 _BYTES_OF_TYPE = {3: 2, 4: 4, 5: 8, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _POINTERS = {3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
@@ -39,7 +39,7 @@ _BROKEN = (struct.error, IndexError, OverflowError)
 
 
 class CountedBytes(BytesIO):
-    """A file in memory that is read at most ``MAX_READS`` times.
+    """A file in memory that can be read at most ``MAX_READS`` times.
 
     >>> CountedBytes(b"abc").read(2)
     b'ab'
@@ -51,7 +51,7 @@ class CountedBytes(BytesIO):
         """Read as ``BytesIO`` does.
 
         Raises:
-            PictureError: It has been read too often.
+            PictureError: The file has been read too often.
         """
         self.reads += 1
         if self.reads > MAX_READS:
@@ -60,13 +60,13 @@ class CountedBytes(BytesIO):
 
 
 def refuse_costly(data: bytes) -> None:
-    """Refuse what would take far longer to read than a file of its size should.
+    """Refuse a file that would take far longer to read than one of its size should.
 
     Args:
-        data: The file.
+        data: Bytes of the file.
 
     Raises:
-        PictureError: It has more scans or tiles than any real picture.
+        PictureError: The file has more scans or tiles than any real picture.
     """
     if data.startswith(_JPEG_START):
         if _count_scans(data) > MAX_SCANS:
@@ -76,13 +76,13 @@ def refuse_costly(data: bytes) -> None:
 
 
 def has_costly_exif(data: bytes, *, is_picture: bool = False) -> bool:
-    """Whether EXIF data claims to hold far more than it can; it costs no picture to leave it.
+    """Return whether EXIF data claims to hold far more than it can; a picture does without it.
 
-    Entries may lie over each other, and each number of each of them becomes an object.
+    Entries may overlap, and each number in each of them becomes an object.
 
     Args:
-        data: With or without ``Exif`` and two zero bytes before it.
-        is_picture: It is a TIFF, whose first directory is the picture's.
+        data: EXIF data, with or without ``Exif`` and two zero bytes before it.
+        is_picture: Whether it is a TIFF, whose first directory is the picture's.
 
     >>> has_costly_exif(b"Exif\\0\\0II*\\0")
     False
@@ -99,7 +99,7 @@ def has_costly_exif(data: bytes, *, is_picture: bool = False) -> bool:
         if place in seen:
             continue
         seen.add(place)
-        with suppress(*_BROKEN):  # it ends there, and what else waits is looked at all the same
+        with suppress(*_BROKEN):  # the directory ends there, and the others are still read
             for tag, _, length, pointer in _entries(data, place):
                 entries += 1
                 described += 0 if is_picture and place is None else length
@@ -113,7 +113,7 @@ def has_costly_exif(data: bytes, *, is_picture: bool = False) -> bool:
 def _count_scans(data: bytes) -> int:
     """Count the scans of a JPEG up to its end; more than allowed where it has too many segments.
 
-    What follows the end, as the film of a moving photograph, may look like anything.
+    Data after the end, such as the film of a moving photograph, may look like anything.
     """
     scans, place = 0, len(_JPEG_START)
     for _ in range(MAX_SEGMENTS):
@@ -134,7 +134,7 @@ def _has_costly_tiles(data: bytes) -> bool:
     with suppress(*_BROKEN):  # cut off: the decoder will say so
         for tag, count, length, _ in _entries(data):
             described += length
-            if described > 2 * len(data) + MAX_EXIF_BYTES:  # over each other, or not there
+            if described > 2 * len(data) + MAX_EXIF_BYTES:  # overlapping or missing
                 return True
             if tag <= _LAST_OF_PIXELS and tag != _DESCRIPTION and count > MAX_VALUES:
                 return True
@@ -142,11 +142,11 @@ def _has_costly_tiles(data: bytes) -> bool:
 
 
 def _entries(data: bytes, place: int | None = None) -> Iterator[tuple[int, int, int, int | None]]:
-    """Yield tag, number of values, their bytes and, of one number, itself; of the first directory.
+    """Yield tag, count, bytes and, for a single number, value of each entry of a TIFF directory.
 
     Args:
-        data: A TIFF.
-        place: Of another directory.
+        data: Bytes of a TIFF.
+        place: Offset of the directory; None takes the first.
     """
     order = "<" if data[:2] == b"II" else ">"
     is_big = data[2:4] in (b"+\0", b"\0+")

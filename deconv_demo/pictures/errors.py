@@ -1,4 +1,4 @@
-"""What can be wrong with a picture, each as one sentence for the person who brought it."""
+"""Everything that can be wrong with a picture, each as one sentence for the visitor."""
 
 MAX_PIXELS = 50_000_000
 MESSAGES = {
@@ -34,11 +34,11 @@ MESSAGES = {
 
 
 class PictureError(ValueError):
-    """A picture that cannot be read or saved; ``str(error)`` is a sentence for the visitor.
+    """A picture cannot be read or saved; ``str(error)`` is a sentence for the visitor.
 
     Attributes:
         code: Key in ``MESSAGES``.
-        values: What fills its placeholders, so that a page can say it in another language.
+        values: Values of its placeholders, so that a page can translate it.
 
     >>> PictureError("too_large_unknown", limit=50).values
     {'limit': 50}
@@ -56,7 +56,7 @@ def check_size(size: tuple[int, int]) -> None:
     if not width or not height:
         raise PictureError("empty")
     if width * height > MAX_PIXELS:
-        # Rounded up to a tenth, so that the number is never the limit it is above.
+        # Rounded up to a tenth, so that the number never equals the limit it exceeds.
         megapixels = -(-width * height // 100_000) / 10
         raise PictureError(
             "too_large",

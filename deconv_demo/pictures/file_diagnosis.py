@@ -1,4 +1,4 @@
-"""What is wrong with the bytes of a picture file, told from the bytes alone."""
+"""Diagnosis of a broken picture file from its bytes alone."""
 
 import re
 
@@ -11,8 +11,8 @@ _SIGNATURE = re.compile(
     rb"\x89PNG|\xff\xd8\xff|GIF8|II[*+]\0|MM\0[*+]|RIFF....WEBP|....ftyp(?:avi|hei|hev|mif|msf)",
     re.DOTALL,
 )
-# What stands between two marks never runs over the second one: there must be one way only to
-# read a file, or a short hostile one takes hours.
+# The content between two marks never runs over the second one: there must be only one way to match
+# a file, or a short hostile one takes hours.
 _SVG = re.compile(
     rb"(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?\s*"
     rb"(?:(?:<\?(?:(?!\?>).)*\?>|<!--(?:(?!-->).)*-->)\s*)*"
@@ -22,7 +22,7 @@ _SVG = re.compile(
 
 
 def is_svg(data: bytes) -> bool:
-    """Whether a file is a drawing in SVG, in any of its encodings.
+    """Return whether a file is an SVG drawing, in any of its encodings.
 
     >>> is_svg(b"<svg xmlns='http://www.w3.org/2000/svg'/>")
     True
@@ -31,17 +31,17 @@ def is_svg(data: bytes) -> bool:
 
 
 def diagnose(error: Exception, data: bytes) -> PictureError:
-    """Return what to tell the visitor of a file that Pillow could not open or decode.
+    """Return the error for the visitor whose file Pillow could not open or decode.
 
     Args:
-        error: What Pillow raised.
-        data: The file.
+        error: Exception that Pillow raised.
+        data: Bytes of the file.
 
     >>> diagnose(OSError("broken"), b"some text").code
     'unreadable'
     """
     if data.startswith(PNG_SIGNATURE) and data[12:16] == b"IHDR":
-        # The size stands in a fixed place, and of a file that is cut short it still counts.
+        # The size has a fixed place, and is valid even in a file that is cut short.
         try:
             check_size((int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")))
         except PictureError as wrong_size:
@@ -57,7 +57,7 @@ def diagnose(error: Exception, data: bytes) -> PictureError:
 
 
 def _breaks_off(data: bytes) -> bool:
-    """Whether a file is shorter than it says, or lacks the mark that ends its format."""
+    """Return whether a file is shorter than it claims, or lacks the mark that ends its format."""
     if data[:4] == b"RIFF":
         return len(data) < 8 + int.from_bytes(data[4:8], "little")
     if data[:2] == b"BM":

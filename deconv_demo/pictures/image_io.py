@@ -1,7 +1,7 @@
 """Bytes to Pillow pictures and back, and a sentence for everything that can go wrong.
 
-What visitors bring is not trusted: only the decoders in ``FORMATS`` run, sizes are checked
-before a pixel is decoded, and whatever a decoder raises ends as a ``PictureError``.
+Files of visitors are not trusted: only the decoders in ``FORMATS`` run, sizes are checked
+before a pixel is decoded, and any exception of a decoder becomes a ``PictureError``.
 """
 
 import logging
@@ -13,31 +13,31 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, TiffImagePlugin
 
 from deconv_demo.pictures.decompression_bombs import CountedBytes, has_costly_exif, refuse_costly
 from deconv_demo.pictures.errors import PictureError, check_size
 from deconv_demo.pictures.file_diagnosis import PNG_SIGNATURE, diagnose, is_svg
 
 MAX_BYTES = 1 << 29  # 50 megapixels of 16-bit RGBA are 400 MB
-# Left to itself, Pillow would also try EPS, PSD and forty others. JPEG includes MPO; HEIF joins
-# when a file looks like one.
+# By default Pillow would also try EPS, PSD and forty others. JPEG includes MPO; HEIF is added for a
+# file that looks like one.
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM")
-# Suffix of a file to Pillow's name for what is written into it.
+# Suffix of a file to Pillow's name for the format written into it.
 WRITERS = {"png": "PNG", "jpg": "JPEG", "jpeg": "JPEG", "webp": "WEBP", "avif": "AVIF"}
 WRITERS |= {"tif": "TIFF", "tiff": "TIFF"}
 
 _TILE_SIDES = (322, 323)  # width and length
 # Description, maker, model, software, time, artist, host, copyright.
 _TEXT_TAGS = (270, 271, 272, 305, 306, 315, 316, 33432)
-# Pillow decodes these in Python, a value at a time: larger ones would take minutes, and a line of
-# an RLE bitmap that is skipped is memory of that width.
+# Pillow decodes these in Python, a value at a time: larger ones would take minutes, and a skipped
+# line of an RLE bitmap is memory of that width.
 _SLOW_DECODERS = {"bmp_rle", "ppm", "ppm_plain"}
 MAX_SLOW_PIXELS, MAX_SLOW_WIDTH = 300_000, 10_000
-# Guards what belongs to the whole process: warning filters and the level of Pillow's log, which
-# the first of several threads sets and the last one restores, and the stream of libtiff.
+# Locks for state of the whole process: warning filters and the level of Pillow's log, which the
+# first of several threads sets and the last one restores, and the stream of libtiff.
 _LOCK, _LIBTIFF = threading.Lock(), threading.RLock()
 _silenced = ExitStack()
 _decoding = 0
@@ -48,7 +48,7 @@ def decoding(data: bytes = b"") -> Iterator[None]:
     """Run Pillow without warnings, and raise nothing but PictureError.
 
     Args:
-        data: The file that is decoded, to tell a cut one from a damaged one.
+        data: Bytes of the decoded file, which tell a cut one from a damaged one.
     """
     with _silence():
         try:
@@ -63,7 +63,7 @@ def decoding(data: bytes = b"") -> Iterator[None]:
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """No warnings, and nothing in Pillow's log, as long as any thread is inside."""
+    """Silence warnings and Pillow's log as long as any thread is inside."""
     global _decoding
     with _LOCK:
         _decoding += 1
@@ -90,7 +90,7 @@ def opened_file(source: str | Path | bytes | BinaryIO | None) -> Iterator[Image.
         source: A path, the bytes of a file, or a binary stream, read from its beginning.
 
     Raises:
-        PictureError: Whatever is wrong with it.
+        PictureError: The file cannot be used, for any reason.
     """
     data = _read(source)
     if not data:
@@ -99,13 +99,13 @@ def opened_file(source: str | Path | bytes | BinaryIO | None) -> Iterator[Image.
         raise PictureError("svg")
     with decoding(data):
         refuse_costly(data)
-        formats = FORMATS
+        formats: tuple[str, ...] = FORMATS
         if data[4:8] == b"ftyp":
             from pillow_heif import register_heif_opener  # slow to import and seldom needed
 
             register_heif_opener()
             formats = (*FORMATS, "HEIF")
-        if data.startswith(PNG_SIGNATURE):  # decoding does not look at the checksums of the pixels
+        if data.startswith(PNG_SIGNATURE):  # decoding skips the checksums of the pixels
             with Image.open(CountedBytes(data), formats=formats) as unchecked:
                 check_size(unchecked.size)
                 unchecked.verify()
@@ -115,10 +115,12 @@ def opened_file(source: str | Path | bytes | BinaryIO | None) -> Iterator[Image.
                 pixels = picture.width * picture.height
                 if pixels > MAX_SLOW_PIXELS or picture.width > MAX_SLOW_WIDTH:
                     raise PictureError("unreadable")
-            if picture.format == "TIFF":  # a tile may be larger than the picture it is cut from
-                check_size(tuple(picture.tag_v2.get(tag, 1) for tag in _TILE_SIDES))
+            if isinstance(picture, TiffImagePlugin.TiffImageFile):
+                # A tile may be larger than the picture it is cut from.
+                width, length = (picture.tag_v2.get(tag, 1) for tag in _TILE_SIDES)
+                check_size((width, length))
                 if has_costly_exif(data, is_picture=True):
-                    picture.getexif = Image.Exif
+                    vars(picture)["getexif"] = Image.Exif
             with _silent_libtiff() if picture.format == "TIFF" else nullcontext():
                 yield picture
 
@@ -126,13 +128,13 @@ def opened_file(source: str | Path | bytes | BinaryIO | None) -> Iterator[Image.
 def save_picture(
     picture: Image.Image, target: str | Path | BinaryIO, format: str | None = None
 ) -> None:
-    """Write a picture with its EXIF, ICC profile and resolution, as far as the format has them.
+    """Write a picture with its EXIF, ICC profile and resolution, where the format has them.
 
     PNG, TIFF and WebP are lossless; JPEG is written at quality 95 without chroma subsampling,
     alpha flattened over white; AVIF at quality 90. A path gets the whole file or none.
 
     Args:
-        picture: As ``images.normalize`` returns it.
+        picture: A picture as ``image_tensors.normalize`` returns it.
         target: A path, or a binary stream.
         format: A key of ``WRITERS``; None takes the suffix of the target.
 
@@ -140,19 +142,21 @@ def save_picture(
         PictureError: The format is unknown or too small for the picture, or the target cannot
             be written.
     """
-    is_path = isinstance(target, (str, os.PathLike))
-    path = Path(target if is_path else str(getattr(target, "name", "")))
+    if isinstance(target, (str, os.PathLike)):
+        given, path = None, Path(target)
+    else:
+        given, path = target, Path(str(getattr(target, "name", "")))
     writer = get_writer(format or path.suffix)
     partial = path.parent / f".{secrets.token_hex(8)}.part"
     try:
-        if is_path:
+        if given is None:
             with partial.open("x+b") as stream:
                 _encode(picture, stream, writer)
             partial.replace(path)
         else:
             encoded = BytesIO()
             _encode(picture, encoded, writer)
-            target.write(encoded.getbuffer())
+            given.write(encoded.getbuffer())
     except PictureError:
         raise
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
@@ -164,10 +168,10 @@ def save_picture(
 
 
 def get_writer(suffix: str) -> str:
-    """Return Pillow's name of the format that a suffix stands for, with or without its dot.
+    """Return Pillow's name of the format for a suffix, with or without its dot.
 
     Raises:
-        PictureError: There is no such format to save in.
+        PictureError: No picture can be saved in such a format.
 
     >>> get_writer(".JPG")
     'JPEG'
@@ -192,7 +196,7 @@ def icc_profile_for(mode: str, profile: bytes | None) -> bytes | None:
 def descriptive_exif(exif: Image.Exif) -> bytes:
     """Return, as EXIF data, the tags that describe a photo.
 
-    The directory of a TIFF file also says how its pixels lie, which is wrong for any other file.
+    The directory of a TIFF file also describes its pixel layout, which is wrong for any other file.
     """
     described = Image.Exif()
     for tag in _TEXT_TAGS:
@@ -231,8 +235,8 @@ def _read(source: str | Path | bytes | BinaryIO | None) -> bytes:
 
 @contextmanager
 def _silent_libtiff() -> Iterator[None]:
-    """Close the process's standard error for a moment: libtiff writes there from C."""
-    with _LIBTIFF:  # two threads at once would take each other's nothing for the stream
+    """Discard the standard error of the process for a moment: libtiff writes to it from C."""
+    with _LIBTIFF:  # two threads at once would save each other's redirection as the stream
         try:
             stderr = os.dup(2)
         except OSError:  # a process without one
@@ -253,16 +257,17 @@ def _encode(picture: Image.Image, stream: BinaryIO, writer: str) -> None:
         paper = Image.new(picture.mode[:-1], picture.size, "white")
         paper.paste(picture.convert(paper.mode), mask=picture.getchannel("A"))
         paper.info, picture = picture.info, paper
-    elif writer in ("WEBP", "AVIF"):  # neither has grey; converting here sorts out the profile
+    elif writer in ("WEBP", "AVIF"):  # neither has gray; converting here sorts out the profile
         picture = picture.convert("RGBA" if has_alpha else "RGB")
     is_large = picture.width * picture.height > 4_000_000
-    options = {
+    options_of: dict[str, dict[str, Any]] = {
         "PNG": {"compress_level": 1 if is_large else 6},
         "JPEG": {"quality": 95, "subsampling": "4:4:4"},
         "WEBP": {"lossless": True, "exact": True, "quality": 20 if is_large else 70},
         "TIFF": {"compression": "tiff_adobe_deflate"},
         "AVIF": {"quality": 90, "subsampling": "4:4:4", "speed": 8 if is_large else 6},
-    }[writer]
+    }
+    options = options_of[writer]
     # Named even where it is None: left out, Pillow would take one that does not fit the mode.
     options["icc_profile"] = icc_profile_for(picture.mode, picture.info.get("icc_profile"))
     if "dpi" in picture.info:
@@ -275,13 +280,13 @@ def _encode(picture: Image.Image, stream: BinaryIO, writer: str) -> None:
                 whole = Image.Exif()
                 whole.load(options["exif"])
                 options["exif"] = descriptive_exif(whole)
-                del options["compression"]  # by way of libtiff, Pillow would lose most of it
+                del options["compression"]  # through libtiff, Pillow would lose most of it
             picture.save(stream, writer, **options)
     except PictureError as error:
         cause = error.__cause__
         if isinstance(cause, OSError) and cause.errno:  # the disk, not the encoder
             raise cause from None
-        if "exif" in options:  # broken, or above the 64 KiB of JPEG: it must not cost the picture
+        if "exif" in options:  # broken, or above the 64 KiB of JPEG: saved without it
             bare = picture.copy()
             del bare.info["exif"]
             stream.seek(0)

@@ -1,8 +1,8 @@
-"""Pictures to pixels to tensors and back: upright, 8 bits, grey or RGB, with their metadata.
+"""Conversions between pictures, pixels and tensors: upright, 8 bits, gray or RGB, with metadata.
 
-A `picture` is a Pillow image as ``normalize`` leaves it: mode L, LA, RGB or RGBA, fully
-loaded, nothing in ``info`` but "exif" (bytes, without orientation), "icc_profile" and "dpi",
-where it came with them. `pixels` are ``(H, W, 3)`` uint8 RGB, an `image` is ``(1, 3, H, W)``
+A `picture` is a Pillow image as ``normalize`` returns it: mode L, LA, RGB or RGBA, fully
+loaded, with only "exif" (bytes, without orientation), "icc_profile" and "dpi" in ``info``,
+if the file had them. `pixels` are ``(H, W, 3)`` uint8 RGB, an `image` is ``(1, 3, H, W)``
 float32 RGB in ``[0, 1]``.
 """
 
@@ -15,34 +15,18 @@ import torch
 from PIL import ExifTags, Image
 from torch import Tensor
 
-from deconv_demo.pictures.bit_depth import is_gray_pixels, prepare_tiles, to_eight_bits
+from deconv_demo.pictures.bit_depth import prepare_tiles, to_eight_bits
 from deconv_demo.pictures.decompression_bombs import has_costly_exif
-from deconv_demo.pictures.errors import MAX_PIXELS, MESSAGES, PictureError, check_size
+from deconv_demo.pictures.errors import PictureError, check_size
 from deconv_demo.pictures.image_io import (
     decoding,
     descriptive_exif,
     icc_profile_for,
     opened_file,
-    save_picture,
 )
 
-__all__ = [
-    "MAX_PIXELS",
-    "MESSAGES",
-    "PictureError",
-    "from_pixels",
-    "is_gray_pixels",
-    "normalize",
-    "open_picture",
-    "save_picture",
-    "to_image",
-    "to_pixels",
-    "to_uint8",
-    "visible_pixels",
-]
-
 MODES = ("L", "LA", "RGB", "RGBA")
-# EXIF 2.3, tag 0x0112: what brings the stored pixels upright.
+# EXIF 2.3, tag 0x0112: the transposition that turns the stored pixels upright.
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -61,20 +45,20 @@ def open_picture(source: str | Path | bytes | BinaryIO | None) -> Image.Image:
         source: A path, the bytes of a file, or a binary stream, read from its beginning.
 
     Raises:
-        PictureError: Whatever is wrong with it; nothing else is raised.
+        PictureError: The file cannot be used, for any reason; nothing else is raised.
     """
     with opened_file(source) as picture:
         return _normalize(picture)
 
 
 def normalize(picture: Image.Image | None) -> Image.Image:
-    """Return a picture as this project handles them (see the module), from any Pillow image.
+    """Return a picture in the form this project uses (see the module), from any Pillow image.
 
-    The one given is left as it is. CMYK, LAB and the like become RGB, 16-bit and float samples
-    8 bits; RGB and grey keep their values and their ICC profile.
+    The argument is left unchanged. CMYK, LAB and the like become RGB, 16-bit and float samples
+    8 bits; RGB and gray keep their values and their ICC profile.
 
     Raises:
-        PictureError: It is None, empty, too large, or cannot be decoded.
+        PictureError: The picture is None, empty, too large, or cannot be decoded.
 
     >>> normalize(Image.new("1", (2, 1), 1)).getpixel((0, 0))
     255
@@ -86,21 +70,21 @@ def normalize(picture: Image.Image | None) -> Image.Image:
 
 
 def to_pixels(picture: Image.Image) -> np.ndarray:
-    """Return ``(H, W, 3)`` uint8 RGB: grey three times, alpha left out."""
+    """Return ``(H, W, 3)`` uint8 RGB; gray is repeated, alpha dropped."""
     return np.array(picture.convert("RGB"))
 
 
 def to_image(picture: Image.Image) -> Tensor:
-    """Return ``(1, 3, H, W)`` float32 RGB in ``[0, 1]``: grey three times, alpha left out."""
+    """Return ``(1, 3, H, W)`` float32 RGB in ``[0, 1]``; gray is repeated, alpha dropped."""
     pixels = torch.from_numpy(to_pixels(picture))
     return pixels.permute(2, 0, 1).contiguous().unsqueeze(0).float().div_(255)
 
 
 def visible_pixels(picture: Image.Image) -> np.ndarray:
-    """Return ``(H, W, 3)`` uint8 RGB; what is fully transparent gets the colours next to it.
+    """Return ``(H, W, 3)`` uint8 RGB, with transparent pixels filled from the colours around them.
 
-    Under a cut-out lies any colour, mostly black, and a network that sees it there draws it into
-    the rim of what is visible.
+    Transparent pixels may have any colour, mostly black, and a network would draw it into the rim
+    of the visible part.
     """
     if picture.mode not in ("LA", "RGBA") or picture.getchannel("A").getextrema()[1] == 0:
         return to_pixels(picture)
@@ -111,11 +95,11 @@ def _fill_transparent(picture: Image.Image) -> Image.Image:
     """Fill RGBA, some of it visible, from a smaller version of itself: colours spread outwards."""
     mask = picture.getchannel("A").point(lambda alpha: 255 if alpha else 0)
     colors = picture.convert("RGB")
-    if mask.getextrema()[0] > 0:
+    if mask.getextrema()[0] != 0:
         return colors
     visible = colors.copy()
     visible.putalpha(mask)
-    around = _fill_transparent(visible.reduce(2))  # weighs colours by what is visible of them
+    around = _fill_transparent(visible.reduce(2))  # weighs colours by their visible fraction
     return Image.composite(colors, around.resize(picture.size, Image.Resampling.BILINEAR), mask)
 
 
@@ -140,12 +124,12 @@ def from_pixels(pixels: np.ndarray, *, like: Image.Image, gray: bool = False) ->
     """Make a picture in the mode of another, with its alpha and its metadata.
 
     Args:
-        pixels: ``(H, W, 3)`` uint8 RGB, of any size. For a grey picture the three channels are
-            averaged.
-        like: As ``normalize`` returns it. Its alpha is resized (bicubic) where the size
-            differs, and the pixel size in its EXIF brought up to date.
-        gray: Whether it is a grey picture even where its mode has colour: WebP, AVIF and HEIC have
-            no grey.
+        pixels: ``(H, W, 3)`` uint8 RGB, of any size. The three channels are averaged for a gray
+            picture.
+        like: Picture as ``normalize`` returns it. Its alpha is resized (bicubic) where the size
+            differs, and the pixel size in its EXIF updated.
+        gray: Whether the picture is gray even where its mode has colour: WebP, AVIF and HEIC have
+            no gray mode.
     """
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
         raise ValueError(f"expected (H, W, 3) uint8, got {pixels.shape} {pixels.dtype}")
@@ -173,7 +157,7 @@ def from_pixels(pixels: np.ndarray, *, like: Image.Image, gray: bool = False) ->
 def _normalize(picture: Image.Image) -> Image.Image:
     check_size(picture.size)
     stored_as = prepare_tiles(picture)
-    # Pillow turns a TIFF itself while it decodes it, and forgets that it did.
+    # Pillow turns a TIFF itself while it decodes it, and keeps no record of it.
     lay_down = getattr(picture, "tag_v2", {}).get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
     picture.load()
     check_size(picture.size)  # a HEIC file can turn out larger than its header says
@@ -199,7 +183,7 @@ def _normalize(picture: Image.Image) -> Image.Image:
 
 
 def _raw_exif(picture: Image.Image) -> bytes:
-    """What Pillow would read EXIF tags from: a block, or in old PNG files its digits."""
+    """Return the bytes of the EXIF tags: a block, or in old PNG files its hexadecimal digits."""
     if raw := picture.info.get("exif"):
         return bytes(raw)
     digits = picture.info.get("Raw profile type exif")
@@ -207,15 +191,15 @@ def _raw_exif(picture: Image.Image) -> bytes:
 
 
 def _read_dpi(picture: Image.Image) -> tuple[float, float] | None:
-    with suppress(TypeError, ValueError, ZeroDivisionError):
-        x, y = (float(value) for value in picture.info.get("dpi"))
+    with suppress(KeyError, TypeError, ValueError, ZeroDivisionError):
+        x, y = (float(value) for value in picture.info["dpi"])
         if 0 < x <= 65535 and 0 < y <= 65535:  # the range of JPEG; no real one is outside
             return x, y
     return None
 
 
 def _carried_exif(picture: Image.Image, exif: Image.Exif, size: tuple[int, int]) -> bytes | None:
-    """Return EXIF data for the upright picture: the bytes that came, if they need no change."""
+    """Return EXIF data for the upright picture: the original bytes, if they need no change."""
     with suppress(Exception):  # broken in ways that only show when it is written
         if getattr(picture, "tag_v2", None) is not None:
             described = Image.Exif()
@@ -229,7 +213,7 @@ def _carried_exif(picture: Image.Image, exif: Image.Exif, size: tuple[int, int])
 
 
 def _rewrite_exif(exif: Image.Exif, size: tuple[int, int]) -> bytes:
-    """Return EXIF data without orientation, its pixel size, where it has one, set to ``size``."""
+    """Return EXIF data without orientation, with its pixel size, if present, set to ``size``."""
     written = Image.Exif()
     written.load(exif.tobytes())
     written.pop(ExifTags.Base.Orientation, None)

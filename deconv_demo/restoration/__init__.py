@@ -1,4 +1,4 @@
-"""A picture and a task in, an ``Enhancement`` out: weights, guide, tiles, and known answers."""
+"""Restoration of a picture by a task: weights, guide, tiles, and scores on a known reference."""
 
 from deconv_demo.restoration.enhancement import (
     Enhancement,

@@ -1,4 +1,4 @@
-"""A picture and a task in, an ``Enhancement`` out; progress and cancelling tile by tile."""
+"""Run a task on a picture at full size, with progress and cancellation tile by tile."""
 
 import threading
 import time
@@ -27,8 +27,8 @@ from deconv_demo.restoration.precision import (
     inference_dtype,
     prepare_for_inference,
 )
-from deconv_demo.restoration.tiling import count_tiles, run_in_tiles
-from deconv_demo.restoration.weights import load_estimator, load_model
+from deconv_demo.restoration.tiling import TileLimits, count_tiles, run_in_tiles
+from deconv_demo.restoration.weights import load_model, load_noise_estimator
 from deconv_demo.tasks import TASKS, Task
 
 # A result must fit in memory and in a browser: 200 megapixels are 600 MB of pixels.
@@ -42,11 +42,11 @@ _one_tile_at_a_time = threading.BoundedSemaphore(1)
 
 @dataclass(frozen=True)
 class TileProgress:
-    """How far a run has come.
+    """The progress of an enhancement, counted in tiles.
 
     Attributes:
-        done: Tiles finished.
-        total: Tiles of this picture.
+        done: Number of tiles finished.
+        total: Number of tiles of this picture.
         seconds_left: Estimate from the tiles so far; None before the first.
     """
 
@@ -57,19 +57,19 @@ class TileProgress:
 
 @dataclass(frozen=True, kw_only=True)
 class Enhancement:
-    """What was made of a picture.
+    """The restored picture, the one it is compared with, and a record of the run.
 
     Attributes:
         task_id: Key of ``TASKS``.
-        before: The picture that came in, upright; enlarged bicubically for an upscale.
-        after: The restored picture, of the same size and mode as ``before``, with the
-            metadata of the picture that came in.
+        before: The input picture, upright; enlarged bicubically for an upscaling task.
+        after: The restored picture, of the same size and mode as ``before``, with the metadata
+            of the input.
         seconds: Wall clock time, decoding and encoding not included.
-        facts: What was done: ``tiles``, ``dtype`` (for "int8" also ``tiles_in_float32``, those
-            that reached beyond its levels), ``device``, ``megapixels`` (of the output), the
-            controls with the values that were used, and for "deblur" ``blur_kernel``: what
-            a point of light became, as the program read it off the picture, 25 rows of 25
-            shares; None where the picture is too small or too flat to tell.
+        facts: Record of the run: ``tiles``, ``dtype`` (for "int8" also ``tiles_in_float32``, the
+            number of tiles that fell back), ``device``, ``megapixels`` (of the output), the
+            controls with the values that were used, and for "deblur" ``blur_kernel``: the
+            estimated PSF, 25 rows of 25 weights, or None where the picture is too small or too
+            flat for an estimate.
         restored: ``after`` at full strength, for blending without a second run.
     """
 
@@ -86,6 +86,7 @@ def enhance(
     task_id: str,
     *,
     progress: Callable[[TileProgress], None] | None = None,
+    dtype: torch.dtype | None = None,
     **controls: float | None,
 ) -> Enhancement:
     """Run the network of a task over a picture at its full size.
@@ -94,9 +95,10 @@ def enhance(
         picture: Any PIL picture of 1 x 1 pixel up to 50 megapixels.
         task_id: Key of ``TASKS``.
         progress: Called before the first tile, for "deblur" several times while the blur is
-            read and undone, and after every tile; what it raises ends the run.
-        **controls: The controls of the task, each by its name: ``sigma=25 / 255`` for
-            "denoise" (None: estimate it), ``amount=0.5`` for "deblur".
+            estimated and undone, and after every tile; an exception it raises ends the run.
+        dtype: As for ``enhance_by_tile``.
+        **controls: Controls of the task by name: ``sigma=25 / 255`` for "denoise" (None estimates
+            it), ``amount=0.5`` for "deblur".
 
     Raises:
         KeyError: ``task_id`` is not in ``TASKS``.
@@ -109,7 +111,7 @@ def enhance(
     >>> result.before.size, result.after.size
     ((40, 20), (40, 20))
     """
-    for step in enhance_by_tile(picture, task_id, **controls):
+    for step in enhance_by_tile(picture, task_id, dtype=dtype, **controls):
         if isinstance(step, Enhancement):
             return step
         if progress is not None:
@@ -124,15 +126,15 @@ def enhance_by_tile(
     dtype: torch.dtype | None = None,
     **controls: float | None,
 ) -> Iterator[TileProgress | Enhancement]:
-    """Like ``enhance``, but yields after each tile and gives the ``Enhancement`` last.
+    """Run ``enhance`` as a generator that yields after each tile and the ``Enhancement`` last.
 
     Closing the generator ends the work at the tile it has reached.
 
     Args:
         picture, task_id, **controls: As for ``enhance``.
-        dtype: What the network computes in: float32, bfloat16, or int8 in its residual blocks
-            (float32 if their ranges have not been measured, and in tiles that reach far beyond
-            them); None takes the best of this machine.
+        dtype: Number format of the network: float32, bfloat16, or int8 in its residual blocks
+            (float32 if these are not calibrated, and in tiles with activations far beyond the
+            calibrated ranges); None takes the best for this machine.
     """
     if task_id not in TASKS:
         raise KeyError(f"unknown task {task_id!r}; the tasks are {', '.join(TASKS)}")
@@ -143,17 +145,16 @@ def enhance_by_tile(
     started = time.monotonic()
 
     device = inference_device()
-    model, dtype = prepare_for_inference(
-        load_model(task_id), device, dtype or inference_dtype(device)
-    )
+    wanted = dtype or inference_dtype(device)
+    model, dtype = prepare_for_inference(load_model(task_id), device, wanted)
     pixels = visible_pixels(source)
     gray = is_gray_pixels(pixels)
     if "sigma" in values and values["sigma"] is None:
         with _one_tile_at_a_time:
-            found = estimate_sigma(load_estimator("noise_reader"), pixels)
+            found = estimate_sigma(load_noise_estimator(), pixels)
         (sigma,) = (control for control in task.controls if control.name == "sigma")
         values["sigma"] = min(found, sigma.maximum)
-    cut = {
+    cut: TileLimits = {
         "max_pixels": task.tile_pixels,
         "multiple": model.size_multiple,
         "context": task.tile_context,
@@ -161,12 +162,13 @@ def enhance_by_tile(
     total = count_tiles(*pixels.shape[:2], **cut)
     yield TileProgress(0, total, None)
 
-    given, found = pixels, {}
+    given = pixels
+    read_off: dict[str, Any] = {}
     if model.guided:
         given = np.empty((*pixels.shape[:2], 6), np.uint8)
         given[..., :3] = pixels
         kernel = estimate_kernel(pixels, device)
-        found["blur_kernel"] = None if is_identity(kernel) else _rounded(kernel)
+        read_off["blur_kernel"] = None if is_identity(kernel) else _rounded(kernel)
         steps = fill_wiener_guide(pixels, kernel, given[..., 3:])
         while True:
             with _one_tile_at_a_time:
@@ -189,7 +191,8 @@ def enhance_by_tile(
 
     restored = from_pixels(output, like=source, gray=gray)
     before = source if task.scale == 1 else _bicubic(source, task.scale)
-    after = blend(before, restored, values["amount"]) if "amount" in values else restored
+    amount = values.get("amount")
+    after = restored if amount is None else blend(before, restored, amount)
     yield Enhancement(
         task_id=task_id,
         before=before,
@@ -202,7 +205,7 @@ def enhance_by_tile(
             "device": device.type,
             "megapixels": output.shape[0] * output.shape[1] / 1e6,
             **values,
-            **found,
+            **read_off,
         },
         restored=restored,
     )
@@ -226,11 +229,11 @@ def blend(before: Image.Image, restored: Image.Image, amount: float) -> Image.Im
 
 
 def resolve_dtype_name(task_id: str, wanted: str | None = None) -> str:
-    """Return what ``enhance`` computes in on this machine: "float32", "bfloat16" or "int8".
+    """Return the number format of ``enhance`` on this machine: "float32", "bfloat16" or "int8".
 
     Args:
         task_id: Key of ``TASKS``.
-        wanted: One of these, as ``enhance_by_tile`` may be given it; None takes the best.
+        wanted: One of these names, as passed to ``enhance_by_tile``; None takes the best.
 
     >>> resolve_dtype_name("denoise") in ("float32", "bfloat16", "int8")
     True
@@ -249,8 +252,8 @@ def _tile_runner(
 ) -> Callable[[np.ndarray], np.ndarray]:
     """Wrap a network as ``run_in_tiles`` calls it: uint8 pixels in, float pixels out.
 
-    Of six channels the last three are the guide. ``has_fallen_back`` gets an entry a tile: whether
-    it was done in float32 although it was to be in 8 bits.
+    The last three of six channels are the guide. ``has_fallen_back`` gets one entry per tile:
+    whether it was done in float32 instead of 8 bits.
     """
 
     def run(tile: np.ndarray) -> np.ndarray:
@@ -280,9 +283,8 @@ def _rounded(kernel: torch.Tensor) -> list[list[float]]:
 
 
 def _bicubic(source: Image.Image, scale: int) -> Image.Image:
-    enlarged = source.resize(
-        (source.width * scale, source.height * scale), Image.Resampling.BICUBIC
-    )
+    size = (source.width * scale, source.height * scale)
+    enlarged = source.resize(size, Image.Resampling.BICUBIC)
     enlarged.info = dict(source.info)
     return enlarged
 

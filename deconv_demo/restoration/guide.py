@@ -1,4 +1,4 @@
-"""What a guided network is given beside a picture: the same picture, its blur undone."""
+"""The Wiener-deconvolved copy of a picture that guides a deblurring network."""
 
 import copy
 from collections.abc import Iterator
@@ -13,21 +13,21 @@ from deconv_demo.estimation import estimate_kernels, identity_kernels
 from deconv_demo.restoration.weights import load_estimator
 
 CPU = torch.device("cpu")
-# As far as the filter of the longest blur reaches, but for about half a level: so much around a
-# part has to be known for its guide to be that of the whole.
+# Margin in pixels around a crop so that its Wiener guide differs from that of the whole image by at
+# most about half a gray level, with the longest blur.
 REACH = 256
 
 
 @torch.inference_mode()
 def wiener_guide(image: Tensor, *, skip_estimation: bool = False) -> Tensor:
-    """Estimate the blur of each small picture and undo it.
+    """Estimate the blur of each small picture and deconvolve it.
 
     Args:
         image: ``(B, 3, H, W)`` in ``[0, 1]``, on any device.
-        skip_estimation: Take the pictures as they are, as those that are too small to be read.
+        skip_estimation: Use the identity kernel, as for pictures too small for an estimate.
 
     Returns:
-        ``(B, 3, H, W)``, rounded to 8 bits.
+        Guides ``(B, 3, H, W)``, rounded to 8 bits.
     """
     kernels = (
         identity_kernels(image)
@@ -39,30 +39,30 @@ def wiener_guide(image: Tensor, *, skip_estimation: bool = False) -> Tensor:
 
 @torch.inference_mode()
 def estimate_kernel(pixels: np.ndarray, device: torch.device = CPU) -> Tensor:
-    """Estimate the blur of a picture of any size, ``(H, W, 3)`` uint8, as a ``(K, K)`` kernel."""
+    """Estimate the blur kernel of a picture of any size, ``(H, W, 3)`` uint8, as ``(K, K)``."""
     image = torch.from_numpy(pixels).to(device).permute(2, 0, 1).unsqueeze(0)
     return estimate_kernels(_estimator_on(device), image)[0]
 
 
 def is_identity(kernel: Tensor) -> bool:
-    """Return whether a kernel leaves all as it is: no blur, or none that could be estimated."""
+    """Return whether a kernel is the identity: no blur, or none that could be estimated."""
     return torch.equal(kernel, identity_kernels(kernel[None])[0])
 
 
 def fill_wiener_guide(
     pixels: np.ndarray, kernel: Tensor, guide: np.ndarray, means: np.ndarray | None = None
 ) -> Iterator[int]:
-    """Undo a blur over a whole picture, one channel after the other.
+    """Deconvolve a whole picture, one channel after the other.
 
     Args:
         pixels: ``(H, W, 3)`` uint8.
-        kernel: ``(K, K)``, what ``estimate_kernel`` found; on the device that does the work.
+        kernel: ``(K, K)`` from ``estimate_kernel``; its device does the work.
         guide: ``(H, W, 3)`` uint8, written; complete after the last yield.
-        means: Of each channel, of 255, that the picture fades into beyond its borders; None takes
-            its own.
+        means: Value of each channel, of 255, to which the picture fades beyond its borders; None
+            takes the mean of each channel.
 
     Yields:
-        How many channels are done.
+        Number of channels done.
     """
     means = pixels.mean(axis=(0, 1)) if means is None else means
     with torch.inference_mode():
@@ -79,12 +79,12 @@ def fill_wiener_guide(
 def wiener_guide_crop(
     pixels: np.ndarray, box: tuple[int, int, int, int], kernel: Tensor | None = None
 ) -> np.ndarray:
-    """Return the guide of a part of a picture, as the guide of the whole shows it.
+    """Return the guide of a crop, equal to that part of the guide of the whole picture.
 
     Args:
         pixels: ``(H, W, 3)`` uint8, the whole picture.
-        box: Left, top, right and bottom of the part.
-        kernel: What ``estimate_kernel`` found in the whole; None looks for it.
+        box: Left, top, right and bottom of the crop.
+        kernel: Kernel estimated from the whole picture; None estimates it.
 
     Returns:
         ``(bottom - top, right - left, 3)`` uint8.
@@ -107,5 +107,5 @@ def _estimator_on(device: torch.device) -> nn.Module:
 
 @lru_cache(maxsize=1)
 def _moved(estimator: nn.Module, device: torch.device) -> nn.Module:
-    # Modules move in place, and the one that was loaded belongs to all.
+    # Modules move in place, and the loaded one is shared by all callers.
     return copy.deepcopy(estimator).to(device)

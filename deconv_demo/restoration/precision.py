@@ -1,25 +1,24 @@
-"""What a network computes in and on: chosen by asking the machine."""
+"""The device and number format of a network, chosen by asking the machine."""
 
 import copy
 from functools import lru_cache
 
 import torch
-from torch import nn
 
-from deconv_demo.networks import QuantizedNetwork, has_fast_int8, inplace_copy
+from deconv_demo.networks import QuantizedNetwork, Restorer, has_fast_int8, inplace_copy
 from deconv_demo.tasks import TASKS
 
 
 def inference_device() -> torch.device:
-    """The GPU where there is one, else the CPU."""
+    """Return the GPU where there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def inference_dtype(device: torch.device) -> torch.dtype:
-    """bfloat16 where the hardware computes in it, else int8 where that is fast, else float32.
+    """Return the fastest dtype of a device: bfloat16 where it is native, else int8, else float32.
 
-    On a CPU with AVX-512 BF16, bfloat16 is over twice as fast as float32, and on one without
-    it is slower; many of those multiply 8-bit numbers fast. So the CPU is asked.
+    On a CPU with AVX-512 BF16, bfloat16 is over twice as fast as float32, and on one without it is
+    slower; many of those multiply 8-bit integers fast. So the CPU is asked.
     """
     dtype = float_dtype(device)
     if dtype == torch.float32 and device.type == "cpu" and has_fast_int8():
@@ -28,7 +27,7 @@ def inference_dtype(device: torch.device) -> torch.dtype:
 
 
 def float_dtype(device: torch.device) -> torch.dtype:
-    """bfloat16 where the hardware computes in it, else float32."""
+    """Return bfloat16 where the hardware computes in it, else float32."""
     if device.type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
@@ -38,24 +37,24 @@ def float_dtype(device: torch.device) -> torch.dtype:
 
 @lru_cache(maxsize=3 * len(TASKS))
 def prepare_for_inference(
-    model: nn.Module, device: torch.device, dtype: torch.dtype
-) -> tuple[nn.Module, torch.dtype]:
-    """Return a network as it runs fastest, and what it then computes in.
+    model: Restorer, device: torch.device, dtype: torch.dtype
+) -> tuple[Restorer | QuantizedNetwork, torch.dtype]:
+    """Return the model prepared for inference on ``device`` and the dtype it will really use.
 
     Args:
-        model: As ``load_model`` gives it; it stays as it is.
-        device: Where it is to run.
-        dtype: float32, bfloat16, or int8, which becomes float32 where it cannot be
-            (and for pictures that reach beyond its levels, see ``QuantizedNetwork``).
+        model: Network as ``load_model`` returns it; it is left unchanged.
+        device: Device to run on.
+        dtype: float32, bfloat16, or int8, which becomes float32 where it is not supported or not
+            calibrated (and for single inputs beyond the ranges, see ``QuantizedNetwork``).
 
     Raises:
-        ValueError: Another ``dtype``.
+        ValueError: ``dtype`` is another one.
     """
     ranges = getattr(model, "ranges", None)
     if dtype not in (torch.float32, torch.bfloat16, torch.int8):
         raise ValueError(f"networks run in float32, bfloat16 or int8, not in {dtype}")
     if dtype == torch.int8 and device.type == "cpu" and ranges is not None and has_fast_int8():
         return QuantizedNetwork(model, ranges), dtype
-    # Modules move in place, and the one that was loaded belongs to all.
+    # Modules move in place, and the loaded one is shared by all callers.
     lean = inplace_copy(model if device.type == "cpu" else copy.deepcopy(model).to(device))
     return lean, torch.float32 if dtype == torch.int8 else dtype

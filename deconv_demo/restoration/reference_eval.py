@@ -1,4 +1,4 @@
-"""Damage a clean picture on purpose, and judge restorations against the truth."""
+"""Full-reference evaluation: degrade a clean picture and score restorations against it."""
 
 from dataclasses import dataclass
 
@@ -8,17 +8,24 @@ from PIL import Image
 from torch import Generator, Tensor
 
 from deconv_demo import degradations
-from deconv_demo.classical import crop_border, psnr, ssim, wiener_skimage, y_channel
+from deconv_demo.classical import (
+    crop_border,
+    psnr,
+    ssim,
+    unsharp_mask,
+    wiener_skimage,
+    y_channel,
+)
 from deconv_demo.pictures import PictureError, from_pixels, normalize, to_image, to_uint8
 from deconv_demo.restoration.enhancement import Enhancement
 from deconv_demo.tasks import TASKS, Task
 
-# Judging compares whole pictures in double precision; a megapixel of it takes a second.
+# Scores compare whole pictures in double precision; a megapixel of it takes a second.
 MAX_SIDE = 1024
 MIN_SIDE = 16
 
-# The unsharp mask is given the parameters that suit the picture best, with the truth in hand:
-# a generous opponent.
+# The unsharp mask and the Wiener filter get the parameters that suit the picture best, chosen with
+# the ground truth, so that the network is compared with them at their best.
 UNSHARP_RADII = (1.0, 2.0, 3.0)
 UNSHARP_AMOUNTS = (0.5, 1.0, 2.0)
 WIENER_BALANCES = (0.003, 0.01, 0.03, 0.1)
@@ -28,21 +35,21 @@ BLURS = {
     "motion": lambda size: degradations.motion_kernel(size, angle=0.6, turn=0.5),
     "defocus": degradations.defocus_kernel,
 }
-# Smallest, largest and usual size of each: what the deblurrer was trained for.
+# Smallest, largest and default size of each blur: the range the deblurrer was trained for.
 BLUR_SIZES = {"gaussian": (0.4, 3.0, 1.6), "motion": (1.0, 17.0, 9.0), "defocus": (0.5, 4.0, 2.5)}
 
 
 @dataclass(frozen=True, kw_only=True)
 class DegradationSpec:
-    """What the page does to a clean picture before a network repairs it.
+    """A degradation that is applied to a clean picture before a network restores it.
 
     Attributes:
         sigma: Standard deviation of Gaussian noise on ``[0, 1]``.
         blur: Key of ``BLURS``, None for none.
-        blur_size: In pixels: standard deviation, length of the path, or radius.
-        scale: How many times smaller.
-        jpeg_quality: 1 to 95; None leaves the picture uncompressed.
-        seed: Of the noise.
+        blur_size: Size in pixels: standard deviation, length of the path, or radius.
+        scale: Factor of the downscale.
+        jpeg_quality: From 1 to 95; None leaves the picture uncompressed.
+        seed: Seed of the noise.
     """
 
     sigma: float = 0.0
@@ -55,7 +62,7 @@ class DegradationSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """How close one picture came to the truth; ``psnr_db`` may be infinite."""
+    """The score of one picture against the ground truth; ``psnr_db`` may be infinite."""
 
     name: str
     psnr_db: float
@@ -63,10 +70,10 @@ class Score:
 
 
 def prepare_reference(picture: Image.Image, scale: int) -> Image.Image:
-    """Return the middle of a picture, at most 1024 a side, as the truth of a trial.
+    """Return the central crop of a picture, at most 1024 a side, as the ground truth of a test.
 
     Raises:
-        PictureError: It is too small to be damaged and judged.
+        PictureError: The picture is too small to be degraded and scored.
     """
     picture = normalize(picture)
     sides = [min(side, MAX_SIDE) for side in picture.size]
@@ -84,9 +91,9 @@ def prepare_reference(picture: Image.Image, scale: int) -> Image.Image:
 
 
 def degrade(reference: Image.Image, spec: DegradationSpec) -> Image.Image:
-    """Blur, shrink, add noise and compress, in the order in which a camera does it.
+    """Blur, downscale, add noise and compress, in the order in which a camera does it.
 
-    A grey picture stays grey.
+    A gray picture stays gray.
     """
     image = to_image(reference)
     if spec.blur is not None:
@@ -104,13 +111,13 @@ def degrade(reference: Image.Image, spec: DegradationSpec) -> Image.Image:
 def score_result(
     reference: Image.Image, damaged: Image.Image, result: Enhancement, sigma: float
 ) -> list[Score]:
-    """Score the damaged picture, the best classical method and the network against the truth.
+    """Score the degraded picture, the best classical method and the network on the ground truth.
 
     Args:
-        reference: The truth.
-        damaged: What the network was given.
-        result: What it made of it.
-        sigma: The noise that was added, which the classical denoiser is told.
+        reference: Ground truth.
+        damaged: Degraded picture that the network restored.
+        result: Result of the network.
+        sigma: Standard deviation of the added noise, which is passed to the classical denoiser.
     """
     task = TASKS[result.task_id]
     clean, degraded = to_image(reference), to_image(damaged)
@@ -131,14 +138,14 @@ def score_result(
 def best_classical(
     task_id: str, degraded: Tensor, sigma: Tensor | None, clean: Tensor
 ) -> tuple[str, Tensor]:
-    """Return name and result of the classical method of a task, at its best parameters."""
+    """Return the name and the result of a task's classical method, at its best parameters."""
     task = TASKS[task_id]
     if task_id != "deblur":
         return task.baseline_name, task.baseline(degraded, sigma)
     candidates = [
         (
             f"{task.baseline_name}, radius {radius:g}, amount {amount:g}",
-            task.baseline(degraded, None, radius=radius, amount=amount),
+            unsharp_mask(degraded, None, radius=radius, amount=amount),
         )
         for radius in UNSHARP_RADII
         for amount in UNSHARP_AMOUNTS
@@ -147,15 +154,15 @@ def best_classical(
 
 
 def best_wiener(degraded: Tensor, kernel: Tensor, clean: Tensor) -> Tensor:
-    """Return what the Wiener filter makes of a known blur, at its best balance."""
+    """Return the Wiener deconvolution with a known kernel, at its best balance."""
     candidates = [wiener_skimage(degraded, kernel, balance=balance) for balance in WIENER_BALANCES]
     return max(candidates, key=lambda candidate: psnr(candidate, clean))
 
 
 def scores(restored: Tensor, clean: Tensor, task: Task) -> tuple[float, float]:
-    """Return PSNR (dB) and SSIM as the task's literature takes them, on 8-bit pictures.
+    """Return PSNR (dB) and SSIM as the task's literature computes them, on 8-bit pictures.
 
-    Upscales are judged on Y with ``scale`` pixels of border cut off, the others on RGB.
+    Upscaling is scored on Y with ``scale`` pixels of border cut off, the others on RGB.
     """
     compared = _compared(restored, clean, task)
     return psnr(*compared), ssim(*compared)
@@ -174,5 +181,5 @@ def _compared(restored: Tensor, clean: Tensor, task: Task) -> tuple[Tensor, Tens
 
 
 def repeat_pixels(degraded: Tensor, scale: int) -> Tensor:
-    """Return a small image at the size of the clean one, each pixel repeated."""
+    """Return a degraded image at the size of the clean one, each pixel repeated."""
     return F.interpolate(degraded, scale_factor=scale, mode="nearest")

@@ -1,37 +1,47 @@
 """Run a network over a large picture in tiles of one size, blended without a seam.
 
-A tile is given some pixels of context on each inner side, which are thrown away, then ``RAMP``
-pixels over which it fades into its neighbour. Memory beyond the two pictures is one row of
-tiles, whatever the size of the picture.
+On each inner side a tile has some pixels of context, which are discarded, then ``RAMP`` pixels over
+which it fades into its neighbour. Besides input and output only one row of tiles is in memory,
+whatever the size of the picture.
 """
 
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import TypedDict
 
 import numpy as np
 
 from deconv_demo.tasks import CONTEXT
 
 RAMP = 16
-# A row of tiles lies in memory as a whole; in the choice of a cut it counts like so much computing.
+# Weight of memory against computation when a tiling is chosen: each buffered pixel of a tile row
+# costs 5 % of a computed one.
 COST_OF_A_ROW = 0.05
 
 
+class TileLimits(TypedDict):
+    """What ``plan_tiles`` is told of a network, by its keywords."""
+
+    max_pixels: int
+    multiple: int
+    context: int
+
+
 def overlap(context: int = CONTEXT) -> int:
-    """Return how many pixels two neighbouring tiles have in common, at least."""
+    """Return the number of pixels that two neighbouring tiles share, at least."""
     return 2 * context + RAMP
 
 
 @dataclass(frozen=True, kw_only=True)
 class Axis:
-    """How one side of a picture is cut.
+    """The tiles along one side of a picture.
 
     Attributes:
         length: Pixels of the picture along this side.
         tile: Pixels of every tile.
-        starts: First pixel of each tile; the last tile may reach past the picture, over
+        starts: First pixel of each tile; the last tile may extend past the picture, over
             pixels that repeat its border.
     """
 
@@ -40,7 +50,7 @@ class Axis:
     starts: tuple[int, ...]
 
     def weights(self, index: int, scale: int) -> np.ndarray:
-        """Return how much each output pixel of tile ``index`` counts, ``(tile * scale,)``.
+        """Return the blending weight of each output pixel of tile ``index``, ``(tile * scale,)``.
 
         The weights of all tiles add up to exactly 1 at every pixel of the picture.
         """
@@ -54,7 +64,7 @@ class Axis:
         return weights.astype(np.float32)
 
     def _fade(self, position: np.ndarray, left: int) -> np.ndarray:
-        """Rise from 0 to 1 over ``RAMP`` pixels in the middle of two tiles' common part."""
+        """Return a ramp from 0 to 1 over ``RAMP`` pixels in the middle of two tiles' overlap."""
         middle = (self.starts[left] + self.tile + self.starts[left + 1]) / 2
         return np.clip((position - middle) / RAMP + 0.5, 0, 1)
 
@@ -62,21 +72,21 @@ class Axis:
 def plan_tiles(
     height: int, width: int, *, max_pixels: int, multiple: int, context: int = CONTEXT
 ) -> tuple[Axis, Axis]:
-    """Cut a picture into tiles of one size that compute as little twice as they can.
+    """Choose the grid of equal tiles that recomputes the fewest pixels.
 
     Args:
         height, width: Pixels of the picture, at least 1 each.
         max_pixels: Largest tile allowed; more than three overlaps square.
         multiple: Tiles start and end on multiples of it, so that a network that halves the
             picture several times samples it at the same places as in one piece.
-        context: Pixels of a tile that are thrown away on each inner side: as far as the
-            network looks.
+        context: Pixels discarded at each inner edge of a tile, at least the radius of the
+            effective receptive field.
 
     Returns:
-        Of the rows and of the columns.
+        Cut of the height and cut of the width.
 
     Raises:
-        ValueError: ``max_pixels`` are too few for the overlap.
+        ValueError: ``max_pixels`` is too small for the overlap.
 
     >>> rows, columns = plan_tiles(1000, 1000, max_pixels=600_000, multiple=8)
     >>> (rows.tile, rows.starts), (columns.tile, columns.starts)
@@ -89,40 +99,40 @@ def plan_tiles(
         )
     tile_of = partial(_tile_length, multiple=multiple, context=context)
     whole_width = tile_of(width, 1)
-    plans = []
+    plans: list[tuple[float, int, int]] = []
     for down in itertools.count(1):
         tall = tile_of(height, down)
         if plans and tall < shortest:
             break
         longest = max_pixels // tall
         if longest < min(shortest, whole_width):
-            continue  # too tall
+            continue  # these tiles are too tall
         across = _fewest(width, longest, multiple=multiple, context=context)
         wide = tile_of(width, across)
         plans.append((down * tall * across * wide + COST_OF_A_ROW * tall * width, down, across))
         if across == 1:
-            break  # more rows of tiles would only have more in common
+            break  # further rows of tiles would only add overlap
     _, down, across = min(plans)
     cut = partial(_cut_axis, multiple=multiple, context=context)
     return cut(height, count=down), cut(width, count=across)
 
 
 def _tile_length(length: int, count: int, *, multiple: int, context: int) -> int:
-    """The side of so many tiles of one size that cover a length and overlap."""
+    """Return the side of ``count`` tiles of one size that cover a length and overlap."""
     padded, common = _round_up(length, multiple), _round_up(overlap(context), multiple)
     # Rounding the length up keeps every overlap long enough.
     return _round_up(-(-(padded + (count - 1) * common) // count), multiple)
 
 
 def _fewest(length: int, longest: int, *, multiple: int, context: int) -> int:
-    """The fewest tiles that are no longer than ``longest``."""
+    """Return the smallest number of tiles that are no longer than ``longest``."""
     padded, common = _round_up(length, multiple), _round_up(overlap(context), multiple)
     longest -= longest % multiple
     return 1 if padded <= longest else -(-(padded - common) // (longest - common))
 
 
 def _cut_axis(length: int, *, count: int, multiple: int, context: int) -> Axis:
-    """Cut one side into so many tiles, evenly spread."""
+    """Cut one side into ``count`` tiles, evenly spread."""
     tile = _tile_length(length, count, multiple=multiple, context=context)
     last = max(_round_up(length, multiple) - tile, 0)
     starts = tuple(
@@ -134,7 +144,7 @@ def _cut_axis(length: int, *, count: int, multiple: int, context: int) -> Axis:
 def count_tiles(
     height: int, width: int, *, max_pixels: int, multiple: int, context: int = CONTEXT
 ) -> int:
-    """Return how many tiles ``run_in_tiles`` will make of a picture."""
+    """Return the number of tiles into which ``run_in_tiles`` cuts a picture."""
     rows, columns = plan_tiles(
         height, width, max_pixels=max_pixels, multiple=multiple, context=context
     )
@@ -151,16 +161,16 @@ def run_in_tiles(
     context: int = CONTEXT,
     output: np.ndarray,
 ) -> Iterator[int]:
-    """Fill ``output`` tile by tile; yields how many tiles are done after each.
+    """Fill ``output`` tile by tile, and yield the number of finished tiles after each.
 
     Args:
         pixels: ``(H, W, C)`` uint8; three channels, or six with a guide.
-        network: Takes a ``(h, w, C)`` uint8 tile, returns ``(h * scale, w * scale, 3)``
-            float32 on ``[0, 255]``, not rounded.
+        network: Function from a ``(h, w, C)`` uint8 tile to ``(h * scale, w * scale, 3)`` float32
+            on ``[0, 255]``, not rounded.
         scale: Output side / input side.
         max_pixels: Largest tile.
-        multiple: What the sides of a tile must be multiples of.
-        context: Pixels of a tile that are thrown away on each inner side.
+        multiple: Number that divides the sides of a tile.
+        context: Pixels discarded at each inner edge of a tile.
         output: ``(H * scale, W * scale, 3)`` uint8, written row of tiles by row of tiles;
             complete after the last yield.
     """
@@ -179,7 +189,7 @@ def run_in_tiles(
             done += 1
             if column + 1 < len(columns.starts):
                 yield done
-        # Rows above the next row of tiles are final; the rest waits for its second half.
+        # Output above the next row of tiles is final; the rest waits for that row's share.
         following = rows.starts[row + 1] if row + 1 < len(rows.starts) else top + rows.tile
         finished = (following - top) * scale
         target = output[top * scale : top * scale + finished]
@@ -191,7 +201,7 @@ def run_in_tiles(
 
 
 def _cut(pixels: np.ndarray, top: int, left: int, height: int, width: int) -> np.ndarray:
-    """Cut a tile; past the picture its last row and column are repeated."""
+    """Cut a tile; beyond the picture its last row and column are repeated."""
     tile = pixels[top : top + height, left : left + width]
     below, right = height - tile.shape[0], width - tile.shape[1]
     return np.pad(tile, ((0, below), (0, right), (0, 0)), mode="edge") if below or right else tile

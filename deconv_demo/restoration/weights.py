@@ -1,4 +1,4 @@
-"""Find, check and load the weights of a task, strictly."""
+"""Find, check and load the weights of the networks, strictly."""
 
 import json
 import os
@@ -11,18 +11,26 @@ import torch
 from torch import Tensor, nn
 
 from deconv_demo.estimation import BlurKernelEstimator, NoiseLevelEstimator
-from deconv_demo.networks import WeightsError, build_upsamplers, read_ranges, read_tensors, sha256
+from deconv_demo.networks import (
+    Restorer,
+    WeightsError,
+    build_upsamplers,
+    read_ranges,
+    read_tensors,
+    sha256,
+)
 from deconv_demo.tasks import TASKS
 
 WEIGHTS_DIR = Path(
     os.environ.get("DECONV_LAB_WEIGHTS") or Path(__file__).resolve().parents[2] / "weights"
 )
-# A model repository on the Hugging Face Hub to fall back on, "owner/name" or
-# "owner/name@revision"; unset, nothing is ever asked of the network.
+# A model repository on the Hugging Face Hub as a fallback, "owner/name" or "owner/name@revision".
+# If it is unset, nothing is ever downloaded.
 HUB_REPOSITORY = os.environ.get("DECONV_LAB_HUB", "")
 UPSAMPLERS_FILE = "upsamplers.safetensors"
 RANGES_FILE = "ranges.safetensors"
-# Networks that read the damage off a picture; each has a file, a command and a record of its name.
+# Networks that estimate a condition from a picture; each name is also that of a file, a command and
+# an entry of metrics.json.
 ESTIMATORS = {"blur_reader": BlurKernelEstimator, "noise_reader": NoiseLevelEstimator}
 
 _FOR_AN_HOUR = "--data FOLDER_OF_PHOTOS --minutes 60"
@@ -30,7 +38,7 @@ _trusted = False
 
 
 def find_weights(task_id: str) -> Path:
-    """Return the weights file of a task: the folder ``weights/`` first, the Hub second.
+    """Return the weights file of a task, from the folder ``weights/`` or else from the Hub.
 
     Raises:
         WeightsError: There is none.
@@ -39,7 +47,7 @@ def find_weights(task_id: str) -> Path:
 
 
 def find_estimator(name: str) -> Path:
-    """Return the weights file of one of the ``ESTIMATORS``, found as that of a task.
+    """Return the weights file of one of the ``ESTIMATORS``, from the folder or else from the Hub.
 
     Raises:
         WeightsError: There is none.
@@ -70,7 +78,7 @@ def _find(name: str, command: str) -> Path:
 
 
 def _find_ranges(weights: Path) -> Path:
-    """Return where the ranges of weights are, if they are: where the weights were found."""
+    """Return the path of the activation ranges, which lie where the weights were found."""
     if weights.parent != WEIGHTS_DIR:
         with suppress(WeightsError):
             return _find(RANGES_FILE, "ranges --data FOLDER_OF_PHOTOS")
@@ -78,11 +86,11 @@ def _find_ranges(weights: Path) -> Path:
 
 
 @lru_cache(maxsize=len(TASKS))
-def load_model(task_id: str) -> nn.Module:
+def load_model(task_id: str) -> Restorer:
     """Build the network of a task with its weights, ready for inference on the CPU.
 
-    Every call gives the same module: leave no hook on it and do not train it. Its attribute
-    ``ranges`` is what ``read_ranges`` returns.
+    Every call returns the same module: leave no hook on it and do not train it. Its attribute
+    ``ranges`` holds the result of ``read_ranges``.
 
     Raises:
         KeyError: ``task_id`` is not in ``TASKS``.
@@ -105,7 +113,7 @@ def load_upsamplers() -> nn.ModuleDict:
     """Build the six upsamplers of the lab with their weights, ready for inference on the CPU.
 
     Raises:
-        WeightsError: Their file is absent, cut, altered, or made for others.
+        WeightsError: Their file is absent, cut, altered, or made for other networks.
 
     >>> load_upsamplers()["transposed_4"](torch.zeros(1, 3, 8, 8)).shape
     torch.Size([1, 3, 16, 16])
@@ -122,8 +130,8 @@ def load_estimator(name: str) -> nn.Module:
     """Build one of the ``ESTIMATORS`` with its weights, on the CPU.
 
     Raises:
-        KeyError: There is no such reader.
-        WeightsError: Its file is absent, cut, altered, or made for another network.
+        KeyError: ``name`` is not in ``ESTIMATORS``.
+        WeightsError: The file is absent, cut, altered, or made for another network.
 
     >>> load_estimator("blur_reader")(torch.zeros(1, 3, 64, 32)).shape
     torch.Size([1, 25, 25])
@@ -135,22 +143,29 @@ def load_estimator(name: str) -> nn.Module:
     return estimator.eval().requires_grad_(False)
 
 
+def load_noise_estimator() -> NoiseLevelEstimator:
+    """Return ``load_estimator("noise_reader")``, which can say more than other networks."""
+    estimator = load_estimator("noise_reader")
+    assert isinstance(estimator, NoiseLevelEstimator)
+    return estimator
+
+
 def load_into(model: nn.Module, path: Path, *, strict: bool = True) -> None:
     """Copy the tensors of a file into ``model``, all of them or none.
 
     Args:
-        model: The network that receives them.
+        model: Network that receives the tensors.
         path: A safetensors file.
-        strict: False copies only the tensors that both sides have in one shape, to start a
-            network from a relative. Where one side has more input channels (the noise level of
-            a denoiser, a guide), the first ones are copied and further ones begin at zero.
+        strict: False copies only the tensors that have one shape on both sides, to start a
+            network from a related one. Where one side of a convolution has more input channels
+            (the noise level of a denoiser, a guide), the first are copied and the rest are zero.
 
     Raises:
         WeightsError: The file cannot be read, or does not fit the network exactly.
     """
     tensors, own = read_tensors(path), model.state_dict()
     if not strict:
-        # Of a transposed convolution the second axis is that of the output.
+        # Only plain convolutions: the second axis of a transposed one is its output.
         convolutions = {
             f"{name}.weight"
             for name, module in model.named_modules()
@@ -176,7 +191,7 @@ def load_into(model: nn.Module, path: Path, *, strict: bool = True) -> None:
 
 
 def _with_input_channels(tensor: Tensor, shape: torch.Size) -> Tensor:
-    """Cut the input channels of a convolution's weight, or add silent ones, to fit a shape."""
+    """Cut the input channels of a convolution's weight, or add zero ones, to fit a shape."""
     with_headroom = tensor.new_zeros(len(tensor), shape[1], *tensor.shape[2:])
     common = min(shape[1], tensor.shape[1])
     with_headroom[:, :common] = tensor[:, :common]
@@ -200,7 +215,7 @@ def _recorded(*keys: str) -> str | None:
 
 @contextmanager
 def skip_checksum() -> Iterator[None]:
-    """Load weights whatever ``metrics.json`` says of them: they are being measured anew."""
+    """Load weights without checking their SHA-256, while ``metrics.json`` is being made anew."""
     global _trusted
     _clear_caches()
     _trusted = True

@@ -1,1 +1,1 @@
-"""Train and judge the networks: ``python -m deconv_demo.training --help``."""
+"""Training and evaluation of the networks: ``python -m deconv_demo.training --help``."""

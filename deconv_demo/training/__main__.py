@@ -5,6 +5,7 @@ import json
 import math
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,19 @@ from deconv_demo.training.data import DataError
 from deconv_demo.training.metrics_file import MetricsFileError, prepare_report
 
 
-def _above(least: float, kind: type = float, *, inclusive: bool = False):
-    """A type of arguments: numbers above ``least``, or from it on."""
+def _above(
+    least: float, kind: type[float] = float, *, inclusive: bool = False
+) -> Callable[[str], float]:
+    """Return an argument type for numbers above ``least``, or from it on."""
 
-    def convert(text: str):
+    def convert(text: str) -> float:
         value = kind(text)
         if not (value > least or inclusive and value == least) or value == math.inf:
             words = "at least" if inclusive else "more than"
             raise argparse.ArgumentTypeError(f"{text} was given; it must be {words} {least}")
         return value
 
-    convert.__name__ = kind.__name__  # how argparse calls what is no number at all
+    convert.__name__ = kind.__name__  # argparse's word for the type in errors
     return convert
 
 
@@ -103,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; 0 on success, 2 with one sentence where the input was wrong."""
+    """Run the command, and return 0 on success or 2 after one sentence about wrong input."""
     options = _parser().parse_args(arguments)
     if options.command in ("train", *ESTIMATORS):
         # A shell starts background jobs deaf to Ctrl-C; both signals should save.
@@ -130,10 +133,11 @@ def main(arguments: list[str] | None = None) -> int:
             )
         elif options.command in ESTIMATORS:
             from deconv_demo.training.blur_estimator import BLUR_SPEC
-            from deconv_demo.training.estimators import train_estimator
+            from deconv_demo.training.estimators import EstimatorSpec, train_estimator
             from deconv_demo.training.noise_estimator import NOISE_SPEC
 
-            readings = {spec.name: spec for spec in (BLUR_SPEC, NOISE_SPEC)}
+            specs: tuple[EstimatorSpec[Any], ...] = (BLUR_SPEC, NOISE_SPEC)
+            readings = {spec.name: spec for spec in specs}
             train_estimator(
                 readings[options.command],
                 weights_path=options.weights or WEIGHTS_DIR / f"{options.command}.safetensors",
@@ -192,7 +196,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _budget(options: argparse.Namespace) -> dict[str, Any]:
-    """What all training is given."""
+    """Return the options that all training commands share."""
     names = ("data", "validation", "minutes", "learning_rate", "steps", "seed")
     return {name: getattr(options, name) for name in names}
 

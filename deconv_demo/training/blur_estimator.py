@@ -1,4 +1,4 @@
-"""What the network that reads a blur off a picture's spectrum is trained on and judged by."""
+"""Training data, loss and validation of the blur kernel estimator."""
 
 import math
 from typing import Any
@@ -20,17 +20,21 @@ HARD_PROB = 1 / 3
 
 
 def with_its_blur(clean: Tensor, generator: Generator) -> DegradedBatch:
-    """Blur and worsen the brightness of each image as the deblurrer's crops are, blur told."""
+    """Blur and degrade each image as in the deblurrer's training, with the kernels as condition."""
+    return DegradedBatch(*_blurred_and_kernels(clean, generator))
+
+
+def _blurred_and_kernels(clean: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
     kernels = torch.stack([_kernel(generator) for _ in clean])
     gray = degradations.blur(to_gray(clean)[:, :1], kernels)
-    # The noise of three channels is weaker in their brightness: by the norm of its weights.
+    # Averaging three channels to brightness weakens their noise, by the norm of its weights.
     sigma = torch.rand(len(clean), generator=generator) * (0.67 * 5 / 255)
     noisy = degradations.add_gaussian_noise(gray, sigma, generator).expand(-1, 3, -1, -1)
-    return DegradedBatch(degradations.random_jpeg(noisy, generator, probability=0.25), kernels)
+    return degradations.random_jpeg(noisy, generator, probability=0.25), kernels
 
 
 def _kernel(generator: Generator) -> Tensor:
-    """A blur as the deblurrer's; a third are long, bent motion, which is the hardest to read."""
+    """Draw a kernel as for the deblurrer; a third are long bent motion, the hardest to estimate."""
     drawn, length, heading, turn = torch.rand(4, generator=generator).tolist()
     if drawn > HARD_PROB:
         return degradations.random_blur_kernel(generator)
@@ -40,27 +44,26 @@ def _kernel(generator: Generator) -> Tensor:
 
 
 def make_blur_validation_set(pictures: list[np.ndarray]) -> ValidationSet:
-    """Damage the middle of each picture in some ways, the same ones every time."""
+    """Degrade the middle of each picture in several fixed ways."""
     validation_set = []
     for index, pixels in enumerate(pictures):
         generator = Generator().manual_seed(index)
         clean = pixels_to_image(center_crop(pixels, VALIDATION_CROP)).expand(
             KERNELS_JUDGED, -1, -1, -1
         )
-        blurred, kernels, _ = with_its_blur(clean, generator)
-        validation_set.append((blurred, kernels))
+        validation_set.append(_blurred_and_kernels(clean, generator))
     return validation_set
 
 
 @torch.inference_mode()
 def validate_kernels(estimator: nn.Module, validation_set: ValidationSet) -> dict[str, Any]:
-    """Return as ``error`` the mean ``spectral_error`` over pictures of any size."""
+    """Return as ``error`` the mean ``spectral_error`` over the pictures."""
     errors = [_loss(estimator, image, target).item() for image, target in validation_set]
     return {"error": float(np.mean(errors))}
 
 
 def spectral_error(kernels: Tensor, target: Tensor) -> Tensor:
-    """Mean ``spectral_distance`` of kernels, ``(B, K, K)``, from what they should be."""
+    """Return the mean ``spectral_distance`` of kernels, ``(B, K, K)``, from the target."""
     return spectral_distance(kernels, target).mean()
 
 

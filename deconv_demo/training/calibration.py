@@ -1,4 +1,4 @@
-"""Measure how far the numbers inside networks reach on photographs, to run them in 8 bits."""
+"""Calibration: the activation ranges of networks on photographs, for running them in 8 bits."""
 
 import random
 from collections.abc import Iterator
@@ -13,25 +13,25 @@ from deconv_demo.restoration import find_weights, load_model, skip_checksum, wie
 from deconv_demo.tasks import TASKS
 from deconv_demo.training.data import center_crop, pixels_to_image, read_pictures
 
-# The reach grows slowly with their number: with 6 pictures of 256 pixels, others reached 13 %
-# beyond the room that is left above it.
+# The ranges grow slowly with the number of pictures: with 6 of 256 pixels, other pictures exceeded
+# the ranges, headroom included, by 13 %.
 PICTURES, SIDE = 480, 256
-# So many are given as they are; visitors ask for sharp and clean pictures to be repaired, too. Of
-# a denoiser every second of them is told that there is noise, for the slider says so at times.
+# Fraction that is not degraded, because visitors restore sharp and clean pictures, too. Half of
+# them go to a denoiser with a sigma above 0, as the slider may be set.
 CLEAN_PROB = 0.25
 
 
 def record_ranges(task_ids: list[str], path: Path, *, data: list[Path]) -> None:
-    """Measure the ranges of networks and write them into a file.
+    """Calibrate networks and write their ranges into a file.
 
     Args:
         task_ids: Keys of ``TASKS``.
-        path: See ``ranges.save_ranges``.
+        path: File for ``activation_ranges.save_ranges``.
         data: Folders and tar files of clean photographs; 480 are drawn.
 
     Raises:
-        DataError: No photographs.
-        WeightsError: Weights are missing or cut, or ``path`` is no such file.
+        DataError: There are no photographs.
+        WeightsError: Weights are missing or cut, or ``path`` is not a file of ranges.
     """
     pictures = read_pictures(data, smallest_side=SIDE)
     pictures = random.Random(0).sample(pictures, min(PICTURES, len(pictures)))
@@ -47,16 +47,16 @@ def record_ranges(task_ids: list[str], path: Path, *, data: list[Path]) -> None:
 
 
 def get_ranges(task_id: str, pictures: list[np.ndarray]) -> dict[str, ActivationRange]:
-    """Return how far the numbers reach in the blocks of a task's network, by name of the block."""
+    """Return the activation ranges of a task's network, by the name of the block."""
     return calibrate(load_model(task_id), _examples(task_id, pictures))
 
 
 def _examples(task_id: str, pictures: list[np.ndarray]) -> Iterator[list[Tensor]]:
-    """What the network is given: each picture damaged as in training, or as it is.
+    """Yield the inputs of the network: each picture degraded as in training, or clean.
 
-    A guided network gets each once more, half blurred and half sharp: there it is told of a blur
-    that is not everywhere, and its numbers reach twice as far. Without, what it made of a face was
-    wrong by 13 of 255 in places; with them, by 7.
+    A guided network also gets each picture half blurred and half sharp: there the guide is that of
+    a blur that is not everywhere, and activations are twice as large. Without these, its result for
+    a face was wrong by 13 of 255 in places; with them, by 7.
     """
     task, generator = TASKS[task_id], Generator().manual_seed(0)
     for index, pixels in enumerate(pictures):

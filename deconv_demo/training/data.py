@@ -1,12 +1,13 @@
-"""Photographs from folders and tar files, and the random crops that training sees."""
+"""Photographs from folders and tar files, and random crops of them for training."""
 
 import itertools
 import re
 import tarfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePath
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -16,17 +17,17 @@ from torch import Generator, Tensor
 from deconv_demo.degradations import DegradedBatch, quantize
 from deconv_demo.pictures import PictureError, open_picture, to_pixels
 from deconv_demo.restoration import wiener_guide
-from deconv_demo.tasks import Task
+from deconv_demo.tasks import Recipe
 
 CLEAN_ENDING = re.compile(r"[-_](HR|GT)$", re.IGNORECASE)
 MAX_REDUCTION = 2
-# Of the batches of a guided network: those whose guide is made as if no blur could be read.
+# Probability that a batch of a guided network gets its guide without an estimate of the blur.
 SKIP_ESTIMATION_PROB = 0.04
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"}
 
 
 class DataError(RuntimeError):
-    """Nothing to train or judge on where the command line pointed."""
+    """There is nothing to train or evaluate on where the command line pointed."""
 
 
 def read_pictures(sources: Iterable[Path], *, smallest_side: int = 1) -> list[np.ndarray]:
@@ -49,7 +50,7 @@ def read_pictures(sources: Iterable[Path], *, smallest_side: int = 1) -> list[np
 def read_named_pictures(
     sources: Iterable[Path], *, smallest_side: int = 1, limit: int | None = None
 ) -> dict[str, np.ndarray]:
-    """Like ``read_pictures``, with the place of each picture as its key; the first ``limit``."""
+    """Read like ``read_pictures``, the first ``limit``, with the place of each picture as key."""
     sources = list(sources)
     with ThreadPoolExecutor() as pool:
         pictures = dict(pool.map(_decode, itertools.islice(_encoded_pictures(sources), limit)))
@@ -68,27 +69,27 @@ def read_named_pictures(
 def match_lr_images(
     clean: dict[str, np.ndarray], small: dict[str, np.ndarray], scale: int
 ) -> list[np.ndarray]:
-    """Find the low-resolution twin of every clean picture, as standard test sets ship them.
+    """Find the low-resolution image of every clean picture, as standard test sets ship them.
 
     Args:
-        clean: As ``read_named_pictures`` returns them.
-        small: The same; the file name of a twin is that of its clean picture, without "_HR" or
-            "_GT", and something that does not go on with it: "baby.png" and "babyx2.png" or
-            "baby_LRBI_x2.png", "baby_HR.png" and "baby_LR.png". Others may be among them, of
-            other scales too.
-        scale: Of the twins. Sets cut their clean pictures to multiples of it.
+        clean: Pictures as ``read_named_pictures`` returns them.
+        small: Low-resolution images, likewise. The file name of one is that of its clean picture,
+            without "_HR" or "_GT", and a suffix that does not continue the name: "baby.png" and
+            "babyx2.png" or "baby_LRBI_x2.png", "baby_HR.png" and "baby_LR.png". Other images, also
+            of other scales, may be among them.
+        scale: Scale of the low-resolution images. Sets cut clean pictures to multiples of it.
 
     Returns:
-        The twins, in the order of ``clean``.
+        The low-resolution images, in the order of ``clean``.
 
     Raises:
-        DataError: A picture has no twin, or one of another size.
+        DataError: A picture has no low-resolution image, or only ones of another size.
     """
     twins = []
     for place, pixels in clean.items():
         stem = CLEAN_ENDING.sub("", PurePath(place).stem)
         size = tuple(length // scale for length in pixels.shape[:2])
-        # "img_10" is no twin of "img_1", nor "birds" of "bird".
+        # "img_10" does not belong to "img_1", nor "birds" to "bird".
         name = re.compile(re.escape(stem) + r"(x\d|[^a-z0-9].*|$)", re.IGNORECASE)
         candidates = [
             (PurePath(other).stem, array)
@@ -97,11 +98,12 @@ def match_lr_images(
         ]
         fitting = [array for _, array in candidates if array.shape[:2] == size]
         if not candidates:
-            raise DataError(f"{stem} has no low-resolution twin whose name begins with {stem}")
+            raise DataError(f"{stem} has no low-resolution copy whose name begins with {stem}")
         if len(fitting) != 1:
             found = ", ".join(f"{other} {a.shape[0]} x {a.shape[1]}" for other, a in candidates)
             raise DataError(
-                f"{stem} needs one twin of {size[0]} rows and {size[1]} columns at scale {scale}, "
+                f"{stem} needs one low-resolution copy of {size[0]} rows and {size[1]} columns "
+                f"at scale {scale}, "
                 f"found {found}"
             )
         twins.append(fitting[0])
@@ -132,8 +134,10 @@ def _pictures_of_tar(source: Path) -> Iterator[tuple[str, bytes]]:
         with tarfile.open(source) as archive:
             members = sorted(archive.getmembers(), key=lambda member: member.name)
             for member in members:
-                if _is_named_as_picture(PurePath(member.name)) and member.isfile():
-                    yield f"{source}:{member.name}", archive.extractfile(member).read()
+                if not _is_named_as_picture(PurePath(member.name)) or not member.isfile():
+                    continue
+                if (encoded := archive.extractfile(member)) is not None:
+                    yield f"{source}:{member.name}", encoded.read()
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise DataError(f"{source} is neither a folder nor a whole tar file: {error}") from error
 
@@ -163,23 +167,36 @@ def center_crop(pixels: np.ndarray, side: int) -> np.ndarray:
     return pixels[top : top + side, left : left + side]
 
 
+class CropSpec(Protocol):
+    """What the sampler of crops asks of a task, or of a reader's training."""
+
+    @property
+    def degrade(self) -> Callable[[Tensor, Generator], DegradedBatch]: ...
+    @property
+    def recipe(self) -> Recipe: ...
+    @property
+    def scale(self) -> int: ...
+    @property
+    def guided(self) -> bool: ...
+
+
 class CropSampler:
-    """Random degraded / clean pairs: random picture, place, and one of the eight symmetries.
+    """A sampler of random degraded / clean pairs: picture, place, and one of eight symmetries.
 
     Pictures are drawn in proportion to their pixels, so that every place is as likely as any
     other.
 
     Args:
         pictures: ``(H, W, 3)`` uint8 arrays, each at least as large as a crop.
-        task: Says how large a crop is and how it is degraded.
+        task: Task that defines the size of a crop and its degradation.
         generator: Source of all randomness, on the CPU.
-        device: Where crops are degraded and handed over.
+        device: Device on which crops are degraded and returned.
     """
 
     def __init__(
         self,
         pictures: list[np.ndarray],
-        task: Task,
+        task: CropSpec,
         generator: Generator,
         device: torch.device,
     ) -> None:
@@ -189,9 +206,9 @@ class CropSampler:
         self.side = crop_side(task)
 
     def sample(self) -> tuple[DegradedBatch, Tensor]:
-        """Return degraded images with their condition, and clean ones, without margins.
+        """Return ``((degraded, condition), clean)``, float32 in ``[0, 1]``, without margins.
 
-        ``condition`` is what the network takes beside the degraded image: sigma, a guide or None.
+        The condition is the second argument of the network: sigma, a guide or None.
         """
         chosen = torch.multinomial(
             self.weights, self.task.recipe.batch, replacement=True, generator=self.generator
@@ -228,7 +245,7 @@ class CropSampler:
         return torch.rot90(crop, symmetry & 3)
 
     def _side_to_cut(self, shortest: int) -> int:
-        """How much of a picture becomes one crop: as much as a crop has, or up to twice that."""
+        """Return the side to cut for one crop: the side of a crop, or up to twice that."""
         share = self.task.recipe.reduced_share
         if not share or torch.rand((), generator=self.generator) >= share:
             return self.side
@@ -239,7 +256,7 @@ class CropSampler:
         return int(torch.randint(below, (), generator=self.generator))
 
 
-def crop_side(task: Task) -> int:
+def crop_side(task: CropSpec) -> int:
     """Return the side of the clean crop that one training pair of ``task`` is made from."""
     recipe = task.recipe
     return (recipe.patch + recipe.context + 2 * recipe.margin) * task.scale
@@ -250,7 +267,7 @@ def _cut(image: Tensor, margin: int) -> Tensor:
 
 
 def _reduced(crop: Tensor, side: int) -> Tensor:
-    """Make a square ``(S, S, 3)`` uint8 crop smaller: antialiased bicubic."""
+    """Downscale a square ``(S, S, 3)`` uint8 crop: antialiased bicubic."""
     if len(crop) == side:
         return crop
     image = crop.permute(2, 0, 1).unsqueeze(0).float()

@@ -1,16 +1,14 @@
-"""Train a small network that reads the damage off a picture, and judge what it reads."""
+"""Training of a small network that estimates the condition from a picture, and its validation."""
 
 import copy
-import dataclasses
 import json
 import math
 import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -19,7 +17,7 @@ from torch import Generator, Tensor, nn
 from deconv_demo.degradations import DegradedBatch
 from deconv_demo.networks import read_header, save_weights, sha256
 from deconv_demo.restoration import load_into
-from deconv_demo.tasks import TASKS, Recipe, Task
+from deconv_demo.tasks import Recipe
 from deconv_demo.training.data import CropSampler, crop_side, read_pictures
 from deconv_demo.training.loop import update_ema
 from deconv_demo.training.metrics_file import add_to_report, prepare_report
@@ -27,7 +25,7 @@ from deconv_demo.training.metrics_file import add_to_report, prepare_report
 WARM_UP_STEPS = 100
 HELD_OUT_PICTURES = 24
 SECONDS_BETWEEN_LINES = 60
-# Of a recipe, what a reader's training uses.
+# Fields of a recipe that the training of an estimator uses.
 _USED = (
     "patch",
     "batch",
@@ -39,38 +37,43 @@ _USED = (
     "reduced_share",
 )
 
-# Damaged pictures of one size, and what of the damage is to be read, one entry a picture.
+# Degraded pictures of one size and the target of their estimates, one entry a picture.
 ValidationSet = list[tuple[Tensor, Tensor]]
+Estimator = TypeVar("Estimator", bound=nn.Module)
 
 
 @dataclass(frozen=True, kw_only=True)
-class EstimatorSpec:
-    """What tells the training of one reader from that of another.
+class EstimatorSpec(Generic[Estimator]):
+    """Configuration of one estimator training: network, degradation, recipe, validation set, loss.
 
     Attributes:
-        name: Of its command, its entry in ``metrics.json`` and its file.
-        build: Makes the network.
-        degrade: Clean crops and a generator to damaged ones and what is to be read off them.
-        recipe: How it is trained.
-        smallest_side: Of the pictures that it is judged by.
-        make_validation_set: Damages those, the same way every time.
-        loss: What the network should make small: ``(network, damaged, truth)`` to a scalar.
-        validate: Network and held-out pictures to what the record of the file keeps of them; the
-            entry ``error`` chooses between weights.
+        name: Name of its command, of its entry in ``metrics.json`` and of its file.
+        build: Constructor of the network.
+        degrade: Function from clean crops and a generator to degraded ones and the target.
+        recipe: Configuration of its training.
+        smallest_side: Shortest side of the pictures for validation.
+        make_validation_set: Degrades these pictures, the same way every time.
+        loss: Function from ``(network, degraded, target)`` to the scalar to minimize.
+        validate: Function from network and validation set to the metrics that are recorded; the
+            entry ``error`` selects the checkpoint.
     """
 
     name: str
-    build: Callable[[], nn.Module]
+    build: Callable[[], Estimator]
     degrade: Callable[[Tensor, Generator], DegradedBatch]
     recipe: Recipe
     smallest_side: int
     make_validation_set: Callable[[list[np.ndarray]], ValidationSet]
-    loss: Callable[[nn.Module, Tensor, Tensor], Tensor]
-    validate: Callable[[nn.Module, ValidationSet], dict[str, Any]]
+    loss: Callable[[Estimator, Tensor, Tensor], Tensor]
+    validate: Callable[[Estimator, ValidationSet], dict[str, Any]]
+
+    # What the sampler of crops asks of a task beside the above.
+    scale: ClassVar[int] = 1
+    guided: ClassVar[bool] = False
 
 
 def train_estimator(
-    spec: EstimatorSpec,
+    spec: EstimatorSpec[Estimator],
     *,
     data: list[Path],
     minutes: float,
@@ -80,43 +83,42 @@ def train_estimator(
     steps: int | None = None,
     seed: int | None = None,
 ) -> tuple[float, float]:
-    """Train a reader and keep the better weights in a file.
+    """Train an estimator and keep the better weights in a file.
 
-    Continues from ``weights_path`` where that file exists. The averaged weights replace it only
-    if they read held-out damage better. Ctrl-C judges and saves too.
+    Training continues from ``weights_path`` where that file exists. The EMA of the weights replaces
+    it only if its error on held-out pictures is lower. Ctrl-C validates and saves too.
 
     Args:
-        spec: Which reader.
+        spec: Configuration of the estimator.
         data: Folders and tar files of clean photographs.
         minutes: Training time; the learning rate falls to zero along a cosine over it.
-        weights_path: The safetensors file to continue and to replace; its checksum and error go
+        weights_path: Safetensors file to continue and to replace; its checksum and error go
             into the ``metrics.json`` beside it.
-        validation: Folders and tar files to judge by; None holds out pictures of ``data``.
+        validation: Folders and tar files for validation; None holds out pictures of ``data``.
         learning_rate: Peak; None takes the recipe's.
-        steps: Stop after that many steps, if the minutes have not run out before.
-        seed: Of crops and damage; None draws one.
+        steps: Number of steps after which to stop, if the minutes have not run out before.
+        seed: Seed of crops and degradations; None draws one.
 
     Returns:
-        The error on the held-out pictures before and after.
+        Error on the held-out pictures before and after.
 
     Raises:
-        DataError: No photographs.
+        DataError: There are no photographs.
         WeightsError: ``weights_path`` cannot be read.
     """
     prepare_report(weights_path.with_name("metrics.json"))
     recipe = spec.recipe
-    # The sampler of the networks, with what is to be read as what is told of a picture.
-    task = _as_task(spec)
-    pictures = read_pictures(data, smallest_side=crop_side(task))
+    pictures = read_pictures(data, smallest_side=crop_side(spec))
     if validation is None:
         count = min(HELD_OUT_PICTURES, len(pictures) // 4)
-        make_validation_set, pictures = pictures[:count] or pictures, pictures[count:]
+        held_out, pictures = pictures[:count] or pictures, pictures[count:]
     else:
-        make_validation_set = read_pictures(validation, smallest_side=spec.smallest_side)
-    validation_set = spec.make_validation_set(make_validation_set)
+        held_out = read_pictures(validation, smallest_side=spec.smallest_side)
+    validation_set = spec.make_validation_set(held_out)
     seed = torch.seed() if seed is None else seed
     generator = Generator().manual_seed(seed % 2**63)
-    sampler = CropSampler(pictures, task, generator, torch.device("cpu"))
+    # The sampler of the networks, with what is to be read as what is told of a picture.
+    sampler = CropSampler(pictures, spec, generator, torch.device("cpu"))
 
     estimator, header = spec.build(), {"runs": "[]"}
     if weights_path.exists():
@@ -127,10 +129,12 @@ def train_estimator(
     print(f"{spec.name}: {len(pictures)} pictures, error {before:.4f} at the start", flush=True)
     optimizer = torch.optim.Adam(estimator.parameters())
     peak = recipe.learning_rate if learning_rate is None else learning_rate
-    started, step, spent, line_at, losses = time.monotonic(), 0, 0.0, 0.0, []
+    started, step, spent, line_at = time.monotonic(), 0, 0.0, 0.0
+    losses: list[float] = []
     try:
         while spent < minutes * 60 and (steps is None or step < steps):
             (damaged, truth, _), _ = sampler.sample()
+            assert truth is not None  # it is what every degradation of an estimator hands over
             rate = min(1.0, (step + 1) / WARM_UP_STEPS) * _cosine(spent / minutes / 60)
             loss = spec.loss(estimator, damaged, truth)
             losses.append(_step(estimator, optimizer, loss, peak * rate, recipe.gradient_clip))
@@ -147,9 +151,9 @@ def train_estimator(
         print("stopped by Ctrl-C; judging and saving", flush=True)
     found = spec.validate(ema_model, validation_set)
     after = found["error"]
-    # Weights that have become NaN are no better than none.
+    # Weights that have become NaN must not replace a file, nor be the first.
     if after < before or not (weights_path.exists() or math.isnan(after)):
-        run = {"seconds": round(spent), "steps": step, "learning_rate": peak}
+        run: dict[str, Any] = {"seconds": round(spent), "steps": step, "learning_rate": peak}
         run |= {"error_before": round(before, 4), "error_after": round(after, 4)}
         run["hardware"] = f"{platform.machine()}, {torch.get_num_threads()} threads"
         header["runs"] = json.dumps([*json.loads(header["runs"]), run])
@@ -160,8 +164,8 @@ def train_estimator(
     return before, after
 
 
-def write_metrics(spec: EstimatorSpec, weights_path: Path, found: dict[str, Any]) -> None:
-    """Write checksum, runs and what was judged of a file into the ``metrics.json`` beside it."""
+def write_metrics(spec: EstimatorSpec[Any], weights_path: Path, found: dict[str, Any]) -> None:
+    """Write checksum, runs and metrics of a file into the ``metrics.json`` beside it."""
     entry = {
         "sha256": sha256(weights_path),
         "bytes": weights_path.stat().st_size,
@@ -171,16 +175,6 @@ def write_metrics(spec: EstimatorSpec, weights_path: Path, found: dict[str, Any]
         "error": round(found["error"], 4),
     }
     add_to_report(weights_path.with_name("metrics.json"), entry, spec.name)
-
-
-def _as_task(spec: EstimatorSpec) -> Task:
-    """What the sampler of crops asks of a task."""
-    return dataclasses.replace(
-        TASKS["deblur"],
-        build=partial(spec.build),  # a task is asked for its arguments
-        degrade=spec.degrade,
-        recipe=spec.recipe,
-    )
 
 
 def _step(

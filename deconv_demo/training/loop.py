@@ -1,4 +1,4 @@
-"""The training loop: a budget in minutes, the best weights on disk at every moment."""
+"""The training loop: a budget in minutes, and the best checkpoint on disk at every moment."""
 
 import copy
 import json
@@ -28,7 +28,7 @@ VALIDATION_CROP = 256
 HELD_OUT_PICTURES = 16
 SECONDS_BETWEEN_LINES = 30
 SECONDS_BETWEEN_VALIDATIONS = 300
-# Judging costs a forward pass over every setting; it may take this share of the time.
+# Validation costs a forward pass over every benchmark case; it may take this fraction of the time.
 VALIDATION_FRACTION = 1 / 15
 # A step that seems to take longer was interrupted (a laptop lid, a paused process); the pause
 # must not eat the budget.
@@ -38,7 +38,13 @@ MAX_VALIDATION_SECONDS = 120
 
 @dataclass(frozen=True, kw_only=True)
 class TrainResult:
-    """What a run came to: validation PSNR before and after, losses by step, whether by Ctrl-C."""
+    """The result of a training run.
+
+    Attributes:
+        psnr_before, psnr_after: Validation PSNR at the start and at the end.
+        losses: Loss of each step.
+        interrupted: Whether Ctrl-C ended the run.
+    """
 
     psnr_before: float
     psnr_after: float
@@ -62,26 +68,26 @@ def train(
 ) -> TrainResult:
     """Train the network of a task and keep the best weights in a file.
 
-    Continues from ``weights_path`` where that file exists. The averaged weights are judged
-    on the validation pictures, and the file is replaced only by better ones. Ctrl-C judges
-    and saves too.
+    Training continues from ``weights_path`` where that file exists. The EMA of the weights is
+    validated, and only a better one replaces the file. Ctrl-C validates and saves too.
 
     Args:
         task_id: Key of ``TASKS``.
         data: Folders and tar files of clean photographs.
         minutes: Training time; the learning rate falls to zero along a cosine over it.
-        weights_path: The safetensors file to continue and to replace.
-        validation: Folders and tar files to choose by; None holds out 16 pictures of ``data``.
-        start_from: Weights of a relative, whose fitting tensors are copied, for a network
-            that has no file yet. Of an earlier form for the same task, the runs are kept too.
+        weights_path: Safetensors file to continue and to replace.
+        validation: Folders and tar files for validation; None holds out 16 pictures of ``data``.
+        start_from: Weights of a related network, whose fitting tensors are copied, for a network
+            without a file. If they are an earlier form for the same task, the runs are kept too.
         learning_rate: Peak; None takes the recipe's.
-        steps: Stop after that many steps, if the minutes have not run out before.
-        seed: Of crops and damage; None draws one, so that a continued run sees new crops.
+        steps: Number of steps after which to stop, if the minutes have not run out before.
+        seed: Seed of crops and degradations; None draws one, so that a continued run gets new
+            crops.
         task: Another network or recipe for the task; None takes that of ``TASKS``.
-        clock: Tells the seconds that the minutes are counted by.
+        clock: Function that returns the seconds by which the minutes are counted.
 
     Raises:
-        DataError: No photographs.
+        DataError: There are no photographs.
         WeightsError: ``weights_path`` or ``start_from`` cannot be read.
     """
     task = task or TASKS[task_id]
@@ -106,7 +112,7 @@ def train(
         relative = read_header(start_from)
         if relative.get("task_id") == task_id:  # an earlier form of this very network
             header = {"runs": relative.get("runs", "[]")}
-    model = model.to(device, memory_format=torch.channels_last)
+    model = model.to(device).to(memory_format=torch.channels_last)
     ema_model = copy.deepcopy(model).eval().requires_grad_(False)
 
     seed = torch.seed() if seed is None else seed
@@ -121,22 +127,26 @@ def train(
         flush=True,
     )
 
+    budget, spent, step = minutes * 60, 0.0, 0
+    losses: list[float] = []
+    saved, curve = False, [(0.0, round(best, 3))]
+
     def validate_and_save() -> float:
         nonlocal best, saved
         psnr_now = _validate(ema_model, task, held_out)
         curve.append((round(spent / 60, 1), round(psnr_now, 3)))
-        # Weights that have become NaN are no better than none.
+        # Weights that have become NaN must not replace a file, nor be the first.
         if psnr_now > best or not (weights_path.exists() or math.isnan(psnr_now)):
             best, saved = psnr_now, True
-            run = {"seconds": round(spent), "steps": step, "validation_psnr": round(best, 3)}
-            run |= {"optimiser": recipe.optimiser, "learning_rate": peak, "curve": curve}
+            run: dict[str, Any] = {"seconds": round(spent), "steps": step}
+            run |= {"validation_psnr": round(best, 3), "optimiser": recipe.optimiser}
+            run |= {"learning_rate": peak, "curve": curve}
             header_now = _header(task_id, task, header, run, device)
             save_weights(weights_path, ema_model.state_dict(), header_now)
         return psnr_now
 
-    budget, spent, step, losses = minutes * 60, 0.0, 0, []
     last_line, last_judged, last_psnr, interrupted = 0.0, 0.0, best, False
-    saved, curve, next_validation = False, [(0.0, round(best, 3))], SECONDS_BETWEEN_VALIDATIONS
+    next_validation: float = SECONDS_BETWEEN_VALIDATIONS
     try:
         while spent < budget and (steps is None or step < steps):
             started = clock()
@@ -177,7 +187,7 @@ def train(
 
 
 def _record_whole_run(path: Path, **whole: Any) -> None:
-    """Let the header say how long the run was, not when its best weights were found."""
+    """Record the length of the whole run in the header, not that up to its best weights."""
     header = read_header(path)
     runs = json.loads(header["runs"])
     runs[-1] |= whole
@@ -192,7 +202,7 @@ def _step(
     rate: float,
     step: int,
 ) -> float:
-    """One step of the optimisers on one batch, then of the averaged weights; returns the loss."""
+    """Take one optimizer step on a batch, update the EMA, and return the loss."""
     recipe = sampler.task.recipe
     (degraded, condition, _), clean = sampler.sample()
     degraded = degraded.contiguous(memory_format=torch.channels_last)
@@ -212,25 +222,25 @@ def _step(
 
 @torch.no_grad()
 def update_ema(ema_model: nn.Module, model: nn.Module, *, decay: float, step: int) -> None:
-    """Move averaged weights towards those of a model, by ``1 - decay`` of the way."""
-    # Early on the average follows closely, or it would remember the random start for long.
+    """Update the EMA of the weights: ``ema <- decay ema + (1 - decay) weights``."""
+    # The decay is warmed up, so that the random initialization is forgotten quickly.
     decay = min(decay, (1 + step) / (10 + step))
     torch._foreach_lerp_(list(ema_model.parameters()), list(model.parameters()), weight=1 - decay)
 
 
 def _lr_factor(step: int, progress: float) -> float:
-    """Warm up over the first steps, then a cosine that ends at zero with the budget."""
+    """Return the factor of the learning rate: a warm-up, then a cosine to zero over the budget."""
     return min(1.0, (step + 1) / WARM_UP_STEPS) * (1 + math.cos(math.pi * min(progress, 1))) / 2
 
 
 def bfloat16_autocast(device: torch.device) -> torch.autocast:
-    """Return the autocast that makes training fast where the hardware has bfloat16 units."""
+    """Return an autocast to bfloat16, enabled where the hardware computes in it."""
     native = float_dtype(device) == torch.bfloat16
     return torch.autocast(device.type, torch.bfloat16, enabled=native)
 
 
 def _validate(model: nn.Module, task: Task, pictures: list[np.ndarray]) -> float:
-    """Mean validation PSNR over the settings of the task, on the crops that a run judges by."""
+    """Return the mean PSNR over the benchmark cases of the task, on the crops for validation."""
     device = next(model.parameters()).device
     with bfloat16_autocast(device):
         return statistics.fmean(psnr_by_case(model, task, pictures, device).values())
@@ -239,7 +249,7 @@ def _validate(model: nn.Module, task: Task, pictures: list[np.ndarray]) -> float
 def _header(
     task_id: str, task: Task, earlier: dict[str, str], run: dict[str, Any], device: torch.device
 ) -> dict[str, str]:
-    """Task, network, recipe, and every run that led to these weights, as text.
+    """Return the header of a weights file: task, network, recipe and every run, as text.
 
     The ``curve`` of a run is its validation PSNR by minute, the first point before any step.
     """

@@ -18,10 +18,10 @@ class MetricsFileError(RuntimeError):
 
 
 def read_report(path: Path) -> dict[str, Any]:
-    """Return what the file holds; nothing where there is none.
+    """Return the contents of the file, or an empty dictionary where there is none.
 
     Raises:
-        MetricsFileError: It is no such file.
+        MetricsFileError: The file does not hold measured numbers.
     """
     if not path.exists():
         return {}
@@ -39,10 +39,10 @@ def read_report(path: Path) -> dict[str, Any]:
 
 
 def prepare_report(path: Path) -> None:
-    """Find out before hours of measuring whether their numbers can be kept.
+    """Check before hours of measuring that the file can be written.
 
     Raises:
-        MetricsFileError: They cannot.
+        MetricsFileError: It cannot.
     """
     read_report(path)
     try:
@@ -56,7 +56,7 @@ def prepare_report(path: Path) -> None:
 
 
 def add_to_report(path: Path, value: Any, *keys: str) -> dict[str, Any]:
-    """Put a value at ``report[key][key]…`` of the file as it is by now; return the whole.
+    """Set ``report[key][key]…`` in the file as it is by now, and return the whole report.
 
     Another command may have written its part while this one was measuring.
     """
@@ -70,13 +70,13 @@ def add_to_report(path: Path, value: Any, *keys: str) -> dict[str, Any]:
 
 
 def write_report(report: dict[str, Any], path: Path) -> None:
-    """Write it so that a change of one number is a change of one line."""
+    """Write a report so that a change of one number is a change of one line."""
     text = json.dumps(report, indent=1, sort_keys=True, allow_nan=False)
     path.write_text(text + "\n", encoding="utf-8")
 
 
 def describe_machine() -> dict[str, Any]:
-    """Return when and on what a number is measured: ``date``, ``processor``, ``threads``, …"""
+    """Return date and hardware of a measurement, as ``date``, ``processor``, ``threads`` etc."""
     return {
         "date": datetime.now(timezone.utc).date().isoformat(),
         "processor": _processor(),

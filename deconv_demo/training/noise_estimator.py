@@ -1,46 +1,45 @@
-"""What the network that reads the strength of noise is trained on and judged by."""
+"""Training data, loss and validation of the noise level estimator."""
 
 import warnings
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
-from torchvision.transforms.v2.functional import gaussian_blur
 
 from deconv_demo import degradations
-from deconv_demo.degradations import DegradedBatch, photograph, random_grain, random_photograph
+from deconv_demo.degradations import DegradedBatch, random_grain, random_photograph
 from deconv_demo.estimation import MIN_SIDE, NoiseLevelEstimator, estimate_sigma
 from deconv_demo.pictures import to_uint8
 from deconv_demo.tasks import Recipe
-from deconv_demo.training.data import center_crop, pixels_to_image, to_gray
+from deconv_demo.training.data import pixels_to_image
 from deconv_demo.training.estimators import EstimatorSpec, ValidationSet
 from deconv_demo.training.loop import bfloat16_autocast
+from deconv_demo.training.noise_cases import NOISE_CASES, coarse_grain, make_noise_validation_set
 from deconv_demo.training.synthetic_images import random_drawing
 
-VALIDATION_CROP = 256
-# A little beyond what the page lets a visitor set, so that nothing ends there.
+# A little beyond the range of the page's slider, so that estimates do not saturate at its end.
 MAX_LEVEL = 80
-# Weak noise is the most common and the hardest to tell from detail.
+# Probability of no noise, and an exponent that favours weak noise, which is the most common and the
+# hardest to tell from detail.
 CLEAN_PROB, TOWARDS_WEAK = 0.15, 1.7
-# Crops that become a drawing, a third of them only in part, dim ones, and those of few levels.
+# Probability of a drawing (in a third of these, over a part only), of a dim crop, of few levels.
 DRAWN_PROB, DIM_PROB, LEVELED_PROB, MAX_LEVELS = 0.2, 0.1, 0.04, 16
-# Crops that came from a JPEG before noise, and noisy ones that went through one. A denoiser told
-# the noise from before the file does about best with them, too.
+# Probability of a JPEG before the noise and of one after it. A denoiser given the noise level from
+# before the file does about best after it, too.
 JPEG_BEFORE_PROB, JPEG_AFTER_PROB, JPEG_AFTER_QUALITIES = 0.15, 0.25, (40, 95)
-# Noise of brightness alone, and of grey crops those with the same noise in every channel: a page
-# in grey may as well come from a camera that sees colours.
+# Probability of noise of brightness alone, and of the same noise in every channel of a gray crop: a
+# gray page may as well come from a colour camera.
 SHARED_NOISE_PROB, SHARED_ON_GRAY_PROB = 0.06, 0.75
-# Crops in grey that are toned with their noise, as old prints are, and the weakest channel then.
+# Probability that a gray crop is toned with its noise, like an old print, and its weakest channel.
 TONED_PROB, MIN_CHANNEL_GAIN = 0.2, 0.4
-# Crops with noise that is not white, as out of a camera, and the largest grain, the standard
-# deviation of a blur in pixels. The denoiser, which knows white noise, does best with up to 1.25
-# times its strength.
+# Probability of noise that is not white, as out of a camera, and the largest grain, the standard
+# deviation of a blur in pixels. The denoiser, which was trained on white noise, does best with a
+# sigma of up to 1.25 times that of the grain.
 COARSE_PROB, MAX_GRAIN = 0.2, 1.0
-# Noisy crops that get a clean part: a border, a caption, a light that is white in the file. There
-# nothing is to be read, although it is easy to be certain that it has no noise.
+# Probability that a noisy crop gets a clean part: a border, a caption, a light that is white in the
+# file. It must not count for the estimate, although it is certain to have no noise.
 CLEAN_PART_PROB = 0.2
 # Crops that are photographs of a noisy camera, and those with the grain of film, common to the
 # channels or stronger in one. To be estimated of them is the rms of what lies over the truth.
@@ -50,10 +49,10 @@ TOLERATED = 2.0
 
 
 def with_its_noise(clean: Tensor, generator: Generator) -> DegradedBatch:
-    """Noise of a strength drawn for each image from 0 to 80 / 255, strength told.
+    """Add noise with sigma drawn for each image from 0 to 80 / 255, and sigma as condition.
 
     Some images are replaced by drawings, some come from a JPEG, some get a clean part after the
-    noise, some go through a JPEG in the end.
+    noise, some are compressed as JPEG in the end.
     """
     choices = np.random.default_rng(int(torch.randint(2**31, (), generator=generator)))
     shown = torch.cat([_shown(image, choices) for image in clean.split(1)])
@@ -82,14 +81,16 @@ def with_its_noise(clean: Tensor, generator: Generator) -> DegradedBatch:
 
 def _photographed(shown: Tensor, pair: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
     """Round a noisy image, grey if the one that was shown is, and measure the rms of its noise."""
-    if degradations.is_gray(shown[None]):
-        pair = tuple(image.mean(dim=0, keepdim=True).expand(3, -1, -1) for image in pair)
-    noisy, clean = (degradations.quantize(image) for image in pair)
+    gray = bool(degradations.is_gray(shown[None]))
+    noisy, clean = (
+        degradations.quantize(image.mean(dim=0).expand(3, -1, -1) if gray else image)
+        for image in pair
+    )
     return noisy, (noisy - clean).square().mean().sqrt()
 
 
 def _shown(image: Tensor, choices: np.random.Generator) -> Tensor:
-    """A photo ``(1, 3, H, W)`` as it is, dim, of few levels, or a drawing over all or part."""
+    """Return a photo ``(1, 3, H, W)`` as it is, dim, of few levels, or partly or all a drawing."""
     kind = choices.random()
     if kind < DRAWN_PROB:
         drawing = pixels_to_image(random_drawing(choices, image.shape[-1]))
@@ -104,7 +105,7 @@ def _shown(image: Tensor, choices: np.random.Generator) -> Tensor:
 
 
 def _tone(image: Tensor, choices: np.random.Generator) -> Tensor:
-    """Factors for the channels of ``(3, H, W)``: of some in grey as of a toned print, else 1."""
+    """Return factors for the channels of ``(3, H, W)``: a tone for some gray images, else 1."""
     if choices.random() >= TONED_PROB or not degradations.is_gray(image[None]).item():
         return torch.ones(3)
     tone = torch.from_numpy(choices.uniform(MIN_CHANNEL_GAIN, 1, 3)).float()
@@ -112,15 +113,10 @@ def _tone(image: Tensor, choices: np.random.Generator) -> Tensor:
 
 
 def _perhaps_coarse(noise: Tensor, choices: np.random.Generator) -> Tensor:
-    """Blur some, leaving its strength: cameras and enlargements make noise of coarser grain."""
+    """Blur some of the noise at the same sigma: cameras and enlargements make coarser grain."""
     if choices.random() >= COARSE_PROB:
         return noise
-    return _coarse(noise, choices.uniform(0.3, MAX_GRAIN))
-
-
-def _coarse(noise: Tensor, grain: float) -> Tensor:
-    coarse = gaussian_blur(noise, [7, 7], [grain])
-    return coarse / coarse.std()
+    return coarse_grain(noise, choices.uniform(0.3, MAX_GRAIN))
 
 
 def _with_clean_part(image: Tensor, choices: np.random.Generator) -> Tensor:
@@ -142,104 +138,19 @@ def _with_clean_part(image: Tensor, choices: np.random.Generator) -> Tensor:
     else:
         middle, radii = (first + last) / 2, (last - first) / 2 + 1
         part = (((rows - middle[0]) / radii[0]) ** 2 + ((columns - middle[1]) / radii[1]) ** 2) < 1
-    color = choices.choice([0, 255, choices.integers(256)], p=[0.4, 0.4, 0.2])
+    color = choices.choice([0, 255, int(choices.integers(256))], p=[0.4, 0.4, 0.2])
     content = np.full((side, side, 3), color, np.uint8)
     if choices.random() < DRAWN_PROB:
         content = random_drawing(choices, side)
     return torch.where(torch.from_numpy(part), pixels_to_image(content), image)
 
 
-@dataclass(frozen=True, kw_only=True)
-class NoiseCase:
-    """One known noise that readers are judged on.
+def validate_sigma(estimator: NoiseLevelEstimator, validation_set: ValidationSet) -> dict[str, Any]:
+    """Return as ``error`` the mean ``relative_error``, and as ``off_by`` the error in each case.
 
-    Attributes:
-        name: As in tables.
-        level: Its standard deviation, of 255.
-        gray: Whether picture and noise are.
-        tone: What the channels of picture and noise are multiplied with, as in a toned print; the
-            level is the mean of the channels.
-        grain: Standard deviation of the blur that makes it coarse, in pixels; 0 for white noise.
-        border: Pixels of white around the picture.
-        quality: Of the JPEG file that it comes from, if it does.
-        drawn: Whether a drawing takes the place of the photograph.
-        shot: Variance of a camera's shot noise for each unit of light; the level is then the rms
-            of what its noise comes to.
-        common: Whether the noise of a picture in colour is the same in all channels.
-    """
-
-    name: str
-    level: float = 0
-    gray: bool = False
-    tone: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    grain: float = 0.0
-    border: int = 0
-    quality: int | None = None
-    drawn: bool = False
-    shot: float | None = None
-    common: bool = False
-
-
-NOISE_CASES = (
-    NoiseCase(name="none", level=0),
-    *(NoiseCase(name=str(level), level=level) for level in (5, 15, 25, 50, 75)),
-    NoiseCase(name="25, in grey", level=25, gray=True),
-    NoiseCase(name="25, in sepia", level=25, gray=True, tone=(1.0, 0.85, 0.65)),
-    NoiseCase(name="15, coarse grain", level=15, grain=0.6),
-    NoiseCase(name="15, coarse grain, in grey", level=15, gray=True, grain=0.6),
-    NoiseCase(name="25, a white border", level=25, border=24),
-    NoiseCase(name="15, then JPEG 75", level=15, quality=75),
-    NoiseCase(name="none, a drawing", level=0, drawn=True),
-    NoiseCase(name="15, a drawing", level=15, drawn=True),
-    NoiseCase(name="15, the same in all channels", level=15, common=True),
-    NoiseCase(name="camera, little light", shot=1e-3),
-    NoiseCase(name="camera, hardly any light", shot=6e-3),
-    NoiseCase(name="camera, little light, JPEG 90", shot=1e-3, quality=90),
-)
-
-
-def make_noise_validation_set(pictures: list[np.ndarray]) -> ValidationSet:
-    """Add the noise of each condition to the middle of each picture, the same every time."""
-    validation_set = []
-    for index, pixels in enumerate(pictures):
-        clean = pixels_to_image(center_crop(pixels, VALIDATION_CROP))
-        drawing = random_drawing(np.random.default_rng(index), VALIDATION_CROP)
-        drawing = pixels_to_image(drawing[: clean.shape[-2], : clean.shape[-1]])
-        noise = Generator().manual_seed(index)
-        made = [_damaged(drawing if case.drawn else clean, case, noise) for case in NOISE_CASES]
-        damaged, levels = zip(*made, strict=True)
-        validation_set.append((torch.cat(damaged), torch.tensor(levels)))
-    return validation_set
-
-
-def _damaged(clean: Tensor, case: NoiseCase, generator: Generator) -> tuple[Tensor, float]:
-    """One image with the noise of a case, ``(1, 3, H, W)``, and its strength on ``[0, 1]``."""
-    if case.shot is not None:
-        noisy, target = photograph(clean[0], generator, shot=case.shot, quality=case.quality)
-        return noisy[None], (noisy - target).square().mean().sqrt().item()
-    noise = torch.randn(clean.shape, generator=generator)
-    if case.common:
-        noise = noise[:, :1].expand_as(clean)
-    if case.gray:
-        clean, noise = to_gray(clean), noise[:, :1]
-    if case.grain:
-        noise = _coarse(noise, case.grain)
-    tone = torch.tensor(case.tone)
-    noisy = clean + case.level / 255 / tone.mean() * noise
-    noisy = degradations.quantize(noisy * tone.view(3, 1, 1))
-    if case.border:
-        inside = slice(case.border, -case.border)
-        noisy = F.pad(noisy[..., inside, inside], [case.border] * 4, value=1.0)
-    noisy = noisy if case.quality is None else degradations.jpeg(noisy, case.quality)
-    return noisy, case.level / 255
-
-
-def validate_sigma(estimator: nn.Module, validation_set: ValidationSet) -> dict[str, Any]:
-    """Return as ``error`` the mean ``relative_error``, and how far off each condition is read.
-
-    The latter of 255; beside the network stands the classical estimate: the median of the finest
-    wavelet coefficients (Donoho and Johnstone 1994), by scikit-image; 0 where all of a
-    channel are, of which it makes no number.
+    The latter is of 255, for the network and for the classical estimate: the median of the finest
+    wavelet coefficients (Donoho and Johnstone 1994), by scikit-image; 0 where all of them are 0 in
+    a channel, for which it returns NaN.
     """
     from skimage.restoration import estimate_sigma as from_wavelets
 
@@ -250,7 +161,7 @@ def validate_sigma(estimator: nn.Module, validation_set: ValidationSet) -> dict[
         found = torch.tensor([estimate_sigma(estimator, pixels) for pixels in pictures])
         errors.append(relative_error(found, sigma).mean().item())
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of drawings, which may have no detail at all
+            warnings.simplefilter("ignore")  # from drawings, which may have no detail at all
             rival = [from_wavelets(p, channel_axis=-1, average_sigmas=True) / 255 for p in pictures]
         for name, read in (("network", found), ("wavelets", torch.tensor(rival).nan_to_num())):
             off[name].append(((read - sigma).abs() * 255).tolist())
@@ -263,7 +174,7 @@ def validate_sigma(estimator: nn.Module, validation_set: ValidationSet) -> dict[
 
 
 def relative_error(found: Tensor, sigma: Tensor) -> Tensor:
-    """How far each strength is from the true one, as a share of that; gently near 0.
+    """Return the error of each level relative to ``sigma + TOLERATED``, in gray levels.
 
     >>> relative_error(torch.tensor([12 / 255]), torch.tensor([8 / 255]))
     tensor([0.4000])
@@ -288,7 +199,8 @@ NOISE_SPEC = EstimatorSpec(
         learning_rate=2e-3,
         ema_decay=0.998,
         gradient_clip=1.0,
-        # Less what gets noise in colour, a third goes the way of pictures in grey.
+        # 45 % gray crops; a quarter of these get colour noise, so a third of all crops train
+        # the gray branch.
         grey_share=0.45,
         reduced_share=0.6,
     ),

@@ -1,4 +1,4 @@
-"""The optimisers of training: Adam; or Muon for the kernels and Adam for all the rest."""
+"""The optimizers of training: Adam, or Muon for the kernels and Adam for all the rest."""
 
 from collections.abc import Iterable
 
@@ -9,13 +9,13 @@ from torch import Tensor, nn
 # ends near one, not at one (Jordan et al. 2024).
 LINEAR, CUBIC, QUINTIC = 3.4445, -4.7750, 2.0315
 ITERATIONS = 5
-# Adam's updates have a root mean square near this many learning rates; Muon's are made alike, so
+# Adam's updates have a root mean square near this many learning rates; Muon's are scaled to it, so
 # that one learning rate means one thing (Liu et al. 2025, "Muon is Scalable for LLM Training").
 UPDATE_RMS = 0.2
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum whose update is a matrix with all singular values near one.
+    """Momentum SGD whose update is a matrix with all singular values near one.
 
     A kernel counts as the matrix of its first dimension by all others. Adam follows the few
     directions in which gradients are large; here every direction moves alike (Jordan et al. 2024,
@@ -26,7 +26,7 @@ class Muon(torch.optim.Optimizer):
     Args:
         kernels: Parameters of two dimensions or more.
         learning_rate: The root mean square of an update is 0.2 times this.
-        momentum: Of the gradients, as Nesterov's.
+        momentum: Nesterov momentum of the gradients.
 
     Raises:
         ValueError: A parameter has fewer than two dimensions.
@@ -50,7 +50,7 @@ class Muon(torch.optim.Optimizer):
                 )
 
     @torch.no_grad()
-    def step(self) -> None:
+    def step(self) -> None:  # type: ignore[override]  # without a closure, which nobody passes
         """Move every kernel that has a gradient."""
         for group in self.param_groups:
             for kernel in group["params"]:
@@ -88,33 +88,40 @@ def orthogonalize(matrix: Tensor) -> Tensor:
         return orthogonalize(matrix.T).T
     matrix = matrix / matrix.norm().clamp(min=1e-7)
     gram = matrix @ matrix.T
-    product = None
-    for _ in range(ITERATIONS):
-        factor = torch.addmm(gram, gram, gram, beta=CUBIC, alpha=QUINTIC)
-        factor.diagonal().add_(LINEAR)
-        product = factor if product is None else factor @ product
+    product = factor = _factor(gram)
+    for _ in range(ITERATIONS - 1):
         gram = factor @ gram @ factor
+        factor = _factor(gram)
+        product = factor @ product
     return product @ matrix
+
+
+def _factor(gram: Tensor) -> Tensor:
+    """What one step of the iteration multiplies ``X`` with."""
+    factor = torch.addmm(gram, gram, gram, beta=CUBIC, alpha=QUINTIC)
+    factor.diagonal().add_(LINEAR)
+    return factor
 
 
 def make_optimizers(
     model: nn.Module, name: str, *, learning_rate: float
 ) -> list[torch.optim.Optimizer]:
-    """Return the optimisers that together move all parameters of a network.
+    """Return the optimizers that together update all parameters of a network.
 
     Args:
-        model: Its parameters.
+        model: Network whose parameters are optimized.
         name: "adam" for all of them, or "muon" for the kernels inside and Adam for the rest:
             biases and the layers from and to pixels, whose matrices have three to six rows, too
             few directions to make alike.
-        learning_rate: Of each.
+        learning_rate: Learning rate of each optimizer.
 
     Raises:
-        ValueError: An unknown name.
+        ValueError: ``name`` is another one.
     """
     if name not in ("adam", "muon"):
         raise ValueError(f"the optimiser must be 'adam' or 'muon', got {name!r}")
-    kernels, rest = [], []
+    kernels: list[nn.Parameter] = []
+    rest: list[nn.Parameter] = []
     for parameter in model.parameters():
         inside = name == "muon" and parameter.ndim > 1 and min(parameter.shape[:2]) > 6
         (kernels if inside else rest).append(parameter)

@@ -1,8 +1,9 @@
-"""Print, diagrams, patterns and pixel art, made at random: what photographs do not teach."""
+"""Random images of print, diagrams, patterns and pixel art, which photographs do not cover."""
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+_Color = tuple[int, ...]
 _LETTER_SIZES = (9, 11, 13, 16, 20, 28, 40)
 _TEXT = (
     "a transposed convolution paints every input value into the output; with stride 2 its "
@@ -10,10 +11,10 @@ _TEXT = (
 ) * 2
 _LINE, _WORD = 100, 6
 _KINDS = (("print", 0.5), ("shapes", 0.3), ("pattern", 0.1), ("pixels", 0.1))
-# Print is often black on white, on many screens light on dark, and mostly smoothed.
+# Print is often black on white, on many screens light on dark, and mostly antialiased.
 _WHITE_PROB, _DARK_PROB, _BLACK_PROB, _SMOOTHED_PROB = 0.4, 0.3, 0.7, 0.8
 _MAX_DARK_LEVEL = 40
-# Screens like their colours pure: every channel on or off.
+# Screens often have pure colours: every channel on or off.
 _PURE_PROB = 0.4
 _MAX_PERIOD = 8
 _LARGE_PROB, _SMALL = 0.4, 14
@@ -25,7 +26,7 @@ def random_drawing(generator: np.random.Generator, side: int) -> np.ndarray:
 
     Args:
         generator: Source of all choices.
-        side: Rows and columns.
+        side: Number of rows and of columns.
 
     Returns:
         ``(side, side, 3)`` uint8, without any noise.
@@ -33,8 +34,7 @@ def random_drawing(generator: np.random.Generator, side: int) -> np.ndarray:
     >>> random_drawing(np.random.default_rng(0), 96).shape
     (96, 96, 3)
     """
-    names, shares = zip(*_KINDS, strict=True)
-    kind = generator.choice(names, p=shares)
+    kind = generator.choice([name for name, _ in _KINDS], p=[share for _, share in _KINDS])
     if kind == "pattern":
         return _pattern(generator, side)
     if kind == "pixels":
@@ -51,8 +51,8 @@ def random_drawing(generator: np.random.Generator, side: int) -> np.ndarray:
     return np.asarray(picture)
 
 
-def _ground_and_ink(generator: np.random.Generator) -> tuple[tuple, tuple]:
-    """Colours of paper and letters: black on white, light on dark, or any on any."""
+def _ground_and_ink(generator: np.random.Generator) -> tuple[_Color, _Color]:
+    """Return the colours of paper and letters: black on white, light on dark, or any on any."""
     drawn = generator.random()
     if drawn < _WHITE_PROB:
         is_black = generator.random() < _BLACK_PROB
@@ -65,7 +65,9 @@ def _ground_and_ink(generator: np.random.Generator) -> tuple[tuple, tuple]:
     return _color(generator), _color(generator)
 
 
-def _print(draw: ImageDraw.ImageDraw, generator: np.random.Generator, side: int, ink) -> None:
+def _print(
+    draw: ImageDraw.ImageDraw, generator: np.random.Generator, side: int, ink: _Color
+) -> None:
     size = int(generator.choice(_LETTER_SIZES))
     spacing, left = int(size * generator.uniform(1.05, 1.6)), int(generator.integers(-20, 30))
     for top in range(int(generator.integers(-10, 20)), side, spacing):
@@ -75,7 +77,7 @@ def _print(draw: ImageDraw.ImageDraw, generator: np.random.Generator, side: int,
 def _shape(draw: ImageDraw.ImageDraw, generator: np.random.Generator, side: int) -> None:
     kind = generator.choice(["rectangle", "ellipse", "line", "word"])
     left, top = generator.integers(-20, side, 2).tolist()
-    # Most are small: they are what looks like noise.
+    # Most shapes are small: these look like noise.
     largest = side // 2 if generator.random() < _LARGE_PROB else _SMALL
     width, height = generator.integers(2, largest, 2).tolist()
     color = _color(generator)
@@ -91,7 +93,7 @@ def _shape(draw: ImageDraw.ImageDraw, generator: np.random.Generator, side: int)
 
 
 def _pattern(generator: np.random.Generator, side: int) -> np.ndarray:
-    """Stripes along, across or both, as a chessboard."""
+    """Draw stripes along, across or both, as a chessboard."""
     period = int(generator.integers(1, _MAX_PERIOD + 1))
     rows, columns = np.indices((side, side)) // period
     phase = (rows, columns, rows + columns)[generator.integers(3)] % 2
@@ -99,7 +101,7 @@ def _pattern(generator: np.random.Generator, side: int) -> np.ndarray:
 
 
 def _large_pixels(generator: np.random.Generator, side: int) -> np.ndarray:
-    """Squares in the colours of a palette, as of pixel art or a square code."""
+    """Draw squares in the colours of a palette, as in pixel art or a QR code."""
     palette = [_color(generator) for _ in range(generator.integers(2, _MAX_PALETTE + 1))]
     size = int(generator.integers(2, _MAX_PIXEL + 1))
     count = -(-side // size)

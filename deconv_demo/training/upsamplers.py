@@ -1,4 +1,4 @@
-"""Train the six upsamplers of the lab side by side: every batch goes to each of them."""
+"""Training of the six upsamplers of the lab side by side: every batch goes to each of them."""
 
 import dataclasses
 import json
@@ -38,25 +38,25 @@ def train_upsamplers(
 ) -> dict[str, dict[str, float]]:
     """Train all six from scratch on the same batches, and write them to one file.
 
-    The first pictures of ``data`` are held out. The last weights are the ones kept, for all
-    is_gray_like: nothing is chosen between.
+    The first pictures of ``data`` are held out. The last weights of every network are kept: none
+    are selected by validation.
 
     Args:
         data: Folders and tar files of clean photographs.
-        steps: Of Adam, for each network; the learning rate falls to zero along a cosine.
-        seed: Of the weights at the start, and of the crops.
-        weights_path: The safetensors file to write; its checksum goes into the ``metrics.json``
+        steps: Steps of Adam for each network; the learning rate falls to zero along a cosine.
+        seed: Seed of the initial weights and of the crops.
+        weights_path: Safetensors file to write; its checksum goes into the ``metrics.json``
             beside it.
 
     Returns:
-        What ``evaluate_upsampler`` says of each kind on the held-out pictures, with
+        Result of ``evaluate_upsampler`` for each kind on the held-out pictures, with
         ``grid_db_before``: the grid before the first step.
 
     Raises:
-        DataError: No photographs.
+        DataError: There are no photographs.
     """
     upscale = TASKS["upscale_x2"]
-    # Halved and nothing else: they are compared for their grids, not for what files do.
+    # Downscaled and nothing else: they are compared for their grids, not for JPEG artifacts.
     task = dataclasses.replace(upscale, recipe=RECIPE, degrade=upscale.benchmark_cases[0].degrade)
     pictures = read_pictures(data, smallest_side=crop_side(task))
     prepare_report(weights_path.with_name("metrics.json"))
@@ -70,7 +70,7 @@ def train_upsamplers(
 
     started = time.monotonic()
     for step in range(steps):
-        (small, _), clean = sampler.sample()
+        (small, *_), clean = sampler.sample()
         rate = RECIPE.learning_rate * (1 + math.cos(math.pi * step / steps)) / 2
         losses = {
             kind: _step(networks[kind], optimizer, small, clean, rate)
@@ -133,11 +133,11 @@ def _step(
 
 @torch.inference_mode()
 def evaluate_upsampler(network: nn.Module, pictures: list[np.ndarray]) -> dict[str, float]:
-    """Halve pictures and double them again.
+    """Evaluate an upsampler on pictures that are halved and doubled again.
 
     Returns:
-        ``psnr``, the mean in RGB of 8-bit pictures, and ``grid_db``, the mean reading of the
-        checkerboard meter.
+        ``psnr``, the mean in RGB of 8-bit pictures, and ``grid_db``, the mean of
+        ``checkerboard_db``.
     """
     values, grids = [], []
     for pixels in pictures:

@@ -1,4 +1,4 @@
-"""PSNR on held-out pictures, for choosing between weights while they are trained."""
+"""PSNR on held-out pictures, which selects the checkpoint during training."""
 
 import statistics
 
@@ -12,7 +12,7 @@ from deconv_demo.training.data import pixels_to_image, to_gray
 
 
 def clean_image(pixels: np.ndarray, task: Task, case: BenchmarkCase) -> Tensor:
-    """Return the ground truth ``(1, 3, H, W)``: cut so that ``task.scale`` divides its sides."""
+    """Return the ground truth ``(1, 3, H, W)``, its sides cropped to multiples of ``scale``."""
     height, width = (length - length % task.scale for length in pixels.shape[:2])
     image = pixels_to_image(pixels[:height, :width])
     return to_gray(image) if case.gray else image
@@ -32,7 +32,7 @@ def degrade(clean: Tensor, case: BenchmarkCase, index: int) -> tuple[Tensor, Ten
 def psnr_by_case(
     model: nn.Module, task: Task, pictures: list[np.ndarray], device: torch.device
 ) -> dict[str, float]:
-    """Mean PSNR over all pictures for every setting of a task, for choosing between weights."""
+    """Return the mean PSNR over all pictures for every benchmark case of a task."""
     values: dict[str, list[float]] = {case.name: [] for case in task.benchmark_cases}
     for index, pixels in enumerate(pictures):
         for case in task.benchmark_cases:

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 def _unchecked(component: type) -> type:
-    """A component that hands over what came: its own refusals reach no program as a sentence."""
+    """Return a component that skips its own checks, whose errors would reach no program as text."""
     return handing_over(component, lambda _self, payload: payload)
 
 
@@ -26,7 +26,7 @@ def _number(name: str, value: Any, least: float, most: float) -> float:
     """Return a number from ``least`` to ``most``; a program may send it as text.
 
     Raises:
-        gr.Error: It is none, or none of these.
+        gr.Error: The value is no number, or out of range.
     """
     try:
         number = math.nan if isinstance(value, bool) else float(value)
@@ -41,7 +41,7 @@ def _number(name: str, value: Any, least: float, most: float) -> float:
 
 
 def build_service(store: FileStore) -> None:
-    """Place the endpoint. Its components are never drawn."""
+    """Place the endpoint, whose components are never rendered."""
 
     def enhance(picture: str | None, task_id: str, sigma: float, amount: float):
         """Repair a photograph with the network of a task.
@@ -60,7 +60,7 @@ def build_service(store: FileStore) -> None:
                 f"task_id must be one of {', '.join(TASKS)}, got {str(task_id)[:40]!r}",
                 print_exception=False,
             )
-        # What another task would be told is looked at too: a mistake should not wait.
+        # Controls of other tasks are checked too: a mistake should not go unnoticed.
         sigma, amount = _number("sigma", sigma, -1, 75), _number("amount", amount, 0, 1)
         controls = {}
         if task_id == "denoise":

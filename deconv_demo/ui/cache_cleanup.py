@@ -1,7 +1,7 @@
-"""Deleting what visitors made when it is old, and everything when the program ends.
+"""Deletion of visitors' files when they are old, and of all files when the program ends.
 
-Gradio's own ``delete_cache`` ends for good at the first file that it cannot delete, and goes
-through a set that other threads add to; and a directory that a client names is such a file.
+Gradio's own ``delete_cache`` ends for good at the first file that it cannot delete, and iterates
+over a set that other threads add to; and a directory that a client names is such a file.
 """
 
 import os
@@ -18,19 +18,19 @@ import gradio as gr
 
 from deconv_demo.ui.workspace import kept_folder
 
-# Gradio keeps each file in a folder named by the SHA-256 of its content, and while it arrives
-# beside these folders: there it stays when a visitor gives up.
+# Gradio keeps each file in a folder named by the SHA-256 of its content. An arriving file lies
+# beside these folders, and stays there when a visitor gives up.
 _CACHED = re.compile(r"[0-9a-f]{64}")
 _ARRIVING = "tmp????????"
 
 
 def keep_clean(page: gr.Blocks, *, age: float, every: float) -> None:
-    """Delete the files that a page has taken or made when they are old, as long as it lives.
+    """Delete files of a page when they are old, as long as the page lives.
 
     Args:
-        page: Its ``temp_file_sets`` name the files.
-        age: In seconds since a file was written.
-        every: Seconds between two looks.
+        page: Page whose ``temp_file_sets`` name the files.
+        age: Seconds since a file was written.
+        every: Seconds between two checks.
     """
     sets = page.temp_file_sets
     stopped = threading.Event()
@@ -50,10 +50,10 @@ def keep_clean(page: gr.Blocks, *, age: float, every: float) -> None:
 
 
 def sweep_former(*, older_than: float) -> None:
-    """Delete old files of programs that were ended by force and could not, and half uploads.
+    """Delete old files of programs that were killed, and incomplete uploads.
 
-    Those are what they made, and what visitors had sent them where ``GRADIO_TEMP_DIR`` names the
-    folder; the one that Gradio takes by itself belongs to all of its programs on a computer.
+    These are files that the programs made, and uploads where ``GRADIO_TEMP_DIR`` names the
+    folder; Gradio's default folder belongs to all of its programs on a computer.
 
     Args:
         older_than: Seconds since a file was written.
@@ -61,7 +61,7 @@ def sweep_former(*, older_than: float) -> None:
     root = Path(gr.utils.get_upload_folder())
     latest = time.time() - older_than
     left = list((root / "deconv-lab").rglob("*"))
-    # In the folder of all programs, a file of that name may be anybody's.
+    # In a folder shared by all programs, a file of that name may be anybody's.
     if os.environ.get("GRADIO_TEMP_DIR") and root.resolve() != Path(gettempdir()).resolve():
         left += root.glob(_ARRIVING)
         left += [path for path in root.glob("*/*") if _CACHED.fullmatch(path.parent.name)]
@@ -78,11 +78,11 @@ def sweep_former(*, older_than: float) -> None:
 def sweep(sets: Iterable[set[str]], *, older_than: float) -> None:
     """Delete the files that the sets name, with the folder of each once it is empty.
 
-    What cannot be deleted is left alone and forgotten. Nothing outside of Gradio's folder is
+    A file that cannot be deleted is left alone and forgotten. Nothing outside of Gradio's folder is
     touched, and nothing that is kept for all visitors.
 
     Args:
-        sets: Of paths; what is deleted leaves them.
+        sets: Sets of paths; deleted files are removed from them.
         older_than: Seconds since a file was written.
     """
     root = Path(gr.utils.get_upload_folder()).resolve()
@@ -91,7 +91,7 @@ def sweep(sets: Iterable[set[str]], *, older_than: float) -> None:
         for name in list(names):  # other threads go on adding
             path = Path(name)
             try:
-                # A place that is not written to yet is as old as its folder.
+                # A path that is not written to yet is as old as its folder.
                 stands = path if path.is_symlink() or path.exists() else path.parent
                 if stands.lstat().st_mtime > latest or kept_folder() in path.parents:
                     continue

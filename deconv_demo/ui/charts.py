@@ -16,10 +16,10 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 50, 14, 24, 38
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """One curve.
+    """One curve of a chart.
 
     Attributes:
-        name: For the legend.
+        name: Name in the legend.
         points: ``(x, y)``.
         dot: Index of the point with a full dot, None for none.
         ring: Index of the point with an open ring.
@@ -32,7 +32,7 @@ class Line:
 
 
 class _Axes:
-    """Places values on the sheet, and draws the frame with its numbers."""
+    """Axes that map values to the sheet, and draw the frame with its numbers."""
 
     def __init__(
         self,
@@ -97,15 +97,15 @@ def line_chart(
     """Draw curves on one pair of axes.
 
     Args:
-        lines: At most four.
-        x_label, y_label: What the axes count.
-        name: What the chart shows, for those who do not see it.
-        y_range: None for that of the points.
+        lines: At most four curves.
+        x_label, y_label: Labels of the axes.
+        name: Description of the chart for screen readers.
+        y_range: Range of the y axis; None takes that of the points.
         levels: Dashed horizontals with their names.
         marks: Dashed verticals with their names.
         now: A dotted vertical.
-        x_log: Whether equal steps are equal factors.
-        height: Of the sheet, which is 460 wide.
+        x_log: Whether the x axis is logarithmic.
+        height: Height of the sheet, which is 460 wide.
 
     Returns:
         A ``div`` with the drawing and, for several curves, a legend.
@@ -151,11 +151,11 @@ def line_chart(
 
 
 def _path(points: Sequence[tuple[float, float]], axes: _Axes) -> str:
-    """A curve through the points, as far as it is on the sheet: it leaves where it leaves."""
+    """Return a curve through the points, clipped where it leaves the sheet."""
     low, high = axes.y_range
     parts, pen = [], None  # where the pen stands
     for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
-        # The shares of this stretch at which it comes onto the sheet and leaves it.
+        # The fractions of this segment at which it enters and leaves the sheet.
         if y0 == y1:
             start, end = (0, 1) if low <= y0 <= high else (1, 0)
         else:
@@ -175,7 +175,7 @@ def _path(points: Sequence[tuple[float, float]], axes: _Axes) -> str:
 def bar_chart(
     values: Sequence[float], *, x_label: str, y_label: str, name: str, height: int = 170
 ) -> str:
-    """Draw one bar for each count, from zero up; each tells its count to the pointer."""
+    """Draw one bar for each count, from zero up; each has its count as a tooltip."""
     axes = _Axes((0, len(values)), (0, max(values)), height=height)
     bottom = height - _BOTTOM
     bars = "".join(
@@ -205,12 +205,12 @@ def score_map(
 
     Args:
         scores: ``(rows, columns)``; higher is better.
-        columns, rows: The values tried, each the same multiple of the one before.
-        x_label, y_label: What they are.
-        name: What the chart shows, for those who do not see it.
-        unit: Of the scores.
-        draws: Points ``(column value, row value)`` tried besides, drawn as small circles.
-        height: Of the sheet, which is 460 wide.
+        columns, rows: Values of the grid, each the same multiple of the one before.
+        x_label, y_label: Labels of the axes.
+        name: Description of the chart for screen readers.
+        unit: Unit of the scores.
+        draws: Further points ``(column value, row value)``, drawn as small circles.
+        height: Height of the sheet, which is 460 wide.
     """
     half_column = math.sqrt(columns[1] / columns[0])
     x_range = (columns[0] / half_column, columns[-1] * half_column)

@@ -1,4 +1,4 @@
-"""Pictures as addresses that hold them, so that a page shows them without a request."""
+"""Pictures as data URLs, which a page shows without a request."""
 
 import base64
 import io
@@ -8,7 +8,7 @@ from PIL import Image
 
 
 def data_url(picture: Image.Image | np.ndarray) -> str:
-    """Return a picture as the address of a PNG that holds it, without loss or a request.
+    """Return a picture as the data URL of a lossless PNG.
 
     >>> data_url(np.zeros((1, 1, 3), np.uint8))[:22]
     'data:image/png;base64,'

@@ -1,4 +1,4 @@
-"""Registers which text of which component has which key, and changes them all at once."""
+"""A registry of translated components, which changes the language of all of them at once."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
@@ -9,7 +9,7 @@ from gradio.blocks import Block
 from deconv_demo.ui.texts import text
 
 AnyBlock = TypeVar("AnyBlock", bound=Block)
-# A property's text: one key, or (key, value) pairs for the choices of a Radio.
+# Text of a property: one key, or (key, value) pairs for the choices of a Radio.
 Key = str | Sequence[tuple[str, str]]
 
 
@@ -27,7 +27,7 @@ class Translations:
         self._entries: list[tuple[Block, Mapping[str, Key]]] = []
 
     def register(self, component: AnyBlock, **keys: Key) -> AnyBlock:
-        """Give a component its English texts now, and remember it for other languages.
+        """Set the English texts of a component, and remember it for other languages.
 
         Args:
             component: Any component or layout block.
@@ -40,7 +40,7 @@ class Translations:
 
     @property
     def components(self) -> list[Block]:
-        """The components that ``updates`` returns updates for, in its order."""
+        """Registered components, in the order of ``updates``."""
         return [component for component, _ in self._entries]
 
     def updates(self, language: str) -> list[dict[str, Any]]:

@@ -12,10 +12,10 @@ from deconv_demo.tasks import TASKS
 from deconv_demo.ui.data_url import data_url
 from deconv_demo.ui.texts import text
 
-# Noise that hardly anybody sees: its removal changes as little.
+# Noise that hardly anybody notices: its removal changes as little.
 MIN_SHOWN_SIGMA = 2.5 / 255
 MAX_SIGMA = next(c.maximum for c in TASKS["denoise"].controls if c.name == "sigma")
-# Shown as an empty bar and a full one; pictures worth looking at lie between.
+# PSNR of an empty bar and of a full one; pictures worth a look lie between.
 MIN_PSNR, MAX_PSNR = 10.0, 50.0
 
 
@@ -25,7 +25,7 @@ def safe(string: str) -> str:
 
 
 def status(sentence: str, *, error: bool = False, progress: float | None = None) -> str:
-    """Return a sentence for the line under the Run button, with a bar where work goes on."""
+    """Return a sentence for the line under the Run button, with a bar during a run."""
     role, kind = ("alert", "error") if error else ("status", "note")
     bar = ""
     if progress is not None:
@@ -35,7 +35,7 @@ def status(sentence: str, *, error: bool = False, progress: float | None = None)
 
 
 def facts_line(language: str, task_id: str | None, facts: dict[str, Any]) -> str:
-    """Return what the last run did, in one line, and the blur that it found."""
+    """Return the facts of the last run in one line, and the estimated blur kernel."""
     if task_id is None:
         return ""
     parts = [
@@ -63,7 +63,7 @@ def facts_line(language: str, task_id: str | None, facts: dict[str, Any]) -> str
 
 
 def _blurs(language: str, facts: dict[str, Any]) -> str:
-    """Return the blur that was read off the picture, and beside it the one that was added."""
+    """Return the estimated blur kernel, and beside it the one that was applied."""
     figures = "".join(
         f'<figure><img src="{_kernel_url(facts[fact])}" alt="{safe(name)}" width="75" height="75">'
         f"<figcaption>{safe(name)}</figcaption></figure>"
@@ -81,13 +81,13 @@ def _blurs(language: str, facts: dict[str, Any]) -> str:
 
 
 def _kernel_url(kernel: Sequence[Sequence[float]]) -> str:
-    """A kernel as the address of a small picture; its largest share is white."""
+    """Return a kernel as the data URL of a small picture; its largest weight is white."""
     shares = np.asarray(kernel)
     return data_url(np.rint(255 * shares / shares.max()).astype(np.uint8))
 
 
 def score_table(language: str, task_id: str | None, scores: Sequence[Score]) -> str:
-    """Return damaged picture, classical method and network as a table with bars."""
+    """Return the scores of degraded picture, classical method and network as a table with bars."""
     if not scores or task_id is None:
         return ""
     y_channel_metric = TASKS[task_id].y_channel_metric
@@ -126,7 +126,7 @@ def _row(language: str, name: str, score: Score, *, best: bool) -> str:
 
 
 def scrolling_table(headings: Sequence[str], rows: str, *, kind: str = "") -> str:
-    """Return a table of the lab that scrolls by itself, by keys too, where it is too wide.
+    """Return a table of the lab that scrolls, by keys too, where it is too wide.
 
     Args:
         headings: One for each column, as text; together they name the table for a screen reader.

@@ -1,4 +1,4 @@
-"""Numbers as visitors read them: the minus sign of mathematics, and no negative zero."""
+"""Numbers for visitors: with a typographic minus, and no negative zero."""
 
 import math
 
@@ -6,7 +6,7 @@ _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def fixed(value: float, digits: int) -> str:
-    """Return a number with so many digits after the point.
+    """Return a number with ``digits`` digits after the point.
 
     >>> fixed(-0.004, 2), fixed(-1.5, 1), fixed(math.inf, 2)
     ('0.00', '−1.5', '∞')
@@ -18,7 +18,7 @@ def fixed(value: float, digits: int) -> str:
 
 
 def short(value: float, digits: int = 3) -> str:
-    """Return a number with so many significant digits; very small and large ones as powers of ten.
+    """Return a number with ``digits`` significant digits; extreme ones as powers of ten.
 
     >>> short(0.25), short(-12345.0), short(0.00001), short(0.000032, 2)
     ('0.25', '−12345', '10⁻⁵', '3.2 × 10⁻⁵')

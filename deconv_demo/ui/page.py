@@ -1,10 +1,10 @@
-"""The page: its head, its tabs, and what holds for all of them."""
+"""The page: its head, its tabs, and settings for all of them."""
 
 import os
 from typing import Any
 
-# Before gradio is imported: nothing is asked of other hosts, and a proxy that stands between
-# this computer and the world must not be asked for this computer itself.
+# Before gradio is imported: no request goes to other hosts, and a proxy between this computer and
+# the world must not be used for this computer itself.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 for _name in ("NO_PROXY", "no_proxy"):
     os.environ[_name] = ",".join(filter(None, [os.environ.get(_name), "localhost,127.0.0.1"]))
@@ -25,11 +25,11 @@ from deconv_demo.ui.static_files import read_static  # noqa: E402
 from deconv_demo.ui.texts import LANGUAGES, preferred_language  # noqa: E402
 from deconv_demo.ui.workspace import FileStore, Workspace  # noqa: E402
 
-# Files that visitors made are deleted when they are this old; looked at every so often.
+# Age at which files of visitors are deleted, and the time between two checks.
 CACHE_SECONDS, CLEANING_SECONDS = 3600, 300
 MAX_WAITING = 40
-# Gradio remembers every page that was opened, with all that its components hold: up to 3 MB. The
-# one that was used longest ago is forgotten first, and finds no picture when it is used again.
+# Gradio remembers every page that was opened, with the data of its components: up to 3 MB. The
+# one that was used longest ago is forgotten first, and has no picture when it is used again.
 MAX_SESSIONS = 200
 APPEARANCES = ("light", "dark", "projector")
 
@@ -62,8 +62,8 @@ def build_page() -> gr.Blocks:
         inside_tab.wire(inside)
         page.unload(inside_tab.leave)
         lab_tab.wire()
-        # In the browser: whatever was once the output of a function is read, with all that stands
-        # in it, at every event of the page from then on, and in the tabs stands everything.
+        # Switch tabs in JavaScript. A component that is an output of any event is read back with
+        # all of its children at every later event, and the Tabs contain the whole page.
         enhance_tab.look_inside.click(None, None, None, js=_call("openInside"), queue=False)
 
         def change_language(
@@ -108,20 +108,20 @@ def build_page() -> gr.Blocks:
             [switch, language],
             **UNQUEUED,
         )
-        # For those who are read to, and for the right shapes of Chinese characters.
+        # For screen readers, and for the right shapes of Chinese characters.
         for after in (switch.change, language_detected.then):
             after(None, switch, None, js=_call("applyLanguage"), queue=False)
         enhance_tab.wire(language_detected)
         appearance.change(None, appearance, None, js=_call("applyAppearance"), queue=False)
         page.load(None, None, appearance, js=_call("rememberedAppearance"), queue=False)
     keep_clean(page, age=CACHE_SECONDS, every=CLEANING_SECONDS)
-    # Not open: a program waits for its turn as everybody does.
+    # Not open: a program waits in the queue like everybody else.
     page.queue(max_size=MAX_WAITING, default_concurrency_limit=4, api_open=False)
     return page
 
 
 def launch_options() -> dict[str, Any]:
-    """Return the arguments of ``launch`` that belong to this page."""
+    """Return the arguments of ``launch`` for this page."""
     sheets = (
         read_static(__file__, "page.css"),
         *(tab.style_sheets() for tab in (EnhanceTab, InsideTab, LabTab)),
@@ -175,8 +175,8 @@ def _build_head(translations: Translations) -> tuple[gr.Radio, gr.Radio]:
 
 
 def _theme() -> gr.themes.Base:
-    # System fonts only: a web font would be asked of another host. Gradio's own grey has a
-    # contrast of 2.6 on white, and small print is to be read too.
+    # System fonts only: a web font would be requested from another host. Gradio's own gray has a
+    # contrast of 2.6 on white, and small print should be readable too.
     return gr.themes.Base(
         primary_hue=gr.themes.colors.teal,
         secondary_hue=gr.themes.colors.teal,

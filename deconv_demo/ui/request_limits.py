@@ -1,8 +1,8 @@
-"""What is refused before Gradio sees it: routes that this page does not use, and large messages.
+"""Refusal of requests before Gradio: routes that this page does not use, and large messages.
 
-Gradio keeps what a client sends for a component as long as the session, refused or not, and limits
-the size of files alone. Some of its routes write to the disk what nothing deletes, or fetch what
-an address names.
+Gradio keeps the data that a client sends for a component as long as the session, refused or not,
+and limits only the size of files. Some of its routes write files to disk that nothing deletes, or
+fetch an address that a client names.
 """
 
 import json
@@ -21,17 +21,17 @@ _UPLOAD = "/gradio_api/upload"
 
 
 class Guard:
-    """ASGI middleware that answers in Gradio's place where Gradio should not be asked.
+    """ASGI middleware that answers requests that should not reach Gradio.
 
     Args:
-        app: What comes after it.
+        app: The application behind it.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand a request on, or answer it with status 404 or 413."""
+        """Pass a request on, or answer it with status 404 or 413."""
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         path = scope["path"]
@@ -49,7 +49,7 @@ class _TooLargeError(Exception):
 
 
 class _Meter:
-    """Counts what arrives, and ends a conversation in which it is too much."""
+    """A counter of received bytes that ends a request with too many."""
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive, self._send = receive, send
@@ -66,7 +66,7 @@ class _Meter:
         return message
 
     async def send(self, message: Message) -> None:
-        if not self._is_too_large():  # then it has been answered, whatever others make of the error
+        if not self._is_too_large():  # if it is, it has been answered
             self._has_begun = True
             await self._send(message)
 
@@ -84,5 +84,5 @@ async def _refuse_address(*_: object) -> None:
     raise fastapi.HTTPException(404, "Nothing is fetched from other computers here.")
 
 
-# Gradio would fetch whatever address stands in the place of a file, and hand it on.
+# Gradio would fetch any address given in place of a file, and pass it on.
 gr.routes.secure_url_stream_response = _refuse_address

@@ -1,4 +1,4 @@
-"""A slider that takes the nearest of its values for a number that is typed beside it."""
+"""A slider that takes the nearest of its values for a number typed beside it."""
 
 import math
 
@@ -6,13 +6,13 @@ import gradio as gr
 
 
 class Slider(gr.Slider):
-    """Gradio's slider, without its refusals.
+    """Gradio's slider, which corrects values instead of refusing them.
 
     The browser corrects a typed number that is out of range, and Gradio refuses it all the same:
-    what is shown would not be what stands in the box.
+    the slider and the box would show different numbers.
     """
 
-    is_template = True  # of gr.Slider: it is drawn by the same script
+    is_template = True  # drawn by the script of gr.Slider
 
     def preprocess(self, payload: float | None) -> float:
         """Return the value nearest to ``payload`` that can be reached by sliding.

@@ -21,7 +21,7 @@ def read_static(beside: str, *names: str) -> str:
 
 
 def read_scripts(beside: str, *names: str) -> str:
-    """Return what ``read_static`` does, after the script that makes elements.
+    """Return the files as ``read_static`` does, after the script that makes elements.
 
     >>> read_scripts(__file__, "page.js").index("const createElement") < 100
     True

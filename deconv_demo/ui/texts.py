@@ -1,4 +1,4 @@
-"""Every string a visitor reads, by language and key."""
+"""Every string for visitors, by language and key."""
 
 import json
 import re
@@ -18,7 +18,7 @@ def _strings(language: str) -> dict[str, str]:
 
 
 def text(language: str, key: str, **values: object) -> str:
-    """Return the string of ``key``, its ``{placeholders}`` filled in.
+    """Return the string of ``key``, with its ``{placeholders}`` filled in.
 
     >>> text("en", "status.tile", done=2, total=6)
     'Tile 2 of 6'
@@ -29,7 +29,7 @@ def text(language: str, key: str, **values: object) -> str:
 def texts_under(language: str, prefix: str) -> dict[str, str]:
     """Return all strings whose keys start with ``prefix``, by the rest of their keys.
 
-    For what is drawn in the browser, which fills in the placeholders itself.
+    They are for drawings in the browser, which fills in the placeholders itself.
 
     >>> texts_under("en", "page.theme.")["dark"]
     'Dark'
@@ -39,7 +39,7 @@ def texts_under(language: str, prefix: str) -> dict[str, str]:
 
 
 def preferred_language(accept_language: str) -> str:
-    """Choose from the browser's Accept-Language header: Chinese or, for all others, English.
+    """Choose a language from the browser's Accept-Language header: Chinese, or else English.
 
     >>> preferred_language("zh-TW,zh;q=0.9,en;q=0.8")
     'zh-CN'
@@ -48,7 +48,7 @@ def preferred_language(accept_language: str) -> str:
 
 
 def error_sentence(language: str, error: Exception) -> str:
-    """Say what went wrong and what to do, in the visitor's language.
+    """Return a sentence on an error and its remedy, in the visitor's language.
 
     Errors that are no visitor's fault all get the same sentence; their details go to the log.
     """
@@ -57,8 +57,8 @@ def error_sentence(language: str, error: Exception) -> str:
         return translated.format(**error.values) if translated else str(error)
     if isinstance(error, WeightsError):
         return text(language, "error.weights")
-    # PyTorch reports memory that a CPU does not have as a plain RuntimeError, and that of a
-    # graphics card as one of its own that says "CUDA out of memory".
+    # PyTorch reports a lack of memory on the CPU as a plain RuntimeError, and on a graphics card
+    # as one of its own with "CUDA out of memory".
     if isinstance(error, MemoryError) or re.search(
         "can't allocate memory|out of memory", str(error)
     ):

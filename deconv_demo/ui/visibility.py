@@ -1,4 +1,4 @@
-"""A place in the page that tells when somebody comes to it, so that work waits until then."""
+"""A visibility trigger: an element that fires when it comes into view, so that work can wait."""
 
 import gradio as gr
 
@@ -6,10 +6,10 @@ from deconv_demo.ui.static_files import read_static
 
 
 def build_visibility_trigger(**options: str) -> gr.HTML:
-    """Place it; its event ``in_view`` fires when it comes near the window.
+    """Place the trigger, whose event ``in_view`` fires when it comes near the window.
 
-    Its value is the language of the page: where it is among the components that change
-    with it, ``in_view`` fires after a change of language too. The ``change`` of a ``gr.State``
+    Its value is the language of the page: if it is among the components that are localized,
+    ``in_view`` fires after a change of language too. The ``change`` of a ``gr.State``
     would not: Gradio does not send it after an event outside the queue.
     """
     return gr.HTML(

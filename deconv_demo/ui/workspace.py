@@ -1,4 +1,4 @@
-"""What one visitor has on the page, and the files of it that the page may serve.
+"""The state of one visitor, and its files that the page may serve.
 
 A ``Workspace`` holds paths, never pictures or tensors, so that a forgotten tab costs no
 memory. Its files lie in Gradio's own cache folder, the only place this page writes to, and
@@ -21,7 +21,7 @@ from PIL import Image
 from deconv_demo.pictures import save_picture
 from deconv_demo.restoration import Score
 
-# Larger pictures are not handed to a browser whole: the comparison shows their middle.
+# Larger pictures are not sent to a browser whole: the comparison shows their central crop.
 MAX_SHOWN_PIXELS = 50_000_000
 MAX_STEM_BYTES = 150
 _PROGRAM = secrets.token_hex(8)  # others may use the same cache
@@ -29,23 +29,23 @@ _PROGRAM = secrets.token_hex(8)  # others may use the same cache
 
 @dataclass(frozen=True, kw_only=True)
 class Workspace:
-    """The picture on the page and what was made of it.
+    """The picture on the page and its result.
 
     Attributes:
-        source: The file that was chosen, as it came.
-        name: What it is called, fit for a file name.
-        reference: The clean picture that an example was made from; None for visitors' own.
+        source: File that the visitor chose, unchanged.
+        name: Name of the picture, fit for a file name.
+        reference: Clean picture of an example; None for visitors' own.
         sigma: Noise that was added to an example, on ``[0, 1]``.
-        truth: What that picture should have become, where the answer is known.
+        truth: Ground truth of the result, where it is known.
         network_input: The picture that the network last received, as PNG.
-        task_id: Key of ``TASKS``: what was last run.
-        before, after: What is compared, as PNG; ``after`` is what is downloaded.
-        preview_after: The part of ``after`` that is shown, where it is too large for a browser.
+        task_id: Key of ``TASKS`` of the last run.
+        before, after: Pictures of the comparison, as PNG; ``after`` is the download.
+        preview_after: Central crop of ``after``, where it is too large for a browser.
         restored: ``after`` at full strength, where it can be blended.
         size: Width and height of ``before`` and ``after``.
-        facts: Of the last run.
-        scores: Of the last run, where the answer is known.
-        language: Language in which the result was described.
+        facts: Facts of the last run.
+        scores: Scores of the last run, where the ground truth is known.
+        language: Language of the stored result.
     """
 
     source: Path | None = None
@@ -66,16 +66,16 @@ class Workspace:
 
     @property
     def is_example(self) -> bool:
-        """Whether the source was damaged by this page, so that its truth is known."""
+        """Whether the source was degraded by this page, so that its ground truth is known."""
         return self.reference is not None
 
 
 class FileStore:
-    """Writes pictures into Gradio's cache, where they are deleted when they are old.
+    """A writer of files into Gradio's cache, where they are deleted when they are old.
 
     Args:
-        register: Takes the path of a file that may be deleted with the rest of the cache;
-            None keeps the files, for all visitors, as long as the program runs.
+        register: Function that takes the path of a file that may be deleted with the rest of the
+            cache; None keeps the files, for all visitors, as long as the program runs.
     """
 
     def __init__(self, register: Callable[[str], None] | None = None) -> None:
@@ -88,7 +88,7 @@ class FileStore:
         return path
 
     def new_path(self, name: str) -> Path:
-        """Return where a file of another kind may be written, in a folder of its own."""
+        """Return a path for a file of another kind, in a folder of its own."""
         root = kept_folder() if self._register is None else _folder()
         folder = root / secrets.token_hex(16)
         folder.mkdir(parents=True)
@@ -99,7 +99,7 @@ class FileStore:
 
 
 def kept_folder() -> Path:
-    """Return the folder of what is kept for all visitors until this program ends."""
+    """Return the folder of files kept for all visitors until this program ends."""
     return _folder() / f"kept-{_PROGRAM}"
 
 
@@ -113,12 +113,12 @@ def _remove_kept() -> None:
 
 
 def get_url(path: Path) -> str:
-    """Return where the page finds a file of the cache; relative, so a proxy may sit between."""
+    """Return the address of a file of the cache, relative for proxies."""
     return f"gradio_api/file={quote(str(path))}"
 
 
 def safe_stem(file_name: str) -> str:
-    """Return the name of a file without folder and suffix, of harmless characters only.
+    """Return the name of a file without folder and suffix, with harmless characters only.
 
     >>> safe_stem("../my photo (1).final.JPG")
     'my-photo-1-final'
@@ -130,7 +130,7 @@ def safe_stem(file_name: str) -> str:
 
 
 def preview_crop(picture: Image.Image) -> Image.Image:
-    """Return the picture, or the middle of one that is too large for a browser."""
+    """Return the picture, or the central crop of one that is too large for a browser."""
     width, height = picture.size
     if width * height <= MAX_SHOWN_PIXELS:
         return picture

@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 from support.made_files import SRGB, encode
 
+from deconv_demo.pictures.errors import PictureError
 from deconv_demo.pictures.image_tensors import (
-    PictureError,
     from_pixels,
     normalize,
     open_picture,

@@ -13,6 +13,8 @@ from support.stand_ins import Given, random_picture, same_pixels, use_tiny_netwo
 from deconv_demo.degradations import blur, motion_kernel
 from deconv_demo.estimation.noise import estimate_sigma
 from deconv_demo.pictures import image_tensors
+from deconv_demo.pictures.bit_depth import is_gray_pixels
+from deconv_demo.pictures.errors import PictureError
 from deconv_demo.restoration.enhancement import enhance
 from deconv_demo.restoration.guide import estimate_kernel, fill_wiener_guide
 from deconv_demo.restoration.weights import load_estimator
@@ -236,7 +238,7 @@ def test_the_ends_of_a_range_are_inside():
 
 
 def test_no_picture_at_all():
-    with pytest.raises(image_tensors.PictureError):
+    with pytest.raises(PictureError):
         enhance(None, "denoise")
 
 
@@ -253,7 +255,7 @@ def test_gray_stays_gray_in_a_file_that_only_knows_color(task_id, mode):
     # One pixel with a colour, and it is a colour picture.
     colored = gray.convert(mode)
     colored.putpixel((7, 3), (200, 10, 10, 255)[: len(mode)])
-    assert not image_tensors.is_gray_pixels(image_tensors.to_pixels(colored))
+    assert not is_gray_pixels(image_tensors.to_pixels(colored))
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])

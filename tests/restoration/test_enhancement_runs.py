@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from support.stand_ins import Given, random_picture, same_pixels, use_tiny_networks
 
-from deconv_demo.pictures import image_tensors
+from deconv_demo.pictures.errors import PictureError
 from deconv_demo.restoration import enhancement
 from deconv_demo.restoration.enhancement import Enhancement, TileProgress, enhance, enhance_by_tile
 from deconv_demo.tasks import TASKS
@@ -22,7 +22,7 @@ def use(monkeypatch):
 def test_a_result_too_large_is_refused_before_work(monkeypatch, use):
     network = use(Given())
     monkeypatch.setattr(enhancement, "MAX_OUTPUT_PIXELS", 1000)
-    with pytest.raises(image_tensors.PictureError) as error:
+    with pytest.raises(PictureError) as error:
         enhance(random_picture((10, 10)), "upscale_x4")
     assert error.value.code == "result_too_large"
     assert not network.calls

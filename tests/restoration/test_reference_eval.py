@@ -9,6 +9,7 @@ from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from deconv_demo.pictures import image_tensors
+from deconv_demo.pictures.errors import PictureError
 from deconv_demo.restoration import reference_eval
 from deconv_demo.restoration.enhancement import Enhancement
 from deconv_demo.restoration.reference_eval import (
@@ -54,7 +55,7 @@ def test_the_truth_has_no_alpha_and_gray_stays_gray(mode, kept):
 
 @pytest.mark.parametrize(("scale", "size"), [(1, (15, 99)), (2, (99, 31)), (4, (63, 63))])
 def test_too_small_to_judge(scale, size):
-    with pytest.raises(image_tensors.PictureError) as caught:
+    with pytest.raises(PictureError) as caught:
         prepare_reference(Image.new("RGB", size), scale)
     assert caught.value.code == "too_small_to_judge"
     assert f"{16 * scale} × {16 * scale}" in str(caught.value)

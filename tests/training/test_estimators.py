@@ -10,7 +10,7 @@ from deconv_demo.networks.weight_files import WeightsError, read_header, sha256
 from deconv_demo.restoration.weights import ESTIMATORS, WEIGHTS_DIR, load_estimator
 from deconv_demo.tasks import TASKS
 from deconv_demo.training import __main__ as command_line
-from deconv_demo.training import blur_estimator, estimators, noise_estimator
+from deconv_demo.training import blur_estimator, estimators, noise_cases, noise_estimator
 from deconv_demo.training.blur_estimator import BLUR_SPEC
 from deconv_demo.training.estimators import train_estimator
 from deconv_demo.training.noise_estimator import NOISE_SPEC
@@ -20,7 +20,7 @@ from deconv_demo.training.noise_estimator import NOISE_SPEC
 def _small(monkeypatch):
     """Judged on little, and warm soon."""
     monkeypatch.setattr(blur_estimator, "VALIDATION_CROP", 128)
-    monkeypatch.setattr(noise_estimator, "VALIDATION_CROP", 96)
+    monkeypatch.setattr(noise_cases, "VALIDATION_CROP", 96)
     monkeypatch.setattr(estimators, "WARM_UP_STEPS", 5)
 
 

@@ -1,1 +1,1 @@
-"""Measure what was trained and write it down: evaluation, benchmark, model card."""
+"""Reports on trained networks: evaluation, benchmark, ablation, model card."""

@@ -1,4 +1,4 @@
-"""Which network earns its time: relatives of the shipped ones, trained for equally long."""
+"""Ablation: variants of the shipped networks, trained from scratch under the same budget."""
 
 import dataclasses
 import json
@@ -37,27 +37,27 @@ def run_ablation(
     variants: Mapping[str, Variant] | None = None,
     steps: int | None = None,
 ) -> list[dict[str, Any]]:
-    """Train every candidate from scratch for equal minutes, with the same seed and recipe.
+    """Train every variant from scratch for equal minutes, with the same seed and recipe.
 
-    They are timed with all threads and trained with one, by minutes of the processor, so that what
-    else runs meanwhile hardly matters: several threads would wait for each other, and that counts.
+    Speed is measured with all threads. Training uses one thread and budgets CPU time, so that other
+    load on the machine hardly matters: several threads would wait for each other, which counts.
 
     Args:
         task_id: Key of ``TASKS``.
-        data, validation: Folders and tar files of photographs, to learn from and to judge by.
-        minutes: For each candidate.
-        seed: Of weights, crops and damage.
-        variants: By name; None takes ``VARIANTS``.
-        steps: Stop each after that many steps, if its minutes have not run out before.
+        data, validation: Folders and tar files of photographs for training and for validation.
+        minutes: Budget of each variant.
+        seed: Seed of weights, crops and degradations.
+        variants: Variants by name; None takes ``VARIANTS``.
+        steps: Number of steps after which each stops, if its minutes have not run out before.
 
     Returns:
-        One dictionary for each candidate: ``name``, ``network`` (its arguments),
+        One dictionary for each variant: ``name``, ``network`` (its arguments),
         ``parameters``, ``macs_per_output_pixel``, ``seconds_per_output_megapixel`` in float32,
-        ``minutes``, ``steps``, ``psnr`` by setting, on the crops that a run is judged by, and on
-        what it was ``measured``.
+        ``minutes``, ``steps``, ``psnr`` by benchmark case, on the crops for validation, and
+        ``measured``, the date and the machine.
 
     Raises:
-        DataError: No photographs.
+        DataError: There are no photographs.
     """
     variants = VARIANTS[task_id] if variants is None else variants
     tasks = {name: _get_task(task_id, variant) for name, variant in variants.items()}
@@ -127,9 +127,9 @@ def _get_task(task_id: str, variant: Variant) -> Task:
 
 
 def record_ablation(metrics_path: Path, task_id: str, rows: list[dict[str, Any]]) -> None:
-    """Keep what ``run_ablation`` found among the measured numbers.
+    """Record the rows of ``run_ablation`` among the measured numbers.
 
-    Rows of the same candidates are replaced, those of others kept if they had as many minutes.
+    Rows of the same variants are replaced, those of others kept if they had as many minutes.
     """
     found = read_report(metrics_path).get("trials", {}).get(task_id, [])
     kept = [row for row in found if round(row["minutes"]) == round(rows[0]["minutes"])]
@@ -138,7 +138,7 @@ def record_ablation(metrics_path: Path, task_id: str, rows: list[dict[str, Any]]
 
 
 def _inputs(model: nn.Module, side: int) -> list[torch.Tensor]:
-    """Random pictures: zeros would take other paths through the processor."""
+    """Return random pictures as inputs: zeros would take other paths through the processor."""
     return [
         torch.rand_like(value).contiguous(
             memory_format=torch.channels_last if value.dim() == 4 else torch.contiguous_format
@@ -148,9 +148,9 @@ def _inputs(model: nn.Module, side: int) -> list[torch.Tensor]:
 
 
 def _seconds(tasks: dict[str, Task]) -> dict[str, float]:
-    """Median seconds for an output megapixel, all networks in turn in every round.
+    """Return the median seconds for an output megapixel, all networks in turn in every round.
 
-    Candidates that are one network when they are used, only trained in another way, are timed once.
+    Variants that differ only in training are one network at inference, and are timed once.
     """
     built = {name: collapse(task.build()).eval() for name, task in tasks.items()}
     used = {name: repr(model) for name, model in built.items()}

@@ -17,10 +17,11 @@ from PIL import Image
 from torch import Generator, Tensor, nn
 
 from deconv_demo.classical import bicubic
+from deconv_demo.controls import ControlValues
 from deconv_demo.networks import QuantizedNetwork, has_fast_int8, inplace_copy, subpixel_copy
 from deconv_demo.pictures import from_pixels, to_image, to_uint8
 from deconv_demo.restoration import (
-    enhance_by_tile,
+    enhance,
     float_dtype,
     inference_device,
     load_model,
@@ -35,11 +36,11 @@ SIDE = 1024
 
 
 def benchmark_everything(rounds: int = 5, *, metrics_path: Path | None = None) -> None:
-    """Print what ``benchmark``, ``compare_rewrites`` and ``rounding_differences`` find.
+    """Print the results of ``benchmark``, ``compare_rewrites`` and ``rounding_differences``.
 
     Args:
-        rounds: Timed rounds of each.
-        metrics_path: Keep times and memory in this file too, for the model card.
+        rounds: Number of timed rounds of each.
+        metrics_path: File in which times and memory are recorded too, for the model card.
     """
     if metrics_path is not None:
         prepare_report(metrics_path)
@@ -65,18 +66,18 @@ def benchmark_everything(rounds: int = 5, *, metrics_path: Path | None = None) -
 def benchmark(rounds: int = 5, *, side: int = SIDE) -> list[dict[str, float | str]]:
     """Time every network and two plain references in turn, and print a table.
 
-    Each network in what is best here, and also in 8 bits where those are fast: on machines
-    that have no bfloat16 they are the best. All rows are run once a round, one after the other,
-    so that whatever else the machine does falls on all of them; the ratios are steadier than the
+    Each network runs in the best dtype of this machine, and also in 8 bits where those are fast:
+    they are the best on machines without bfloat16. All rows run once a round, one after the other,
+    so that other load on the machine affects all of them; the ratios are steadier than the
     seconds.
 
     Args:
-        rounds: Timed rounds, after one to warm up.
-        side: Of the square result that every row makes; a multiple of 4.
+        rounds: Number of timed rounds, after one to warm up.
+        side: Side of the square result of every row; a multiple of 4.
 
     Returns:
-        A row each: ``name``, ``seconds_per_megapixel`` (median, of the output),
-        ``dtype`` it computes in, ``times_dncnn`` (seconds as a share of the DnCNN-size stack's),
+        One dictionary a row: ``name``, ``seconds_per_megapixel`` (median, of the output),
+        ``dtype``, ``times_dncnn`` (seconds relative to those of the DnCNN-size stack),
         ``megabytes_per_megapixel``
         (growth of the peak memory of a process of its own over a first, tiny run).
     """
@@ -92,7 +93,7 @@ def benchmark(rounds: int = 5, *, side: int = SIDE) -> list[dict[str, float | st
             if round_number:
                 times.append((time.perf_counter() - started) / megapixels)
     medians = [statistics.median(times) for times in seconds]
-    rows = [
+    rows: list[dict[str, float | str]] = [
         {
             "name": name,
             "dtype": dtype,
@@ -107,16 +108,16 @@ def benchmark(rounds: int = 5, *, side: int = SIDE) -> list[dict[str, float | st
 
 
 def compare_rewrites(rounds: int = 5, *, side: int = SIDE) -> dict[str, dict[str, float]]:
-    """Time each network as trained, lean, with pixel shuffle to enlarge, and in 8 bits.
+    """Time each network as trained, in place, with pixel shuffle for upsampling, and in 8 bits.
 
     Args:
-        rounds: Timed rounds of all three in turn, after one to warm up.
-        side: Of the square result.
+        rounds: Number of timed rounds of all in turn, after one to warm up.
+        side: Side of the square result.
 
     Returns:
-        Per task id ``lean`` and ``subpixel``, and ``int8`` where it is fast, the median seconds as
-        a share of the network's as it was trained, and ``difference``, the largest of a lean or
-        subpixel result in float32.
+        Per task id ``lean`` (in place) and ``subpixel``, and ``int8`` where it is fast, the median
+        seconds relative to those of the network as trained, and ``difference``, the largest of an
+        in-place or subpixel result in float32.
     """
     device = inference_device()
     dtype = float_dtype(device)
@@ -153,13 +154,13 @@ def compare_rewrites(rounds: int = 5, *, side: int = SIDE) -> dict[str, dict[str
 
 
 def rounding_differences(task_id: str, *, side: int = 128) -> dict[str, dict[str, float]]:
-    """Return how far a finished 8-bit picture of coarser numbers lies from that of float32.
+    """Return how far an 8-bit result at lower precision lies from that of float32.
 
-    Measured on a face, damaged as the task is judged (the worst of its first and last setting),
-    whatever this machine would choose.
+    It is measured on a face, degraded as in the evaluation (the worst of the first and the last
+    benchmark case), independently of the dtype this machine would choose.
 
     Returns:
-        For "bfloat16", and "int8" where the network can run so here, ``mean`` and ``largest``
+        For "bfloat16", and "int8" where the network can run in it here, ``mean`` and ``largest``
         absolute difference, of 255.
     """
     in_8_bits = has_fast_int8() and load_model(task_id).ranges is not None
@@ -177,10 +178,10 @@ def _rounding_difference(task_id: str, coarse: torch.dtype, side: int) -> dict[s
     for case in (task.benchmark_cases[0], task.benchmark_cases[-1]):
         degraded, sigma, _ = case.degrade(face, Generator().manual_seed(0))
         picture = from_pixels(to_uint8(degraded), like=Image.new("RGB", (1, 1)))
-        controls = {} if sigma is None else {"sigma": sigma.item()}
+        controls: ControlValues = {} if sigma is None else {"sigma": sigma.item()}
         results = []
         for dtype in (torch.float32, coarse):
-            *_, result = enhance_by_tile(picture, task_id, dtype=dtype, **controls)
+            result = enhance(picture, task_id, dtype=dtype, **controls)
             results.append(np.asarray(result.restored).astype(int))
         found.append(np.abs(results[0] - results[1]))
     worst = max(found, key=np.mean)
@@ -188,13 +189,13 @@ def _rounding_difference(task_id: str, coarse: torch.dtype, side: int) -> dict[s
 
 
 def _dtypes(task_id: str) -> list[str]:
-    """What a network is timed in."""
+    """Return the dtypes in which a network is timed."""
     wanted = [resolve_dtype_name(task_id)] + (["int8"] if has_fast_int8() else [])
     return list(dict.fromkeys(resolve_dtype_name(task_id, dtype) for dtype in wanted))
 
 
 def _prepare(name: str, dtype: str, side: int) -> tuple[Callable[[], object], float]:
-    """Return what one row runs, and the megapixels it makes."""
+    """Return the function that a row times, and the megapixels of its result."""
     if name in TASKS:
         scale = TASKS[name].scale
         picture = Image.fromarray(_photo(side // scale))
@@ -231,20 +232,19 @@ def _run_stack(model: nn.Module, image: Tensor) -> Tensor:
 
 
 def _dtype(name: str) -> str:
-    """What a plain reference computes in."""
+    """Return the dtype of a plain reference."""
     dtype = torch.float32 if name.startswith("bicubic") else float_dtype(inference_device())
     return str(dtype).removeprefix("torch.")
 
 
 def _enhance(picture: Image.Image, task_id: str, dtype: str) -> None:
     # The strength is told, so that the network is timed and not the estimate.
-    controls = {"sigma": 25 / 255} if task_id == "denoise" else {}
-    for _ in enhance_by_tile(picture, task_id, dtype=getattr(torch, dtype), **controls):
-        pass
+    controls: ControlValues = {"sigma": 25 / 255} if task_id == "denoise" else {}
+    enhance(picture, task_id, dtype=getattr(torch, dtype), **controls)
 
 
 def _photo(side: int) -> np.ndarray:
-    """A square ``(side, side, 3)`` of a portrait, repeated where it is not large enough."""
+    """Return a square ``(side, side, 3)`` of a portrait, repeated where it is not large enough."""
     import skimage.data
 
     astronaut = skimage.data.astronaut()
@@ -253,7 +253,7 @@ def _photo(side: int) -> np.ndarray:
 
 
 def _peak_megabytes(name: str, dtype: str, side: int) -> float:
-    """Return by how much a run raises the peak memory of a fresh process."""
+    """Return the growth of the peak memory of a fresh process over a run."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
         return pool.submit(_grown_by, name, dtype, side).result()
@@ -268,10 +268,10 @@ def _grown_by(name: str, dtype: str, side: int) -> float:
 
 
 def _peak() -> float:
-    """Return the largest memory this process has had in megabytes, and forget it on Linux.
+    """Return the peak memory of this process in megabytes, and reset it on Linux.
 
-    There the peak is that of the memory map: ``getrusage`` would still count the process that
-    this one was started from.
+    There the peak is read from the memory map: ``getrusage`` would still count the process that
+    started this one.
     """
     status = Path("/proc/self/status")
     if not status.exists():
@@ -280,7 +280,7 @@ def _peak() -> float:
         kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return kilobytes / (1e6 if sys.platform == "darwin" else 1e3)
     with suppress(OSError):
-        peak = re.search(r"VmHWM:\s+(\d+)", status.read_text())[1]
+        (peak,) = re.findall(r"VmHWM:\s+(\d+)", status.read_text())
         Path("/proc/self/clear_refs").write_text("5")
     return int(peak) / 1e3
 

@@ -1,4 +1,4 @@
-"""How far the 8 x 8 blocks of a JPEG file stand out, and whether a network sharpens them."""
+"""Blockiness: how far the 8 x 8 blocks of a JPEG file stand out, before and after a network."""
 
 from torch import Tensor
 
@@ -9,17 +9,17 @@ BLOCK_SIDE = 8
 
 
 def blockiness(image: Tensor, scale: int = 1) -> float:
-    """Mean step across the edges of JPEG blocks, less the mean step between other neighbours.
+    """Return the mean step across JPEG block edges, minus that between other neighbours.
 
-    Absolute differences of Y between neighbours, along rows and columns, as in the blocking
-    effect factor of Yim and Bovik 2011. An enlarged picture is brought back to the size of its
-    file first: enlarging more sharply draws every edge in fewer pixels, and what is asked is
-    whether the blocks stand out more than they did, not how thin their outlines are.
+    Steps are absolute differences of Y between neighbours, along rows and columns, as in the
+    blocking effect factor of Yim and Bovik 2011. An upscaled picture is first brought back to the
+    size of its file: sharper upscaling draws every edge in fewer pixels, and the measure is of
+    how far the blocks stand out, not of how thin their outlines are.
 
     Args:
         image: ``(1, 3, H, W)`` in ``[0, 1]``; the file's first block begins in the top left
             corner.
-        scale: How many times larger than the file it is.
+        scale: Side of the image / side of its file.
 
     Returns:
         Levels of 255; about 0 for a picture that was never in blocks.
@@ -29,7 +29,7 @@ def blockiness(image: Tensor, scale: int = 1) -> float:
     >>> round(blockiness(blocks), 2)  # 1 across and 0 down, the Y of a level is 219 / 255 of it
     0.43
     """
-    # Not rounded again, as a file would be: steps of less than a level count.
+    # It is not rounded again, as a file would be: steps of less than a level count.
     y = y_channel(degradations.bicubic_downsample(image, scale) if scale > 1 else image)
     steps = []
     for dim in (-2, -1):

@@ -1,4 +1,4 @@
-"""The training log as a drawing: validation PSNR of every network by minute, run after run."""
+"""The training curves as SVG: validation PSNR of every network by minute, run after run."""
 
 from collections.abc import Sequence
 from html import escape
@@ -15,10 +15,10 @@ Points = list[tuple[float, float]]
 
 
 def draw_curves(tasks: dict[str, dict[str, Any]]) -> str:
-    """Draw one panel a network as an SVG sheet.
+    """Draw one panel for each network on an SVG sheet.
 
-    Runs follow each other along the axis of minutes. Each is a line of its own: what is
-    judged on may have changed between two, and a line across would show a gain that is none.
+    Runs follow each other along the axis of minutes. Each has a line of its own: the validation
+    may have changed between two, and a line across would show a gain that is none.
 
     Args:
         tasks: Task id to an entry of ``metrics.json`` with its ``runs``.
@@ -41,7 +41,7 @@ def draw_curves(tasks: dict[str, dict[str, Any]]) -> str:
 def run_lines(runs: Sequence[dict[str, Any]]) -> list[Points]:
     """Return the points ``(minutes of training so far, dB)`` of each run.
 
-    A run that kept no curve is one point, at its end.
+    A run without a recorded curve is one point, at its end.
 
     >>> run_lines([{"seconds": 600, "validation_psnr": 25.0},
     ...            {"seconds": 300, "curve": [[0, 25.0], [5, 25.5]]}])

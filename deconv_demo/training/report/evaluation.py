@@ -1,4 +1,4 @@
-"""Judge networks on pictures they have not seen, beside the damage and a classical method."""
+"""Evaluation of networks on held-out pictures, beside the input and a classical method."""
 
 import json
 import math
@@ -12,12 +12,13 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from deconv_demo.controls import ControlValues
 from deconv_demo.networks import blank_inputs, read_header, sha256
 from deconv_demo.pictures import from_pixels, to_image, to_uint8
 from deconv_demo.restoration import (
     best_classical,
     best_wiener,
-    enhance_by_tile,
+    enhance,
     estimate_kernel,
     find_estimator,
     find_weights,
@@ -43,7 +44,7 @@ from deconv_demo.training.report.benchmark import rounding_differences
 from deconv_demo.training.report.blockiness import blockiness
 from deconv_demo.training.validation import clean_image, degrade
 
-# SSIM looks through windows of 11 x 11, at what is left when borders are cut off.
+# SSIM has windows of 11 x 11, on the pixels that remain when borders are cut off.
 MIN_SIDE = 32
 
 
@@ -56,31 +57,31 @@ def evaluate(
     low_resolution: list[Path] | None = None,
     dtype: str | None = None,
 ) -> dict[str, Any]:
-    """Measure tasks on clean pictures and write what came out as JSON.
+    """Evaluate tasks on clean pictures and write the metrics as JSON.
 
-    Entries of other tasks that the file already has are kept.
+    Entries of other tasks in the file are kept.
 
     Args:
         task_ids: Keys of ``TASKS``.
         data: Folders and tar files of clean pictures.
-        output: The JSON file.
-        limit: Judge on the first so many pictures only, at least 1.
-        low_resolution: Folders and tar files of the small twins that a standard set comes
-            with, for the task of their scale; None makes them, as MATLAB's ``imresize`` does.
-        dtype: What the networks compute in: "float32", "bfloat16" or "int8"; None takes the best
+        output: JSON file to write.
+        limit: Number of pictures to evaluate, the first ones, at least 1.
+        low_resolution: Folders and tar files of the low-resolution images of a standard set,
+            for the task of their scale; None makes them, as MATLAB's ``imresize`` does.
+        dtype: Number format of the networks: "float32", "bfloat16" or "int8"; None takes the best
             of this machine.
 
     Returns:
-        What the file holds now: ``tasks`` by id, each with ``settings``, ``parameters``,
-        ``macs_per_output_pixel``, ``rounding_differences`` (by what is computed in, ``mean`` and
+        Contents of the file: ``tasks`` by id, each with ``settings`` (the benchmark cases),
+        ``parameters``, ``macs_per_output_pixel``, ``rounding_differences`` (by dtype, ``mean`` and
         ``largest``, of 255),
-        ``block_steps`` (of settings with JPEG, of 255), ``sha256``, that of its
-        ``blur_reader`` or ``noise_reader``, where it has one, and where and on what it was
-        ``measured``.
+        ``block_steps`` (in cases with JPEG, of 255), ``sha256``, that of its
+        ``blur_reader`` or ``noise_reader``, where it has one, and ``measured``, the date, the
+        machine and the size of the set.
 
     Raises:
-        DataError: No pictures, or twins that do not belong to them or to a task.
-        MetricsFileError: ``output`` is no file of measured numbers, or cannot be written.
+        DataError: There are no pictures, or low-resolution images that fit neither them nor a task.
+        MetricsFileError: ``output`` is not a file of measured numbers, or cannot be written.
         WeightsError: Weights are missing or cut.
     """
     prepare_report(output)
@@ -94,7 +95,7 @@ def evaluate(
     with skip_checksum():
         for task_id in dict.fromkeys(task_ids):
             path = find_weights(task_id)
-            # A network's numbers are those of its reader, too.
+            # The metrics of a network depend on its estimator, too.
             name = TASKS[task_id].estimator
             estimator = {} if name is None else {name: sha256(find_estimator(name))}
             entry = {
@@ -112,7 +113,7 @@ def evaluate(
 def _lr_images(
     task_ids: list[str], named: dict[str, np.ndarray], low_resolution: list[Path]
 ) -> dict[str, list[np.ndarray]]:
-    """The twins of each task, all of them before the first is measured."""
+    """Return the low-resolution images of each task, matched before the first measurement."""
     for task_id in task_ids:
         if TASKS[task_id].scale == 1:
             upscales = " ".join(name for name, task in TASKS.items() if task.scale > 1)
@@ -130,7 +131,7 @@ def _measure(
     twins: list[np.ndarray] | None,
     dtype: str | None,
 ) -> dict[str, Any]:
-    """What the network of a task costs and how well it does, for the entry of the task."""
+    """Return the entry of a task: the size of its network and its metrics."""
     task = TASKS[task_id]
     entry: dict[str, Any] = {
         **network_size(task.build(), task.scale),
@@ -138,7 +139,7 @@ def _measure(
         "rounding_differences": rounding_differences(task_id),
         "settings": {},
     }
-    # A set's own twins are its damage, the first setting; nobody's table has another.
+    # Given low-resolution images are the degradation, that of the first case.
     for case in task.benchmark_cases[: None if twins is None else 1]:
         entry["settings"][case.name], steps = _evaluate_case(task_id, case, pictures, twins, dtype)
         if steps:
@@ -154,9 +155,9 @@ def _evaluate_case(
     twins: list[np.ndarray] | None,
     dtype: str | None,
 ) -> tuple[dict[str, Any], dict[str, float]]:
-    """Mean PSNR and SSIM of the degraded picture, the classical method and the network.
+    """Return mean PSNR and SSIM of the degraded picture, the classical method and the network.
 
-    And, where the degraded picture is a JPEG, how far its blocks stand out in each.
+    The second result is the blockiness of each where the degraded picture is a JPEG.
     """
     task = TASKS[task_id]
     number = None if dtype is None else getattr(torch, dtype)
@@ -186,21 +187,21 @@ def _evaluate_case(
             read = estimate_kernel(to_uint8(degraded))
             add("Wiener, blur read", best_wiener(degraded, read, clean), clean)
             add("Wiener, told the blur", best_wiener(degraded, case.kernel, clean), clean)
-        controls = {} if sigma is None else {"sigma": sigma.item()}
-        *_, result = enhance_by_tile(picture, task_id, dtype=number, **controls)
+        controls: ControlValues = {} if sigma is None else {"sigma": sigma.item()}
+        result = enhance(picture, task_id, dtype=number, **controls)
         add("network", to_image(result.after), clean)
         if coarse:
-            *_, result = enhance_by_tile(picture, task_id, dtype=torch.float32, **controls)
+            result = enhance(picture, task_id, dtype=torch.float32, **controls)
             add("network in float32", to_image(result.after), clean)
         if sigma is not None:
-            *_, blind = enhance_by_tile(picture, task_id, dtype=number)
+            blind = enhance(picture, task_id, dtype=number)
             add("network, strength estimated", to_image(blind.after), clean)
     means = {name: _means(values) for name, values in columns.items()}
     return means, {name: round(statistics.fmean(found), 3) for name, found in steps.items()}
 
 
 def _means(values: list[tuple[float, float]]) -> dict[str, float | None]:
-    """Mean PSNR and SSIM. The PSNR of a perfect picture has no mean: such ones are counted."""
+    """Return mean PSNR and SSIM. A perfect picture has an infinite PSNR, and is only counted."""
     finite = [value for value, _ in values if math.isfinite(value)]
     means = {
         "psnr": round(statistics.fmean(finite), 3) if finite else None,
@@ -210,7 +211,7 @@ def _means(values: list[tuple[float, float]]) -> dict[str, float | None]:
 
 
 def network_size(model: nn.Module, scale: int) -> dict[str, int]:
-    """Return ``parameters`` and ``macs_per_output_pixel`` of a network that scales so."""
+    """Return ``parameters`` and ``macs_per_output_pixel`` of a network of a scale."""
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         model(*blank_inputs(model, 256, 256))
     output_pixels = (256 * scale) ** 2

@@ -1,4 +1,4 @@
-"""What the networks do badly, shown: one damage a task that each was not made for."""
+"""Failure cases of the networks, as pictures: for each task a degradation it was not made for."""
 
 import math
 from collections.abc import Callable
@@ -25,16 +25,16 @@ _SIGMA = 25 / 255
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """One picture on which a network falls short.
+    """A picture on which a network falls short.
 
     Attributes:
-        name: Of its file.
+        name: Name of its file.
         task_id: Key of ``TASKS``.
         picture: Attribute of ``skimage.data``.
         corner: Row and column of the crop, 160 x 240 pixels.
-        damage: In words.
-        degrade: The same as a function.
-        what_goes_wrong: A sentence or two for the card.
+        damage: Description of the degradation.
+        degrade: The degradation as a function.
+        what_goes_wrong: A sentence or two for the model card.
     """
 
     name: str
@@ -105,16 +105,16 @@ FAILURES = (
 def draw_failures(folder: Path, metrics_path: Path) -> list[dict[str, Any]]:
     """Write a PNG of every failure, and its numbers into ``metrics.json``.
 
-    Each PNG shows three pictures side by side: damaged, restored, truth. Networks run as
-    the page runs them, blind; the classical method is the one of the evaluation.
+    Each PNG shows three pictures side by side: degraded, restored, ground truth. Networks run as
+    on the page, blind; the classical method is that of the evaluation.
 
     Args:
-        folder: For the PNG files; made where it is missing.
-        metrics_path: The JSON file, whose other entries are kept.
+        folder: Folder of the PNG files; made where it is missing.
+        metrics_path: JSON file, whose other entries are kept.
 
     Returns:
-        An entry each: ``name``, ``task_id``, ``damage``, ``what_goes_wrong``, ``classical`` (the
-        method), and ``damaged_psnr``, ``classical_psnr``, ``network_psnr`` in dB.
+        One entry per failure: ``name``, ``task_id``, ``damage``, ``what_goes_wrong``, ``classical``
+        (the method), and ``damaged_psnr``, ``classical_psnr``, ``network_psnr`` in dB.
 
     Raises:
         WeightsError: Weights are missing or damaged.
@@ -161,7 +161,8 @@ def _crop(failure: Failure) -> Tensor:
 
 def _moved_two_ways(clean: Tensor, length: float) -> Tensor:
     along, down = (degradations.motion_kernel(length, angle) for angle in (0.0, math.pi / 2))
-    sides = degradations.half_plane_masks(*clean.shape[-2:], torch.zeros(1), torch.zeros(1))
+    height, width = clean.shape[-2:]
+    sides = degradations.half_plane_masks(height, width, torch.zeros(1), torch.zeros(1))
     blurred = degradations.blend_two_blurs(clean, along, down, sides)
     return degradations.add_gaussian_noise(blurred, 2.55 / 255, _seeded())
 

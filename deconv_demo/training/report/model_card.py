@@ -1,4 +1,4 @@
-"""The model card: what ``weights/metrics.json`` holds, as a page that people read."""
+"""The model card: the contents of ``weights/metrics.json`` as a readable page."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from deconv_demo.training.report.curves import draw_curves
 from deconv_demo.training.report.model_card_estimators import blur_reader, hardware, noise_reader
 from deconv_demo.training.report.model_card_text import CURVES, HEAD, tail
 
-# float16 and another processor move a validation PSNR by less.
+# float16 and another processor change a validation PSNR by less than this.
 JUDGED_ALIKE_DB = 0.05
 _COLUMNS = [
     "degraded",
@@ -162,17 +162,17 @@ def _block_steps(case: str, steps: dict[str, float]) -> str:
 
 
 def _optimizer(run: dict[str, Any]) -> str:
-    """What moved the weights, and its peak rate; runs that do not say were Adam's."""
+    """Return the optimizer of a run and its peak rate; runs without an entry used Adam."""
     if "optimiser" not in run:
         return "Adam"
     return f"{run['optimiser'].capitalize()}, {run['learning_rate']:.2g}"
 
 
 def _gain(run: dict[str, Any], former: dict[str, Any] | None) -> str:
-    """What a run was worth by its own measure; the earliest ones did not keep their start.
+    """Return the validation gain of a run; the earliest ones did not record their start.
 
-    One that did not start where the last one ended, because it is judged on other damage, says
-    where it did.
+    If a run did not start at the end of the one before, because its validation has other
+    degradations, its start is given.
     """
     if "curve" not in run:
         return ""
@@ -213,7 +213,7 @@ def _trials(trials: dict[str, list[dict[str, Any]]]) -> str:
 
 
 def _arguments(network: dict[str, Any]) -> str:
-    """What a network is made of, without what all of a task share."""
+    """Return the arguments of a network, without those that all networks of its task share."""
     if "channels" in network:
         return f"{network['channels']} channels, {network['blocks']} blocks"
     widths, blocks = ("-".join(map(str, network[name])) for name in ("widths", "blocks"))

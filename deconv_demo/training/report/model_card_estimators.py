@@ -1,15 +1,15 @@
-"""The sections of the model card on the networks that read damage off a picture."""
+"""The sections of the model card on the estimators of blur and noise."""
 
 from typing import Any
 
 
 def hardware(run: dict[str, Any]) -> str:
-    """What a run was made on, in words."""
+    """Return the hardware of a run in words."""
     return run["hardware"].replace(", 1 threads", ", 1 thread")
 
 
 def blur_reader(entry: dict[str, Any]) -> str:
-    """Return the section on the blur reader from its entry of ``metrics.json``."""
+    """Return the section on the blur estimator from its entry of ``metrics.json``."""
     minutes = sum(run["seconds"] for run in entry["runs"]) / 60
     rows = [
         "## blur_reader",
@@ -29,7 +29,7 @@ def blur_reader(entry: dict[str, Any]) -> str:
 
 
 def noise_reader(entry: dict[str, Any]) -> str:
-    """The same on the noise reader, with its errors beside those of wavelets."""
+    """Return the section on the noise estimator, with its errors beside those of wavelets."""
     minutes = sum(run["seconds"] for run in entry["runs"]) / 60
     rows = [
         "## noise_reader",

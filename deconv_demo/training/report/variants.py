@@ -1,41 +1,43 @@
-"""What the trials compare: relatives of the shipped networks, other blocks, other training."""
+"""The variants of the ablation: the shipped networks with other blocks or other training."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from deconv_demo.degradations import DegradedBatch
-from deconv_demo.networks import DeconvUpscaler, ResidualBlock
+from deconv_demo.networks import DeconvUpscaler, ResidualBlock, Restorer
 from deconv_demo.tasks import TASKS, BenchmarkCase
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Variant:
-    """How one network of a trial differs from the shipped one.
+    """The difference of one network of the ablation from the shipped one.
 
     Attributes:
         network: Arguments that differ.
-        network_class: Built instead of the class of the task; takes the same arguments.
-        degrade: Random damage to train on instead of that of the task.
+        network_class: Class in place of that of the task; takes the same arguments.
+        degrade: Random degradation for training in place of that of the task.
         recipe: Fields of its ``Recipe`` that differ.
         start_from: Key of ``TASKS`` whose weights are copied where they fit.
     """
 
     network: Mapping[str, Any] = field(default_factory=dict)
-    network_class: type[nn.Module] | None = None
+    network_class: type[Restorer] | None = None
     degrade: Callable[[Tensor, Generator], DegradedBatch] | None = None
     recipe: Mapping[str, Any] = field(default_factory=dict)
     start_from: str | None = None
 
 
 class PixelAttentionBlock(ResidualBlock):
-    """A residual block that weighs what it adds, pixel by pixel (Zhao et al. 2020, PAN).
+    """A residual block that weighs its residual pixel by pixel (Zhao et al. 2020, PAN).
 
     Attention over whole channels (Zhang et al. 2018, RCAN) is left out on purpose: it takes the
     mean of a picture, and the mean of a tile is another one, so that tiles would show.
@@ -57,8 +59,8 @@ class CollapsibleConv(nn.Conv2d):
     """A 3 x 3 convolution whose kernel is trained as a sum: itself and a product of two.
 
     The second summand is a 1 x 1 convolution to ``EXPANSION`` times the channels and a 3 x 3
-    one back, without anything between them, so both together are one kernel, which is put
-    together anew in every step (Bhardwaj et al. 2022, SESR). Used, it costs what a plain one does.
+    one back, without anything between them, so both together are one kernel, which is computed
+    anew in every step (Bhardwaj et al. 2022, SESR). At inference it costs as much as a plain one.
     """
 
     EXPANSION = 2
@@ -71,7 +73,7 @@ class CollapsibleConv(nn.Conv2d):
         self.squeeze = nn.Parameter(torch.zeros(channels, wide, 3, 3))
 
     def kernel(self) -> Tensor:
-        """Return the kernel of the one convolution that this is, ``(C, C, 3, 3)``."""
+        """Return the kernel of the equivalent single convolution, ``(C, C, 3, 3)``."""
         return self.weight + torch.einsum("owhx,wi->oihx", self.squeeze, self.expand)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -90,8 +92,8 @@ class CollapsibleBlock(ResidualBlock):
             setattr(self, name, collapsible)
 
 
-def collapse(model: nn.Module) -> nn.Module:
-    """Put a plain convolution where each ``CollapsibleConv`` of ``model`` stands; return it."""
+def collapse(model: Network) -> Network:
+    """Replace each ``CollapsibleConv`` of a model by a plain convolution; return the model."""
     for name, layer in model.named_children():
         if isinstance(layer, CollapsibleConv):
             size, bias = layer.weight.shape[:2], layer.bias

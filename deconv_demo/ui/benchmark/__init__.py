@@ -1,1 +1,1 @@
-"""How fast the page answers, measured in a real browser."""
+"""Benchmarks of the page in a real browser: how fast it answers."""

@@ -1,11 +1,11 @@
-"""How fast the Look inside tab answers: ``python -m deconv_demo.ui.benchmark``.
+"""Benchmark of the Look inside tab: ``python -m deconv_demo.ui.benchmark``.
 
-With ``stepper`` after it, how fast the stepper steps.
+With ``stepper`` after it, it measures the steps of the stepper.
 
-Serves the page in a process of its own, as ``python app.py`` does, opens it in a headless
-Chromium on the same computer, and measures in the browser from a click until the picture that
-answers it is drawn. Needs the extra ``test`` (Playwright) and a Chromium; nothing of the page
-imports this.
+It serves the page in a process of its own, as ``python app.py`` does, opens it in a headless
+Chromium on the same computer, and measures in the browser from a click until the resulting
+picture is drawn. It needs the extra ``test`` (Playwright) and a Chromium; nothing of the page
+imports this module.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from typing import Any
 from deconv_demo.ui.benchmark import stepper
 from deconv_demo.ui.benchmark.page import PATIENCE_MS, opened_page
 
-# As the buttons of the examples name them: noise and blur, both restored at their own size.
+# Names on the buttons of the examples: noise and blur, both restored at their own size.
 FIRST_EXAMPLE = "astronaut"
 EXAMPLES = (FIRST_EXAMPLE, "coffee")
 # Both wait for the frame in which the decoded picture is on the screen.
@@ -53,13 +53,13 @@ _LARGE = "document.querySelector('.inside-large img.inside-enlarged')?.src"
 
 @dataclass(frozen=True, kw_only=True)
 class Measure:
-    """One thing that a visitor waits for.
+    """A delay that a visitor notices.
 
     Attributes:
-        name: What is measured, for the table.
-        target: Seconds that it may take on two cores.
-        run: Does it once on a Playwright page that shows the tab, and returns seconds; takes
-            the number of the repetition as well.
+        name: Name in the table.
+        target: Allowed seconds on two cores.
+        run: Function that measures it once on a Playwright page that shows the tab, and returns
+            seconds; takes the number of the repetition as well.
     """
 
     name: str
@@ -71,9 +71,9 @@ def seconds_until(page: Any, selector: str, ready: str) -> float:
     """Click and return the seconds until a picture is drawn.
 
     Args:
-        page: Of Playwright.
-        selector: What is clicked.
-        ready: JavaScript that gives the address of the picture once it is there, else nothing.
+        page: Playwright page.
+        selector: CSS selector of the element to click.
+        ready: JavaScript that returns the address of the picture once it is there, else nothing.
     """
     return page.evaluate(_CLICK, [selector, ready])
 
@@ -99,9 +99,9 @@ def _switch_off(page: Any, repetition: int, *, layer: str) -> float:
     page.click("#inside-tabs [data-tab-id=surgery]")
     page.click(f".network-node[data-layer='{layer}']")
     page.wait_for_selector(f".surgery-table h4:has-text(' {layer} ')", timeout=PATIENCE_MS)
-    # Edits add up, and with one of an early layer everything behind it would run each time.
+    # Edits add up, and with one in an early layer all later layers would run each time.
     page.evaluate("document.querySelector('.surgery-reset:enabled')?.click()")
-    # The layer was chosen for its channels: what else of the page follows it is not timed.
+    # The layer was chosen for its channels: the rest of the page that follows it is not timed.
     page.wait_for_timeout(_SETTLING_MS)
     page.evaluate(f"window.formerOutput = {_OUTPUT}")
     selector = f".surgery-tile[data-channel='{repetition}']"
@@ -128,9 +128,9 @@ def measure(
     """Serve the page, open the tab on an example, and run each measure.
 
     Args:
-        measures: What is measured, in this order.
-        repetitions: How often; once more before them is not counted.
-        example: Key of the example, one that is restored at its own size.
+        measures: Measures to run, in this order.
+        repetitions: Number of timed repetitions, after one that is not counted.
+        example: Key of an example that is restored at its own size.
 
     Returns:
         Name of a measure to the seconds of each repetition.
@@ -153,7 +153,7 @@ def measure(
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print a table of seconds; 0 if every median is within its target, 1 if not."""
+    """Print a table of seconds; return 0 if every median is within its target, else 1."""
     parser = argparse.ArgumentParser(prog="python -m deconv_demo.ui.benchmark")
     parser.add_argument("--repetitions", type=int, default=12)
     parser.add_argument("part", nargs="?", choices=("inside", "stepper"), default="inside")

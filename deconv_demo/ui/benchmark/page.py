@@ -1,4 +1,4 @@
-"""The page in a headless Chromium of this computer, for the benchmarks of the page."""
+"""The page in a headless Chromium of this computer, for benchmarks."""
 
 import multiprocessing
 import shutil
@@ -12,13 +12,13 @@ PATIENCE_MS = 120_000
 
 @contextmanager
 def opened_page(*, width: int = 1280, height: int = 800) -> Iterator[Any]:
-    """Serve the page on this computer and open it; both are gone on exit.
+    """Serve the page on this computer and open it; server and browser are gone on exit.
 
     Args:
-        width, height: Of the window, CSS pixels.
+        width, height: Size of the window, in CSS pixels.
 
     Yields:
-        A Playwright page that shows it, with the example that it opens with finished.
+        A Playwright page that shows it, with its first example finished.
 
     Raises:
         FileNotFoundError: There is no Chromium on the path.
@@ -43,7 +43,7 @@ def opened_page(*, width: int = 1280, height: int = 800) -> Iterator[Any]:
 @contextmanager
 def _served_page() -> Iterator[str]:
     """Serve the page from a process of its own, as ``python app.py`` does; yield its address."""
-    # Spawned, not forked: nothing of this process is in it.
+    # Spawned, not forked: it shares nothing with this process.
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs,))
@@ -65,5 +65,5 @@ def _serve(connection: Any) -> None:
     connection.send(address)
     try:
         connection.recv()
-    except EOFError:  # whoever measures is done
+    except EOFError:  # the measuring process is done
         page.close(verbose=False)

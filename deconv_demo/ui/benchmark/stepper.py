@@ -1,7 +1,7 @@
-"""How fast the stepper steps: ``python -m deconv_demo.ui.benchmark stepper``.
+"""Benchmark of the stepper: ``python -m deconv_demo.ui.benchmark stepper``.
 
-Goes through whole runs in a headless Chromium, with clicks on the button that takes a step, and
-measures each from the click until script, styles and layout are done with it.
+It goes through whole runs in a headless Chromium, with clicks on the button that takes a step, and
+measures each from the click until script, styles and layout are done.
 """
 
 import os
@@ -12,13 +12,13 @@ from typing import Any
 
 from deconv_demo.ui.benchmark.page import opened_page
 
-TARGET_MS = 5.0  # of a step
+TARGET_MS = 5.0  # per step
 READINGS = ("paint", "gather")
 MAX_SIDE = ("inputSize-8", "kernelSize-5", "stride-4", "dilation-3")
 
-_MAX_STEPS = 320  # of a longer run, as many are taken, evenly spread
+_MAX_STEPS = 320  # a longer run is sampled at this many steps, evenly spread
 
-# Between two steps there is time to draw, as there is for a visitor: the fastest play leaves more.
+# Between two steps there is time to draw, as for a visitor: the fastest play leaves more.
 _STEPS = """async (most) => {
     const root = document.querySelector(".stepper");
     const next = root.querySelector(".stepper-next");
@@ -44,8 +44,8 @@ class Steps:
     """The steps of one run.
 
     Attributes:
-        name: Which run, for the table.
-        milliseconds: Of each step.
+        name: Name of the run in the table.
+        milliseconds: Duration of each step.
     """
 
     name: str
@@ -53,17 +53,17 @@ class Steps:
 
     @property
     def median(self) -> float:
-        """Milliseconds of the middle step."""
+        """Return the median of the steps in milliseconds."""
         return statistics.median(self.milliseconds)
 
     @property
     def slow(self) -> float:
-        """Milliseconds that 95 of 100 steps stay below."""
+        """Return the 95th percentile of the steps in milliseconds."""
         return statistics.quantiles(self.milliseconds, n=20, method="inclusive")[-1]
 
 
 def measure_steps() -> list[Steps]:
-    """Step through the first preset and through the largest grid, in both readings.
+    """Step through the first preset and through the largest grid, scattering and gathering.
 
     The window is that of a large screen, where the cells of the largest grid hold numbers.
 
@@ -92,7 +92,7 @@ def _measure_run(tab: Any, name: str, reading: str) -> Steps:
 
 
 def report() -> bool:
-    """Print a table of milliseconds; whether every 95th percentile is within the target."""
+    """Print a table of milliseconds; return whether every 95th percentile is within the target."""
     runs = measure_steps()
     load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
     print(f"{os.cpu_count()} cores, load average {load}")

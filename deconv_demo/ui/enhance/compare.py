@@ -1,7 +1,7 @@
 """The before/after comparison of the page: two pictures, one divider, exact to the pixel.
 
 It shows the files as they are (no canvas, no re-encoding), lets the page scroll under wheel and
-finger, and can be worked by pointer, touch and keyboard. Its text is set as text in
+finger, and works by pointer, touch and keyboard. Its text is set as text in
 ``static/compare.js``, never through a template, which Gradio would run as code.
 """
 
@@ -11,7 +11,7 @@ from deconv_demo.ui.static_files import read_static
 
 _SCRIPTS = ("compare_geometry.js", "compare.js")
 
-# Every text of the component; all are required, so that no button is ever without a name.
+# Every text of the component; all are required, so that every button has a name.
 TEXT_KEYS = frozenset(
     {
         "before",
@@ -27,8 +27,8 @@ TEXT_KEYS = frozenset(
     }
 )
 
-# A constant on purpose: Gradio re-renders when the value changes and would overwrite what the
-# script has put in, but leaves the nodes alone where the template gives the same string.
+# A constant on purpose: Gradio re-renders when the value changes and would overwrite the nodes of
+# the script, but leaves them alone where the template returns the same string.
 _SKELETON = """
 <div class="compare" data-state="empty" data-layout="wipe">
   <div class="compare-empty">
@@ -70,15 +70,15 @@ _SKELETON = """
 
 
 def build_compare(*, elem_id: str) -> gr.HTML:
-    """Lay out an empty comparison; call inside ``gr.Blocks`` and fill it from an event.
+    """Build an empty comparison; call inside ``gr.Blocks`` and fill it from an event.
 
     The page must be launched with ``static/compare.css`` in its ``css``.
 
     Args:
-        elem_id: The id of the component in the page.
+        elem_id: Id of the component in the page.
 
     Returns:
-        A component whose value is ``None`` or what :func:`compare_value` gives.
+        A component whose value is ``None`` or a result of :func:`compare_value`.
     """
     return gr.HTML(
         value=None,
@@ -98,23 +98,23 @@ def compare_value(
     texts: dict[str, str],
     position: float = 50,
 ) -> dict:
-    """Describe two pictures of one size for the component of :func:`build_compare`.
+    """Return the value of the component for two pictures of one size.
 
-    A value of the same size as the one shown keeps the visitor's divider, zoom and pan; another
-    size starts at ``position`` and fitted. Where both addresses are equal to those shown, only
+    A value of the same size as the present one keeps the visitor's divider, zoom and pan; another
+    size starts at ``position`` and fitted. Where both addresses are equal to the present ones, only
     the texts change.
 
     Args:
-        before_url: Address of the picture on the left. Empty, as is ``after_url``: there are no
-            pictures yet, and ``texts["placeholder"]`` is shown.
+        before_url: Address of the picture on the left. If it and ``after_url`` are empty, there
+            are no pictures yet, and ``texts["placeholder"]`` is shown.
         after_url: Address of the picture on the right.
         width: Pixels of both pictures.
         height: Pixels of both pictures.
         texts: Translated plain text for each of ``TEXT_KEYS``: captions of the two sides
             (``before``, ``after``), labels (``position``, ``zoom``, ``fit``, ``actual`` for
-            100 %, ``pair``), ``placeholder``, and what the pictures show for those who do not
-            see them (``alt_before``, ``alt_after``).
-        position: Where the divider starts, percent of the width.
+            100 %, ``pair``), ``placeholder``, and descriptions of the pictures for screen
+            readers (``alt_before``, ``alt_after``).
+        position: Start of the divider, in percent of the width.
 
     Returns:
         A dictionary of plain JSON values.

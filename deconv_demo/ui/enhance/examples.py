@@ -1,6 +1,6 @@
-"""The example pictures: clean ones that come with scikit-image, damaged here.
+"""The example pictures: clean ones that come with scikit-image, degraded here.
 
-So each has a known answer, and the page opens with numbers beside the pictures.
+So each has a ground truth, and the page opens with scores beside the pictures.
 """
 
 import threading
@@ -22,12 +22,12 @@ THUMBNAIL_SIDE = 112
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """A picture of scikit-image, what is done to it, and the task that repairs it.
+    """A picture of scikit-image, its degradation, and the task that restores it.
 
     Attributes:
         function: Name of the function in ``skimage.data``.
         task_id: Key of ``TASKS``.
-        degradation: Without the downscaling, which the task implies.
+        degradation: Degradation without the downscaling, which the task implies.
         crop: Left, top, right, bottom; None for the whole picture.
     """
 
@@ -100,7 +100,7 @@ def cached_result(example_id: str) -> Workspace | None:
 
 
 def _is_there(workspace: Workspace | None) -> bool:
-    """Whether all files of a workspace exist: Gradio deletes what a component has shown."""
+    """Return whether all files of a workspace exist: Gradio deletes files of its components."""
     if workspace is None:
         return False
     paths = (value for value in vars(workspace).values() if isinstance(value, Path))
@@ -108,7 +108,7 @@ def _is_there(workspace: Workspace | None) -> bool:
 
 
 def cache_result(example_id: str, steps: Iterable[Any]) -> Iterator[Any]:
-    """Pass the steps of a run on, and keep the workspace it ends with for all visitors."""
+    """Yield the steps of a run, and keep its final workspace for all visitors."""
     for step in steps:
         if isinstance(step, Workspace):
             _finished[example_id] = step
@@ -117,7 +117,7 @@ def cache_result(example_id: str, steps: Iterable[Any]) -> Iterator[Any]:
 
 @cache
 def thumbnail(example_id: str) -> Image.Image:
-    """Return a small square picture of an example, as damaged."""
+    """Return a small square picture of an example, degraded."""
     workspace = open_example(example_id)
     with Image.open(workspace.source) as picture:
         side = min(picture.size)

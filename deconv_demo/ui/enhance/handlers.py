@@ -1,4 +1,4 @@
-"""What the events of the Enhance tab do: values of components in, updates of components out."""
+"""The event handlers of the Enhance tab: values of components in, updates of components out."""
 
 import dataclasses
 import logging
@@ -23,13 +23,9 @@ FIRST_EXAMPLE = next(iter(EXAMPLES))
 
 
 class EnhanceEvents:
-    """The handlers of the tab.
+    """The handlers of the tab, which write pictures to ``store``.
 
-    The updates of a run are, in this order: status, Run, Stop, then what ``result_updates`` gives
-    (comparison, facts, scores, download, workspace), then the strength slider.
-
-    Args:
-        store: Where pictures are written.
+    A run updates status, Run, Stop, those of ``result_updates`` and the strength, in this order.
     """
 
     def __init__(self, store: FileStore) -> None:
@@ -79,7 +75,7 @@ class EnhanceEvents:
         workspace: Workspace,
         language: str,
     ) -> Iterator[tuple]:
-        """Damage the picture, repair it, and judge what came out."""
+        """Degrade the picture, restore it, and score the result."""
         spec = workflow.degradation_from_controls(
             task_id, noise=noise, blur=blur, blur_size=blur_size, jpeg_quality=jpeg_quality
         )
@@ -94,7 +90,7 @@ class EnhanceEvents:
         yield from self.open_example(event_field(event, "key"), language)
 
     def open_finished(self, language: str) -> tuple:
-        """Show the first example if it is finished; else say that it is waited for."""
+        """Show the first example if it is finished, else a waiting message."""
         kept = self._kept(FIRST_EXAMPLE, language)
         return kept or (gr.skip(), gr.skip(), *self.waiting(language), *((gr.skip(),) * 6))
 
@@ -137,21 +133,21 @@ class EnhanceEvents:
             yield str(workspace.source), task_id, *update
 
     def waiting(self, language: str) -> tuple:
-        """Answer a click at once, before its turn has come."""
+        """Answer a click at once, before the model queue is free."""
         return markup.status(text(language, "status.waiting"), progress=0), *self.buttons(
             working=True
         )
 
     def stopped(self, language: str) -> tuple:
-        """Say that no further tile will be begun; ``idle`` follows when the last one has ended."""
+        """Say that no further tile will start; ``idle`` follows when the last one has ended."""
         return markup.status(text(language, "status.stopped")), gr.Button(interactive=False)
 
     def idle(self) -> tuple:
-        """Let Run be pressed again."""
+        """Enable Run again."""
         return self.buttons(working=False)
 
     def refresh_language(self, workspace: Workspace, language: str) -> tuple:
-        """Tell a result again if the language was changed while it was being computed."""
+        """Localize a result again if the language was changed while it was being computed."""
         if workspace.language in (None, language):
             return (gr.skip(),) * 4
         return self.localize(workspace, language)
@@ -159,13 +155,13 @@ class EnhanceEvents:
     def localize(self, workspace: Workspace, language: str) -> tuple:
         """Return values for status, comparison, facts and scores."""
         if workspace.source is None:
-            # Nothing to tell, or not yet: the page may just be opening its first example.
+            # There is no result, or not yet: the page may just be opening its first example.
             return (gr.skip(),) * 4
         return self._status_line(workspace, language), *self.result_updates(workspace, language)[:3]
 
     @staticmethod
     def _status_line(workspace: Workspace, language: str) -> str:
-        """Say what there is while nothing is going on."""
+        """Return the status line while no run is going on."""
         sentence = ""
         if workspace.after is not None:
             seconds = f"{workspace.facts['seconds']:.1f}"
@@ -207,7 +203,7 @@ class EnhanceEvents:
         return self._problem(error, language), *self.buttons(working=False), *unchanged
 
     def change_amount(self, amount: float, workspace: Workspace, language: str) -> tuple:
-        """Blend the last result anew."""
+        """Blend the last result again with a new amount."""
         if workspace.task_id != "deblur" or workspace.restored is None:
             return (gr.skip(),) * 6
         try:
@@ -228,10 +224,7 @@ class EnhanceEvents:
         return gr.DownloadButton(value=str(path), interactive=True), gr.skip()
 
     def result_updates(self, workspace: Workspace, language: str) -> tuple:
-        """Return values for comparison, facts, scores, download and workspace.
-
-        A result is not yet offered for download: ``offer`` follows, in the chosen format.
-        """
+        """Return values for comparison, facts, scores, download (``offer`` fills it), workspace."""
         return (
             self.comparison(workspace, language),
             markup.facts_line(language, workspace.task_id, workspace.facts),

@@ -1,4 +1,4 @@
-"""The box a picture is dropped on."""
+"""The input for a picture, as a file that is dropped, pasted or chosen."""
 
 from abc import ABCMeta
 from collections.abc import Callable
@@ -10,14 +10,14 @@ from gradio.data_classes import ImageData
 
 
 class SentPicture(ImageData):
-    """What a client sends in the place of a picture."""
+    """The data that a client sends as a picture."""
 
     @classmethod
     def model_validate(cls, obj: Any, **options: Any) -> "SentPicture":
-        """Take what Gradio's own clients send.
+        """Accept the data of Gradio's own clients.
 
         Raises:
-            gr.Error: It is no mapping, or one with other things in it.
+            gr.Error: The data is no mapping, or has unknown keys.
         """
         try:
             return super().model_validate(obj, **options)
@@ -28,7 +28,7 @@ class SentPicture(ImageData):
 def _get_path(_component: gr.Image, payload: SentPicture | None) -> str | None:
     """Return the path of a file that was uploaded to this page, or made by it.
 
-    Gradio looks where a file lies only if the client says that it is one: a path alone would
+    Gradio checks the location of a file only if the client declares it as one: a bare path would
     show any picture of this computer to anybody.
     """
     if payload is None or not payload.path:
@@ -58,9 +58,9 @@ def handing_over(
     name: str | None = None,
     **attributes: Any,
 ) -> type:
-    """Return a component whose values reach a function by way of ``preprocess`` alone.
+    """Return a component type whose values reach a function by way of ``preprocess`` alone.
 
-    Made past Gradio's own metaclass, which writes a stub file beside every module that
+    It is made without Gradio's metaclass, which writes a stub file beside every module that
     subclasses a component. A method set on an instance is lost when a component is updated.
     """
     return ABCMeta.__new__(
@@ -82,16 +82,16 @@ async def _refuse_address(address: str, cache_dir: str) -> str:
     )
 
 
-# Gradio would fetch whatever address a client names in the place of a file, for every component.
+# Gradio would fetch any address that a client names in place of a file, for every component.
 gr.processing_utils.async_ssrf_protected_download = _refuse_address
 
 
 def build_picture_input(**options: Any) -> gr.Image:
-    """Place a ``gr.Image`` that hands over the file itself, whatever is in it.
+    """Place a ``gr.Image`` whose value is the path of the unopened file.
 
-    Gradio opens every picture before our code sees it, and fails there without a word to
+    Gradio opens every picture before our code runs, and fails without a message to
     the visitor when it is damaged, too large or no picture at all. This one passes the path
-    on; ``images.open_picture`` then says what is wrong and what to do. It also keeps the
-    original bytes, with their metadata, orientation and depth.
+    on; ``pictures.open_picture`` then raises an error with a sentence for the visitor. It also
+    keeps the original bytes, with their metadata, orientation and depth.
     """
     return PictureInput(type="filepath", image_mode=None, format="png", **options)

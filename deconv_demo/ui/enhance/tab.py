@@ -24,15 +24,15 @@ FORMATS = ("png", "jpg", "webp", "tiff", "avif")
 
 
 class EnhanceTab:
-    """The components of the tab and what their events do.
+    """The components of the tab and the wiring of their events.
 
     Args:
         language: State with the language of the visitor.
-        workspace: State with what the visitor is working on; both tabs share it.
-        translations: Where the texts of components are registered.
-        store: Where pictures are written.
+        workspace: State with the visitor's workspace; both tabs share it.
+        translations: Registry of the texts of components.
+        store: Store that writes the pictures.
 
-    Call ``build`` inside ``gr.Blocks``, then ``wire`` once all tabs stand.
+    Call ``build`` inside ``gr.Blocks``, then ``wire`` once all tabs are built.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class EnhanceTab:
         return read_static(__file__, "compare.css")
 
     def build(self) -> None:
-        """Lay the tab out."""
+        """Build the layout of the tab."""
         with gr.Row(elem_classes="enhance"):
             with gr.Column(scale=0, min_width=340, elem_classes="controls"):
                 self._build_controls()
@@ -63,7 +63,7 @@ class EnhanceTab:
             label="enhance.picture",
             alt_text="enhance.picture.alt",
         )
-        # The full box shows no way in: its file dialog opens from here, too.
+        # A filled box has no button for another file: its file dialog opens from here, too.
         self.own = tr(gr.Button(size="md", elem_id="own"), value="enhance.own")
         self.examples = build_example_strip()
         first_task = EXAMPLES[FIRST_EXAMPLE].task_id
@@ -97,7 +97,7 @@ class EnhanceTab:
                 label="enhance.amount",
                 info="enhance.amount.info",
             )
-        # What is going on, or went wrong, is said where it was asked for, in sight on any screen.
+        # Progress and errors appear beside the Run button, visible on any screen.
         with gr.Column(elem_classes="dock"):
             self.status = gr.HTML(elem_id="status")
             with gr.Row(elem_classes="run-row"):
@@ -154,10 +154,10 @@ class EnhanceTab:
             )
 
     def wire(self, opened: gr.events.Dependency) -> None:
-        """Connect the events. All components of the page must stand.
+        """Connect the events, once all components of the page are built.
 
         Args:
-            opened: The event after which the page opens with a finished example.
+            opened: Event after which the page opens with a finished example.
         """
         shown, working = self._result_outputs, self._run_outputs
         controls = [self.task, self.estimate, self.sigma, self.amount]
@@ -198,9 +198,9 @@ class EnhanceTab:
             **MODEL_QUEUE,
         )
         example_event.then(None, None, None, js=_SETTLE_EXAMPLES, queue=False)
-        # Its result is what these make of it; left as they were, Run would give another.
+        # Its result was made with these values; with others, Run would give another.
         self.examples.pick(lambda: (True, 100), None, [self.estimate, self.amount], **UNQUEUED)
-        # What is finished is shown without a turn, so that nobody finds an empty page.
+        # A finished result is shown without the queue, so that nobody finds an empty page.
         opening_event = opened.then(
             self.events.open_finished,
             self.language,
@@ -216,8 +216,8 @@ class EnhanceTab:
             event.then(None, None, None, js=_SHOW_RESULT, queue=False)
         running = [run_event, answer_event, example_event, opening_event]
         for event in running:
-            # These follow a cancel, too, once the tile in work has ended: a Run pressed before
-            # that would be lost, so Run waits for this.
+            # ``.then`` also fires after a cancel, but only when the running tile has finished.
+            # Until then Run stays disabled, or a click on it would be lost.
             event.then(self.events.idle, None, [self.run, self.stop], **UNQUEUED)
             event.then(self.events.refresh_language, state, self.localized_outputs, **UNQUEUED)
             self._offer_after(event)
@@ -244,7 +244,7 @@ class EnhanceTab:
             cancels=running,
             **UNQUEUED,
         )
-        # Not at the end of a drag alone: the arrow keys move the slider too.
+        # ``input``, not only ``release``: the arrow keys move the slider too.
         self._offer_after(
             self.amount.input(
                 self.events.change_amount,
@@ -261,7 +261,7 @@ class EnhanceTab:
         )
 
     def _offer_after(self, event: gr.events.Dependency) -> None:
-        """Offer the result for download, in the format that is chosen by then."""
+        """Offer the result for download, in the format chosen at that time."""
         event.then(
             self.events.offer,
             [self.format, self.workspace, self.language],
@@ -275,12 +275,12 @@ class EnhanceTab:
 
     @property
     def _run_outputs(self) -> list:
-        """What a run updates, in the order of its updates."""
+        """Outputs of a run, in the order of its updates."""
         return [self.status, self.run, self.stop, *self._result_outputs, self.sigma]
 
     @property
     def localized_outputs(self) -> list[gr.HTML]:
-        """Components whose content is replaced in another language, by ``localize``."""
+        """Components whose content is replaced by ``localize`` in another language."""
         return [self.status, self.compare, self.facts, self.scores]
 
     def localize(self, workspace: Workspace, language: str) -> list:

@@ -1,4 +1,4 @@
-"""What the buttons of the Enhance tab do, in plain Python: workspaces in, workspaces out."""
+"""The workflow of the Enhance tab in plain Python: workspaces in, workspaces out."""
 
 import dataclasses
 import logging
@@ -28,7 +28,7 @@ from deconv_demo.ui.workspace import FileStore, Workspace, preview_crop, safe_st
 
 log = logging.getLogger(__name__)
 
-# What a step of the work reports: a sentence and the share that is done (None: not known).
+# A progress report: a sentence and the fraction that is done (None: unknown).
 Step = tuple[str, float | None]
 
 
@@ -59,11 +59,11 @@ def run_task(
     language: str,
     store: FileStore,
 ) -> Iterator[Step | Workspace]:
-    """Run a task on the picture of a workspace; steps first, the new workspace last."""
+    """Run a task on the picture of a workspace; yields steps first, the new workspace last."""
     source = _still(workspace.source)
     yield text(language, "status.preparing"), None
     picture = open_picture(source)
-    # A truth is of use only at the size that the task gives.
+    # A ground truth is of use only at the output size of the task.
     truth = _truth_for(workspace, picture, task_id)
     if truth is None:
         workspace = dataclasses.replace(workspace, scores=())
@@ -79,10 +79,10 @@ def run_reference_test(
     language: str,
     store: FileStore,
 ) -> Iterator[Step | Workspace]:
-    """Take the picture as the truth, damage it, run the task, and judge what comes out."""
+    """Take the picture as ground truth, degrade it, run the task, and score the result."""
     source = _still(workspace.source)
     yield text(language, "status.damaging"), None
-    # Of an example the truth is the clean picture, not the damaged one that is shown.
+    # The ground truth of an example is the clean picture, not the degraded one on the page.
     clean = open_picture(_still(workspace.reference) if workspace.is_example else source)
     scale = TASKS[task_id].scale
     truth = prepare_reference(clean, scale)
@@ -108,7 +108,7 @@ def degradation_from_controls(
 
 
 def change_amount(workspace: Workspace, amount: float, store: FileStore) -> Workspace:
-    """Blend the last result with what the network was given, without running it again."""
+    """Blend the last result with the network's input, without running it again."""
     before = open_picture(_still(workspace.network_input))
     restored = open_picture(_still(workspace.restored))
     after = blend(before, restored, amount)
@@ -134,12 +134,12 @@ def encode(workspace: Workspace, suffix: str, store: FileStore) -> Path:
 
 
 def is_our_fault(error: Exception) -> bool:
-    """Whether an error belongs in the log, because no visitor could have avoided it."""
+    """Return whether an error belongs in the log, because no visitor could have avoided it."""
     return not isinstance(error, PictureError)
 
 
 def _scores_of_blend(workspace: Workspace, after: Image.Image) -> tuple[Score, ...]:
-    """Judge a blended result anew; damaged picture and classical method keep their scores."""
+    """Score a blended result again; degraded picture and classical method keep their scores."""
     if not workspace.scores:
         return ()
     clean = to_image(open_picture(_still(workspace.truth)))
@@ -149,7 +149,7 @@ def _scores_of_blend(workspace: Workspace, after: Image.Image) -> tuple[Score, .
 
 
 def _browsers_show(source: Path) -> bool:
-    """Whether a picture can be shown as the file it is: by what is in it and by its name."""
+    """Return whether browsers can show a file as it is, by its content and its name."""
     if source.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".avif"):
         return False
     try:
@@ -163,7 +163,7 @@ def _still(path: Path | None) -> Path:
     """Return a file of a workspace.
 
     Raises:
-        PictureError: There never was one, or it has been deleted for its age.
+        PictureError: There never was one, or it has been deleted because of its age.
     """
     if path is None:
         raise PictureError("no_picture")
@@ -173,7 +173,7 @@ def _still(path: Path | None) -> Path:
 
 
 def _truth_for(workspace: Workspace, picture: Image.Image, task_id: str) -> Image.Image | None:
-    # After a known answer the picture itself, undamaged, may be run: then there is no truth.
+    # After a reference test the clean picture itself may be run: then there is no ground truth.
     if not workspace.is_example:
         return None
     truth = open_picture(_still(workspace.reference))

@@ -1,4 +1,4 @@
-"""Surgery: switch off channels, blocks and skip connections, and see what the picture loses."""
+"""Ablation: switch off channels, blocks and skip connections, and see what the picture loses."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +12,7 @@ from deconv_demo.ui.workspace import Workspace
 
 
 class SurgerySection(PanelSection):
-    """What can be switched off, and what comes out without it."""
+    """The section on ablation: a table of what can be switched off, and the edited output."""
 
     section = "surgery"
     scripts = ("channel_importance.js", "ablation.js")
@@ -22,7 +22,7 @@ class SurgerySection(PanelSection):
         """Connect the events."""
         wire_staleness(self.panel, self.context, self.section, layer=True)
         ranking = self.panel.rank(self._rank, self.view, self.panel, **MODEL_QUEUE_ALL)
-        # What the visitor does now takes the place of a ranking, which would be in the way.
+        # The next action of the visitor cancels a ranking, which would be in its way.
         instead = {**MODEL_QUEUE_ALL, "cancels": [ranking]}
         self.panel.look(self._look, self.view, self.panel, **instead)
         self.panel.operate(self._operate, self.view, self.panel, **instead)

@@ -1,4 +1,4 @@
-"""What the surgery section does: a part of a picture, its network, and edits from the browser."""
+"""Data of the ablation section: a crop, its network, and edits from the browser."""
 
 import hashlib
 import math
@@ -31,7 +31,7 @@ from deconv_demo.ui.inside import crop_session
 from deconv_demo.ui.inside.activations import Activations, record_activations
 from deconv_demo.ui.workspace import Workspace
 
-# An upscaler does all its work at the small size, and is asked for as many pixels as fit a screen.
+# An upscaler works at low resolution, and its output is limited to the pixels that fit a screen.
 UPSCALED_CROP = 128
 TILE, COLUMNS = 48, 16
 MAX_FACTOR = 2.0
@@ -39,15 +39,15 @@ MAX_FACTOR = 2.0
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """What is operated on.
+    """The network and the crop of an ablation.
 
     Attributes:
-        key: Tells it from every other one: the browser forgets its edits when it changes.
+        key: Unique key: the browser forgets its edits when it changes.
         model: The network.
-        network_map: Of the network for this part.
-        inputs: What the network takes.
-        activations: What every layer gave.
-        truth: What the output should have been, ``(1, 3, H, W)``; None where it is not known.
+        network_map: Map of the network for this crop.
+        inputs: Arguments of its forward pass.
+        activations: Outputs of every layer.
+        truth: Ground truth of the output, ``(1, 3, H, W)``; None where it is unknown.
         skips: The skip connections that can be cut.
     """
 
@@ -63,12 +63,12 @@ class Subject:
 def get_subject(
     visitor: str, workspace: Workspace, corner: tuple[int, int] | None = None
 ) -> Subject:
-    """Return what a visitor operates on: the crop, or for an upscaler the middle of it.
+    """Return the subject of a visitor's ablation: the crop, or its middle for an upscaler.
 
     Args:
-        visitor: Name of the session, for whom activations are kept.
-        workspace: With a result.
-        corner: Of the crop, see ``inspecting.load_crop``.
+        visitor: Name of the session for which activations are kept.
+        workspace: Workspace with a result.
+        corner: Corner of the crop, see ``crop_session.load_crop``.
     """
     model = load_model(workspace.task_id)
     left, top, right, bottom = box = _box(workspace, corner)
@@ -96,10 +96,10 @@ def get_subject(
 
 
 def edits_from(sent: Any, subject: Subject) -> Edits:
-    """Read the edits that a browser sent.
+    """Parse the edits that a browser sent.
 
     Raises:
-        ValueError: They name what the network does not have, or a factor is not from 0 to 2.
+        ValueError: They name unknown parts of the network, or a factor is not from 0 to 2.
     """
     if not isinstance(sent, Mapping):
         raise ValueError("edits must be a mapping")
@@ -118,12 +118,12 @@ def edits_from(sent: Any, subject: Subject) -> Edits:
 
 
 def view_key(subject: Subject, layer_name: str | None) -> str:
-    """Return what tells one ``ablation_view`` from another."""
+    """Return a key that distinguishes one ``ablation_view`` from another."""
     return f"{subject.key} {_get_layer(subject, layer_name)}"
 
 
 def ablation_view(subject: Subject, layer_name: str | None) -> dict[str, Any]:
-    """Return what can be switched off, and the untouched output, for the browser to draw."""
+    """Return the parts that can be switched off, and the original output, for the browser."""
     nodes = subject.network_map.nodes
     known = {facts.name for node in nodes for facts in _all_facts(node)}
     name = _get_layer(subject, layer_name)
@@ -163,7 +163,7 @@ def ablation_view(subject: Subject, layer_name: str | None) -> dict[str, Any]:
 
 
 def operate(subject: Subject, edits: Edits) -> dict[str, Any]:
-    """Run the edited network, and return its output and how far it is from the untouched one."""
+    """Run the edited network, and return its output and the distance from the original one."""
     started = time.perf_counter()
     known = subject.activations.outputs
     output = run_edited(subject.model, subject.inputs, edits, known).clamp(0, 1)
@@ -222,7 +222,7 @@ def _loss_value(loss: ChannelLoss) -> dict[str, Any]:
 def _inputs(
     workspace: Workspace, corner: tuple[int, int] | None, box: tuple[int, int, int, int]
 ) -> list[Tensor]:
-    """What the network takes for a part of the crop."""
+    """Return the network's inputs for a part of the crop."""
     left, top, _, _ = crop_session.get_crop_box(workspace, corner)
     rows, columns = slice(box[1] - top, box[3] - top), slice(box[0] - left, box[2] - left)
     return crop_inputs(crop_session.run_inputs(workspace, corner), rows, columns)
@@ -244,7 +244,7 @@ def _truth(workspace: Workspace, box: tuple[int, int, int, int], restored: Tenso
     return _truth_part(str(workspace.truth), str(workspace.network_input), box, scale)
 
 
-# A file is never written twice, and each click would read the same one.
+# A file is never written twice, and otherwise each click would read it again.
 @lru_cache(maxsize=8)
 def _truth_part(path: str, given: str, box: tuple[int, int, int, int], scale: int) -> Tensor | None:
     truth = open_picture(path)
@@ -255,7 +255,7 @@ def _truth_part(path: str, given: str, box: tuple[int, int, int, int], scale: in
 
 
 def _get_layer(subject: Subject, layer_name: str | None) -> str:
-    """The chosen layer, or the first one of a network that has no such layer."""
+    """Return the chosen layer, or the first one of a network that has no such layer."""
     nodes = subject.network_map.nodes
     known = {facts.name for node in nodes for facts in _all_facts(node)}
     return layer_name if layer_name in known else nodes[0].facts.name

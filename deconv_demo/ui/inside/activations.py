@@ -1,4 +1,4 @@
-"""What one pass over the crop left at every node of a network, kept while visitors look at it."""
+"""Recorded activations: the outputs of every node for the crop, kept while they are in use."""
 
 import threading
 import weakref
@@ -11,21 +11,21 @@ from torch import Tensor, nn
 
 from deconv_demo.inspection import HOOKS, MapNode, NetworkMap, record_feature_maps
 
-# What the maps and the surgery of the largest network keep for one crop, 310 MB, must fit.
+# Room for the maps and the ablation of the largest network for one crop, 310 MB.
 VISITOR_BYTES = 330 * 2**20
 SERVER_BYTES = 2**30
 
 
 @dataclass(frozen=True, kw_only=True)
 class Activations:
-    """All nodes of a network on one image.
+    """The activations of all nodes of a network for one image.
 
-    What lies inside a block is not kept but computed from what went into the block, a matter of
-    milliseconds: kept, it would be two thirds of the memory.
+    Layers inside a block are not kept but computed from the input of the block, a matter of
+    milliseconds: they would take two thirds of the memory.
 
     Attributes:
         outputs: Name of a node to its output, ``(1, C, h, w)`` float32 on the CPU, contiguous.
-        block_inputs: Name of a block to what it was given, the same.
+        block_inputs: Name of a block to its input, likewise.
         restored: Output of the network, ``(1, 3, H, W)`` float32.
     """
 
@@ -35,7 +35,7 @@ class Activations:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all tensors, those that stand in two places counted once."""
+        """Size of all tensors in bytes; a tensor in two places is counted once."""
         tensors = [*self.outputs.values(), *self.block_inputs.values(), self.restored]
         storages = {tensor.untyped_storage().data_ptr(): tensor for tensor in tensors}
         return sum(tensor.untyped_storage().nbytes() for tensor in storages.values())
@@ -45,8 +45,8 @@ class Activations:
 
         Args:
             model: The network that was recorded.
-            node: Of its map, the one that is or holds the layer.
-            layer_name: The layer.
+            node: Node of its map that is or holds the layer.
+            layer_name: Name of the layer.
         """
         if layer_name in self.outputs:
             return self.outputs[layer_name][0]
@@ -60,14 +60,14 @@ class Activations:
 def record_activations(
     model: nn.Module, network_map: NetworkMap, inputs: Sequence[Tensor]
 ) -> Activations:
-    """Run a network once and keep what every node of its map gave.
+    """Run a network once and record the output of every node of its map.
 
     Only the pass of this thread is recorded, so that others may run the same model meanwhile.
 
     Args:
         model: The network; its blocks take one tensor each.
-        network_map: Of this model, for inputs of these shapes.
-        inputs: What its forward pass takes.
+        network_map: Map of this model for inputs of these shapes.
+        inputs: Arguments of its forward pass.
     """
     thread = threading.get_ident()
     outputs: dict[str, Tensor] = {}
@@ -91,7 +91,7 @@ def record_activations(
         def hook(_module: nn.Module, given: tuple) -> None:
             if threading.get_ident() != thread:
                 return
-            # Most blocks read the very tensor that a node before them made.
+            # The input of most blocks is the very tensor that a node before them returned.
             same = (
                 n for n, (ref, v) in made.items() if ref() is given[0] and given[0]._version == v
             )
@@ -108,7 +108,7 @@ def record_activations(
             if node.inner:
                 handles.append(module.register_forward_pre_hook(input_hook(node.facts.name)))
     try:
-        # Not inference mode: its tensors could never be edited or run on with gradients.
+        # Not inference mode: its tensors could never be edited or used with gradients.
         with torch.inference_mode(False), torch.no_grad():
             restored = kept(model(*inputs))
     finally:
@@ -119,14 +119,15 @@ def record_activations(
 
 
 class ActivationStore:
-    """Keeps the activations that were used last, within limits for a visitor and for all.
+    """A cache of the activations used last, within limits for a visitor and for all.
 
-    What two visitors share (the same file, as of an example) is one set of tensors: it counts
-    for each of them, and once for the server. All methods may be called from any thread.
+    Activations that two visitors share (of the same file, such as an example) are one set of
+    tensors: it counts for each of them, and once for the server. All methods may be called from
+    any thread.
 
     Args:
-        visitor_bytes, server_bytes: The limits. What alone is larger than a visitor's share is
-            not kept.
+        visitor_bytes, server_bytes: Limits. Activations larger than a visitor's limit are not
+            kept.
     """
 
     def __init__(
@@ -137,11 +138,11 @@ class ActivationStore:
         self._lock = threading.Lock()
 
     def get(self, visitor: str, key: Hashable) -> Activations | None:
-        """Return what is kept for a visitor under a key, also if another one brought it.
+        """Return the activations under a key, also if another visitor's pass recorded them.
 
         Args:
-            visitor: Whoever looks, for instance a session's name.
-            key: Of what was recorded: task, file, part of it, settings. Two visitors have the
+            visitor: Visitor who looks at them, for instance the name of a session.
+            key: Key of the recording: task, file, part of it, settings. Two visitors have the
                 same key only for the same file.
         """
         with self._lock:
@@ -160,7 +161,7 @@ class ActivationStore:
             self._put(visitor, key, activations)
 
     def forget(self, visitor: str) -> None:
-        """Drop all that is kept for a visitor."""
+        """Drop all activations of a visitor."""
         with self._lock:
             for place in [place for place in self._kept if place[0] == visitor]:
                 del self._kept[place]

@@ -1,4 +1,4 @@
-"""What every section of the Look inside tab knows: the picture, the part of it, the layer."""
+"""The context that every section of the Look inside tab has: picture, crop and layer."""
 
 from dataclasses import dataclass
 
@@ -9,16 +9,16 @@ from deconv_demo.ui.workspace import FileStore
 
 @dataclass(frozen=True, kw_only=True)
 class InsideContext:
-    """What the sections of the tab share.
+    """Components and states that the sections of the tab share.
 
     Attributes:
         language: State with the language of the visitor.
-        workspace: State with what the visitor is working on.
-        layer: The component whose value is the name of the chosen layer, None before the tab
-            is opened. It changes whether the visitor chose on the map, the slider or the list.
-        corner: State with the place of the crop in the given picture, ``(left, top)`` in
+        workspace: State with the visitor's workspace.
+        layer: Component whose value is the name of the chosen layer, None before the tab
+            is opened. It changes for a choice on the map, the slider or the list alike.
+        corner: State with the place of the crop in the input image, ``(left, top)`` in
             pixels; None for the middle.
-        store: Where files are written.
+        store: Store that writes the files.
     """
 
     language: gr.State

@@ -1,4 +1,4 @@
-"""What the Look inside tab looks at: a part of a picture, a network, and what it made of it."""
+"""The crop session of the Look inside tab: a crop, a network, and its cached activations."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,17 +17,17 @@ from deconv_demo.ui.inside.activations import Activations, ActivationStore, reco
 from deconv_demo.ui.workspace import Workspace
 
 MAX_CROP = 256
-# Of all visitors; what of it belongs to whom is told apart by the name of a session.
+# Activations of all visitors; the name of a session tells whose they are.
 STORE = ActivationStore()
 
 
 @dataclass(frozen=True, kw_only=True)
 class LayerView:
-    """One layer on one picture.
+    """One layer for one crop.
 
     Attributes:
-        facts: Of the layer.
-        node: Of the network's map, the one that is or holds the layer.
+        facts: Statistics of the layer.
+        node: Node of the network's map that is or holds the layer.
         maps: ``(C, h, w)`` float32.
         crop: Left, top, right and bottom of the part of the picture that was run.
     """
@@ -39,25 +39,25 @@ class LayerView:
 
 
 def has_result(workspace: Workspace) -> bool:
-    """Whether there is a picture that a network was given, its file not yet cleaned away."""
+    """Return whether there is a network input whose file has not been cleaned away yet."""
     return workspace.network_input is not None and Path(workspace.network_input).exists()
 
 
 def load_crop(workspace: Workspace, corner: tuple[int, int] | None = None) -> Image.Image:
-    """Return the part of the given picture that is looked at, at most 256 a side.
+    """Return the crop of the input image, at most 256 a side.
 
     Args:
-        workspace: With a result.
-        corner: Left and top of the part; moved into the picture where it would reach beyond.
+        workspace: Workspace with a result.
+        corner: Left and top of the crop; moved into the picture where it would extend beyond.
             None takes the middle.
 
     Returns:
-        The same picture to whoever asks: do not draw on it.
+        The same object for every caller: do not draw on it.
     """
     return _crop(str(workspace.network_input), get_crop_box(workspace, corner))
 
 
-# A file is never written twice, and every edit would decode the whole of it again.
+# A file is never written twice, and otherwise every edit would decode it again.
 @lru_cache(maxsize=32)
 def _crop(path: str, box: tuple[int, int, int, int]) -> Image.Image:
     return open_picture(path).crop(box)
@@ -84,15 +84,15 @@ def crop_box(
 def get_crop_box(
     workspace: Workspace, corner: tuple[int, int] | None = None
 ) -> tuple[int, int, int, int]:
-    """Return left, top, right and bottom of the crop of the given picture."""
+    """Return left, top, right and bottom of the crop of the input image."""
     return crop_box(input_size(str(workspace.network_input)), corner)
 
 
 def padded_size(workspace: Workspace, corner: tuple[int, int] | None = None) -> tuple[int, int]:
-    """Return width and height of the crop as the network runs it.
+    """Return width and height of the crop as padded for the network.
 
-    Its sides are multiples of what the network halves them by; the last row and column are
-    repeated up to there, and what comes of them is cut off again.
+    Its sides are multiples of the total stride; the last row and column are repeated up to there,
+    and the padding of the output is cut off again.
     """
     left, top, right, bottom = get_crop_box(workspace, corner)
     multiple = load_model(workspace.task_id).size_multiple
@@ -101,18 +101,18 @@ def padded_size(workspace: Workspace, corner: tuple[int, int] | None = None) -> 
 
 @lru_cache(maxsize=256)
 def input_size(path: str) -> tuple[int, int]:
-    """Return width and height of a picture that was given, from its header alone."""
+    """Return width and height of an input image, from its header alone."""
     with Image.open(path) as picture:
         return picture.size
 
 
 def run_inputs(workspace: Workspace, corner: tuple[int, int] | None = None) -> list[Tensor]:
-    """Return what the network takes for the crop: the image, and what it is told besides.
+    """Return the network's inputs for the crop: the image and the condition, if any.
 
     Returns:
         ``(1, 3, h, w)`` in channels-last order; for a network with a noise-level map also sigma,
-        ``(1,)``, for a guided one the guide, as large as the image. All float32, though a run of
-        the whole picture may use fewer bits: what is looked at should not be rounded.
+        ``(1,)``, for a guided one the guide, as large as the image. All are float32, though a run
+        on the whole picture may use fewer bits: inspected values should not be rounded.
     """
     model, path = load_model(workspace.task_id), str(workspace.network_input)
     box = get_crop_box(workspace, corner)
@@ -142,14 +142,19 @@ def _blur(path: str) -> Tensor:
     return estimate_kernel(_whole(path))
 
 
-# As a run sees it. One is enough for who moves about in it, and a large one takes 150 MB.
+# As the network gets it. One is enough for a visitor who moves about in it; a large one has 150 MB.
 @lru_cache(maxsize=1)
 def _whole(path: str) -> np.ndarray:
     return visible_pixels(open_picture(path))
 
 
+def view_key(workspace: Workspace, corner: tuple[int, int] | None) -> str:
+    """Return a short name for one crop in one network, which no other has."""
+    return f"{hash(_key(workspace, corner)):x}"
+
+
 def get_layers(workspace: Workspace) -> list[LayerFacts]:
-    """Return the layers of the network last used, in the order of the data."""
+    """Return the layers of the network last used, in order of execution."""
     nodes = get_network_map(workspace).nodes
     return [facts for node in nodes for facts in (*node.inner, node.facts)]
 
@@ -170,24 +175,24 @@ def network_map_for(task_id: str, width: int, height: int) -> NetworkMap:
 def kept_activations(
     visitor: str, workspace: Workspace, corner: tuple[int, int] | None = None
 ) -> Activations | None:
-    """Return what was recorded of the crop, None where it has to be run (again)."""
+    """Return the recorded activations of the crop, None where it has to be run (again)."""
     return STORE.get(visitor, _key(workspace, corner))
 
 
 def is_kept(visitor: str, workspace: Workspace, corner: tuple[int, int] | None = None) -> bool:
-    """Whether all that is shown of the crop can be shown without running the network."""
+    """Return whether everything about the crop can be shown without running the network."""
     return has_result(workspace) and kept_activations(visitor, workspace, corner) is not None
 
 
 def compute_activations(
     visitor: str, workspace: Workspace, corner: tuple[int, int] | None = None
 ) -> Activations:
-    """Return what the network makes of the crop, run only if it is not kept.
+    """Return the activations for the crop, and run the network only if they are not kept.
 
     Args:
-        visitor: Name of the session that asks.
-        workspace: With a result.
-        corner: Of the crop, see ``load_crop``.
+        visitor: Name of the session.
+        workspace: Workspace with a result.
+        corner: Corner of the crop, see ``load_crop``.
     """
     kept = kept_activations(visitor, workspace, corner)
     if kept is None:
@@ -198,7 +203,7 @@ def compute_activations(
 
 
 def _key(workspace: Workspace, corner: tuple[int, int] | None) -> tuple:
-    # A file that was given is never written twice, and its path says whose it is.
+    # An input file is never written twice, and its path is that of one visitor.
     box, sigma = get_crop_box(workspace, corner), workspace.facts.get("sigma")
     return workspace.task_id, str(workspace.network_input), box, sigma
 
@@ -209,7 +214,7 @@ def view_layer(
     activations: Activations,
     corner: tuple[int, int] | None = None,
 ) -> LayerView:
-    """Return one layer of what was recorded.
+    """Return one layer of recorded activations.
 
     Raises:
         ValueError: The network has no such layer.

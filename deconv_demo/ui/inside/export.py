@@ -1,4 +1,4 @@
-"""What a visitor takes along from a layer: a caption for its maps, numbers, and lines of code."""
+"""Export of a layer: a caption for its maps, arrays, and lines of code."""
 
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ guide = to_image(Image.fromarray(wiener_guide_crop(pixels, crop)))  # its blur u
 def take_value(
     workspace: Workspace, view: LayerView, options: GridOptions, language: str
 ) -> dict[str, Any]:
-    """Return what the page needs to hand out a layer: captions, names and the code."""
+    """Return the data for exporting a layer: captions, names and the code."""
     left, top, right, bottom = view.crop
     task = text(language, f"task.short.{workspace.task_id}")
     settings = [
@@ -82,7 +82,7 @@ def take_value(
 
 
 def code_lines(workspace: Workspace, view: LayerView, options: GridOptions) -> str:
-    """Return lines of Python that draw the same maps from the picture that was given.
+    """Return lines of Python that draw the same maps from the input image.
 
     They run from the root of the repository, with the picture beside them.
     """
@@ -119,11 +119,11 @@ def write_activations(
     """Write maps as a NumPy archive with an array ``(C, h, w)`` for each layer, under its name.
 
     Args:
-        workspace: Whose name the file gets.
+        workspace: Workspace after which the file is named.
         view: The chosen layer.
-        activations: What of all nodes is written, in float16; None writes the chosen layer
+        activations: Activations of all nodes to write, in float16; None writes the chosen layer
             alone, in float32.
-        store: Where it is written.
+        store: Store that writes the file.
     """
     if activations is None:
         arrays = {view.facts.name: view.maps.numpy()}

@@ -1,4 +1,4 @@
-"""The feature maps of the chosen layer: all of them, one of them large, and to take along."""
+"""The feature maps of the chosen layer: all of them, one of them enlarged, and their export."""
 
 import logging
 import secrets
@@ -23,25 +23,24 @@ _SCRIPTS = ("request_throttle.js", "maps.js", "export.js")
 
 
 def request_rerun() -> dict[str, Any]:
-    """Return the update of the crop that makes it ask for another run ("again")."""
-    # By way of the browser: an event that waits in the queue of the networks cannot be begun by
-    # one that does not.
+    """Return the update of the crop that makes its script request another run ("again")."""
+    # Round trip through the browser: an unqueued event cannot start a queued one.
     return gr.HTML(cache_miss=secrets.token_hex(4))
 
 
 def ack_token() -> str:
     """Return a fresh token; a change of ``ack`` tells the script that its request was handled."""
-    return secrets.token_hex(4)  # only a property that changes is looked at
+    return secrets.token_hex(4)  # only a property that changes triggers the script
 
 
 class MapsSection:
-    """The grid of maps.
+    """The section with the grid of maps.
 
     Args:
-        context: What is chosen for all sections.
-        translations: Where the texts of components are registered.
-        crop: The component that has the picture run again when what is asked for is no longer
-            kept; it takes ``request_rerun()``.
+        context: Components and states that all sections share.
+        translations: Registry of the texts of components.
+        crop: Component that has the network run again when its activations are no longer
+            kept; takes ``request_rerun()``.
     """
 
     name = "inside.tab.maps"
@@ -50,7 +49,7 @@ class MapsSection:
         self.context, self.translations, self.crop = context, translations, crop
 
     def build(self) -> None:
-        """Lay the section out."""
+        """Build the layout of the section."""
         with gr.Row(elem_classes="inside-options"):
             self.scale = self._switch("scale", SCALES)
             self.order = self._switch("order", ORDERS)
@@ -81,7 +80,7 @@ class MapsSection:
 
     @property
     def options(self) -> list[gr.Radio]:
-        """What ``shown`` takes as scale and order."""
+        """Components whose values ``shown`` takes as scale and order."""
         return [self.scale, self.order]
 
     def shown(
@@ -93,9 +92,9 @@ class MapsSection:
         return {**grid, "take": take_value(workspace, view, options, language)}
 
     def wire(self) -> None:
-        """Connect what happens inside the grid."""
+        """Connect the events inside the grid."""
         chosen = [self.context.workspace, self.context.layer, self.context.corner]
-        # No network is run for what is kept, so this need not wait for those who run one.
+        # Kept activations need no network, so this event need not wait in the model queue.
         self.atlas.pick(
             self._enlarge,
             [*chosen, *self.options, self.context.language],
@@ -127,7 +126,7 @@ class MapsSection:
                 GridOptions(scale=scale, order=order),
                 language,
             )
-            # The page tells by the ticket which of its questions this answers.
+            # The script tells by the ticket to which of its requests this is the answer.
             enlarged["ticket"] = int(event.ticket)
             return gr.HTML(enlarged=enlarged, ack=ack_token()), gr.skip()
         except Exception:

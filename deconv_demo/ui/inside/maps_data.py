@@ -1,4 +1,4 @@
-"""What the grid of feature maps shows, and one map when it is enlarged."""
+"""Data of the grid of feature maps, and of one map when it is enlarged."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,17 +14,17 @@ from deconv_demo.ui.texts import text
 TILE = 96
 COLUMNS = 16
 BINS = 48
-# A kernel is drawn this large; a layer of many channels has as many kernels for each map.
+# Side of a drawn kernel; a layer of many channels has as many kernels for each map.
 KERNEL_TILE, KERNEL_COLUMNS, MANY_KERNELS = 36, 8, 16
 SCALES, ORDERS = ("own", "common"), ("energy", "index")
 
 
 @dataclass(frozen=True, kw_only=True)
 class GridOptions:
-    """How the maps are drawn.
+    """The options of the grid.
 
     Attributes:
-        scale: ``"own"`` gives each map a scale of its own, ``"common"`` all the same.
+        scale: ``"own"`` gives each map a colour scale of its own, ``"common"`` all the same.
         order: ``"energy"`` puts the strongest first, ``"index"`` follows the channels.
     """
 
@@ -33,7 +33,7 @@ class GridOptions:
 
 
 def grid_value(view: LayerView, options: GridOptions, language: str) -> dict[str, Any]:
-    """Return all maps of a layer as one picture, and the numbers of each."""
+    """Return all maps of a layer as one picture, and the statistics of each."""
     maps = view.maps
     by_energy = options.order == "energy"
     order = order_by_energy(maps) if by_energy else list(range(len(maps)))
@@ -76,7 +76,7 @@ def grid_value(view: LayerView, options: GridOptions, language: str) -> dict[str
 def enlarged_value(
     view: LayerView, model: nn.Module, channel: int, options: GridOptions, language: str
 ) -> dict[str, Any]:
-    """Return one map at every pixel it has, its numbers, and the kernels that made it.
+    """Return one map at full resolution, its statistics, and the kernels that compute it.
 
     Raises:
         ValueError: The layer has no such channel.
@@ -108,10 +108,10 @@ def enlarged_value(
 
 
 def get_kernels(model: nn.Module, layer_name: str, channel: int) -> Tensor:
-    """Return the kernels that make one output channel of a convolution, ``(in, k, k)``.
+    """Return the kernels of one output channel of a convolution, ``(in, k, k)``.
 
-    One for each map that the layer reads; a transposed convolution has its weights the other
-    way round. Of a layer in groups, the maps of the channel's own group.
+    There is one for each input map; a transposed convolution has its weights the other
+    way round. In a grouped layer they are those of the channel's own group.
     """
     layer = model.get_submodule(layer_name)
     weight = layer.weight.detach().float()
@@ -123,7 +123,7 @@ def get_kernels(model: nn.Module, layer_name: str, channel: int) -> Tensor:
 
 
 def _kernels(view: LayerView, model: nn.Module, channel: int, language: str) -> dict[str, Any]:
-    # A block ends in a convolution; what went in is added to it.
+    # A block ends in a convolution, whose output is added to the input.
     layer = view.node.inner[-1] if view.facts.kind == "block" else view.facts
     kernels = get_kernels(model, layer.name, channel)
     few = len(kernels) <= MANY_KERNELS
@@ -159,7 +159,7 @@ def _histogram(feature_map: Tensor, language: str) -> dict[str, Any]:
         "high": high,
         "low_text": _number(low),
         "high_text": _number(high),
-        # A peak at zero would flatten all else; roots keep small counts in sight.
+        # A peak at zero would flatten all else; square roots keep small counts visible.
         "heights": np.sqrt(counts / counts.max()).round(4).tolist(),
         "caption": text(language, "inside.histogram"),
     }
@@ -191,8 +191,8 @@ def _legend(limits: list[float], language: str, *, common: bool, signed: bool) -
 
 
 def _measured(maps: Tensor) -> list[dict[str, float]]:
-    """Lowest, mean and highest value of each map, and its share of pixels that are zero."""
-    # By NumPy: PyTorch would call all cores together for each of these small sums.
+    """Return lowest, mean and highest value of each map, and its fraction of zeros."""
+    # By NumPy: PyTorch would synchronize all cores for each of these small sums.
     values = maps.flatten(1).numpy()
     return [
         {
@@ -206,7 +206,7 @@ def _measured(maps: Tensor) -> list[dict[str, float]]:
 
 
 def _number(value: float | Tensor) -> str:
-    """Write a number with three digits, with a minus that a reader sees as one.
+    """Return a number with three digits and a typographic minus.
 
     >>> _number(-0.12345)
     '−0.123'

@@ -1,4 +1,4 @@
-"""What the drawing of a network, the card of a layer and the choice of a crop show."""
+"""Data of the network map, the card of a layer and the choice of a crop."""
 
 import math
 from typing import Any
@@ -63,7 +63,7 @@ def map_value(
             {"row": levels[0] - top, "title": _input_title(workspace, language)},
             {"row": levels[-1] - top, "title": text(language, "inside.map.output")},
         ],
-        # Of the layers: a picture whose sides do not fit is padded, and ends are smaller.
+        # Sizes of layers: a picture whose sides do not fit is padded, and the ends are smaller.
         "rows": [
             _size(max(size for size, at in zip(sizes, levels, strict=True) if at == level))
             for level in range(top, max(levels) + 1)
@@ -89,7 +89,7 @@ def map_value(
 
 
 def card_value(workspace: Workspace, layer_name: str, language: str) -> dict[str, Any]:
-    """Return what is known of a layer without any picture: its facts and what it is for."""
+    """Return the card of a layer, which does not depend on a picture: statistics and purpose."""
     node = crop_session.get_network_map(workspace).get_node(layer_name)
     chosen = next(f for f in (*node.inner, node.facts) if f.name == layer_name)
     kernel = []
@@ -138,7 +138,7 @@ def card_value(workspace: Workspace, layer_name: str, language: str) -> dict[str
 def crop_value(
     workspace: Workspace, corner: tuple[int, int] | None, language: str
 ) -> dict[str, Any]:
-    """Return the given picture, small, and where the crop lies in it."""
+    """Return the input image, small, and the position of the crop in it."""
     picture = open_picture(workspace.network_input).convert("RGB")
     width, height = picture.size
     left, top, right, bottom = crop_session.crop_box(picture.size, corner)
@@ -166,14 +166,14 @@ def crop_value(
 
 
 def get_kind(facts: LayerFacts) -> str:
-    """Return what is drawn: ``conv``, ``down``, ``up`` or ``block``."""
+    """Return the kind of a layer for the drawing: ``conv``, ``down``, ``up`` or ``block``."""
     if facts.kind == "transposed_conv":
         return "up"
     return "down" if facts.kind == "conv" and (facts.stride or 1) > 1 else facts.kind
 
 
 def _what(facts: LayerFacts) -> str:
-    """Return the key of the sentence that says what a layer does."""
+    """Return the key of the sentence on the purpose of a layer."""
     if facts.name in ("head", "tail", "merge"):
         return f"inside.what.{facts.name}"
     return f"inside.what.{get_kind(facts)}"
@@ -184,7 +184,7 @@ def _input_title(workspace: Workspace, language: str) -> str:
 
 
 def _and_what_is_told(sentence: str, workspace: Workspace, language: str) -> str:
-    """Add what the network is given beside the picture, as one more sentence."""
+    """Append a sentence on the network's condition."""
     model = load_model(workspace.task_id)
     if model.noise_level_map:
         return f"{sentence} {text(language, 'inside.told.sigma')}"
@@ -197,10 +197,10 @@ def _kinds_in(network: NetworkMap) -> list[str]:
 
 
 def _levels(network: NetworkMap) -> list[int]:
-    """How often the size was halved, for input, nodes and output; negative where it grew."""
+    """Return how often the size is halved at input, nodes and output; negative where it grew."""
     first = network.nodes[0].facts
     height = network.input_shape[1]
-    # What is padded to a multiple of some size is no layer that enlarges.
+    # Padding to a multiple of some size is not an upsampling layer.
     start = round(math.log2(height / first.height))
     start = start if first.kind == "transposed_conv" else max(start, 0)
     nodes = [start + round(math.log2(first.height / n.facts.height)) for n in network.nodes]
@@ -213,7 +213,7 @@ def _sprite(
     corner: tuple[int, int] | None,
     network: NetworkMap,
 ) -> str:
-    """The crop, the strongest map of every node, and the output, side by side."""
+    """Return the crop, the strongest map of every node, and the output, side by side."""
     restored = Image.fromarray(to_uint8(activations.restored))
     tiles = [_fitted(crop_session.load_crop(workspace, corner).convert("RGB"))]
     for node in network.nodes:
@@ -259,7 +259,7 @@ def _size(shape: tuple[int, int]) -> str:
 
 
 def _short(count: int) -> str:
-    """Write a large number with three digits: 1.21 G."""
+    """Return a large number with three digits: 1.21 G."""
     for unit, factor in (("G", 1e9), ("M", 1e6), ("K", 1e3)):
         if count >= factor:
             return f"{count / factor:.3g} {unit}"

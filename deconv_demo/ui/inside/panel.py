@@ -1,4 +1,4 @@
-"""The one component that a section of the Look inside tab draws everything in."""
+"""The panel of a section of the Look inside tab: one component that scripts fill."""
 
 import logging
 import secrets
@@ -22,11 +22,11 @@ class PanelSection:
     """A section of the tab that is one panel. Call ``build`` inside its ``gr.Tab``, then ``wire``.
 
     Args:
-        context: What the sections share.
-        translations: Not used: a panel has its texts itself. Every section takes them.
+        context: Components and states that the sections share.
+        translations: Not used, because a panel has its own texts. Every section takes it.
 
     Attributes:
-        section: Its name in file names and text keys.
+        section: Name of the section in file names and text keys.
         properties: Properties that its script watches, with their first values.
         scripts: Files in ``static`` that draw it, after those that all panels share.
     """
@@ -40,7 +40,7 @@ class PanelSection:
 
     @property
     def name(self) -> str:
-        """Key of the label of its tab."""
+        """Text key of the label of its tab."""
         return f"inside.{self.section}.tab"
 
     def build(self) -> None:
@@ -49,12 +49,12 @@ class PanelSection:
 
     @property
     def view(self) -> list:
-        """What its events are given: the workspace, the place of the crop, the chosen layer."""
+        """Inputs of its events: the workspace, the corner of the crop, the chosen layer."""
         return [self.context.workspace, self.context.corner, self.context.layer]
 
     @property
     def localized_outputs(self) -> list[gr.HTML]:
-        """Components whose content is replaced in another language, by ``localize``."""
+        """Components whose content is replaced by ``localize`` in another language."""
         return [self.panel]
 
     def localize(self, _workspace: Workspace, language: str) -> list[gr.HTML]:
@@ -65,11 +65,11 @@ class PanelSection:
 def build_panel(section: str, *scripts: str, **properties: Any) -> gr.HTML:
     """Place the panel of a section, drawn by scripts of ``static``.
 
-    Its property ``texts`` holds the strings of one language, so that another language is a
-    matter of drawing again; ``value`` holds what does not depend on a language.
+    Its property ``texts`` holds the strings of one language, so that another language only needs
+    a new drawing; ``value`` holds the data that does not depend on a language.
 
     Args:
-        section: Its name in file names and text keys.
+        section: Name of the section in file names and text keys.
         *scripts: Files in ``static`` that draw it, after those that all panels share.
         **properties: Further properties that the script watches, with their first values.
     """
@@ -85,36 +85,36 @@ def build_panel(section: str, *scripts: str, **properties: Any) -> gr.HTML:
 
 
 def get_texts(language: str, section: str) -> dict[str, str]:
-    """Return the strings that a panel needs, and which language they are."""
+    """Return the strings that a panel needs, and their language."""
     return {"language": language, **texts_under(language, f"inside.{section}.")}
 
 
 def wire_staleness(panel: gr.HTML, context: InsideContext, section: str, *, layer: bool) -> None:
-    """Tell the panel when what it shows is out of date; it asks for more once it is seen.
+    """Mark the panel as stale when its content is out of date; it requests more once visible.
 
     Args:
-        panel: Of the section.
-        context: What the sections share.
-        section: Its name in text keys.
-        layer: Whether it shows the chosen layer.
+        panel: Panel of the section.
+        context: Components and states that the sections share.
+        section: Name of the section in text keys.
+        layer: Whether it depends on the chosen layer.
     """
 
     def other(language: str) -> gr.HTML:
-        # Properties that reach a panel before it was ever drawn take the place of all others.
+        # Properties that reach a panel before its first rendering replace all others.
         return gr.HTML(stale=secrets.token_hex(4), texts=get_texts(language, section))
 
-    # Another picture comes while the tab is out of sight, and the panel asks when it is seen.
+    # Another picture comes while the tab is hidden, and the panel requests it when visible.
     for component in [context.corner, *([context.layer] if layer else [])]:
         component.change(other, context.language, panel, **UNQUEUED)
 
 
 def problem(error: Exception) -> dict[str, Any]:
-    """Return the value of a panel that says what went wrong, in every language."""
+    """Return the value of a panel for an error, as a sentence in every language."""
     return {"problem": {language: error_sentence(language, error) for language in LANGUAGES}}
 
 
 def panel_update(workspace: Workspace, build: Callable[[], Any]) -> Any:
-    """Return the update of a panel that ``build`` makes, or one that says why there is none."""
+    """Return the panel update that ``build`` makes, or one with the reason why there is none."""
     if not crop_session.has_result(workspace):
         return gr.HTML(value={"none": True})
     try:

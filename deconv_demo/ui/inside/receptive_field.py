@@ -1,4 +1,4 @@
-"""What one pixel sees: fields, their reverse, and units projected back to the picture."""
+"""Receptive fields of pixels, influence of pixels, and units projected back to the picture."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ from deconv_demo.ui.workspace import Workspace
 
 
 class PixelSection(PanelSection):
-    """What one pixel sees, and what a unit saw in the picture."""
+    """The section on receptive fields and on units projected back to the picture."""
 
     section = "pixel"
     scripts = ("receptive_field.js",)

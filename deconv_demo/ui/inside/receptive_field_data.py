@@ -1,4 +1,4 @@
-"""What the pixel section shows: what a pixel sees and what it touches, as heat over a picture."""
+"""Data of the receptive-field section: fields and influence of a pixel as heat over a picture."""
 
 from functools import lru_cache
 from typing import Any
@@ -24,7 +24,7 @@ from deconv_demo.ui.inside import crop_session
 from deconv_demo.ui.inside.activations import Activations
 from deconv_demo.ui.workspace import Workspace
 
-# Heat is shown over this many decibels below the strongest pixel.
+# Heat covers this many decibels below the strongest pixel.
 RANGE_DB = 60
 Window = tuple[range, range]
 _CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
@@ -56,10 +56,8 @@ def pictures_value(
 
 
 def view_key(workspace: Workspace, corner: tuple[int, int] | None, layer_name: str | None) -> str:
-    """Return what tells one ``pictures_value`` from another."""
-    box = crop_session.get_crop_box(workspace, corner)
-    facts = (workspace.task_id, str(workspace.network_input), box, workspace.facts.get("sigma"))
-    return f"{hash(facts):x} {layer_name}"
+    """Return a key that distinguishes one ``pictures_value`` from another."""
+    return f"{crop_session.view_key(workspace, corner)} {layer_name}"
 
 
 def map_value(
@@ -78,7 +76,7 @@ def map_value(
     if not 0 <= channel < len(maps):
         raise ValueError(f"{layer_name} has {len(maps)} channels, not {channel}")
     values, signed = maps[channel], bool((maps < 0).any())
-    # Not at the border, where what a unit sees is cut off.
+    # The border is left out: there the receptive field of a unit is cut off.
     margin = min(values.shape) // 8
     inner = values[margin : values.shape[0] - margin, margin : values.shape[1] - margin]
     row, column = divmod(int(inner.argmax()), inner.shape[1])
@@ -96,7 +94,7 @@ def map_value(
 def field_value(
     workspace: Workspace, corner: tuple[int, int] | None, row: int, column: int
 ) -> dict[str, Any]:
-    """Return what an output pixel sees, as heat over the picture that went in.
+    """Return the effective receptive field of an output pixel, as heat over the input.
 
     Raises:
         ValueError: The output has no such pixel.
@@ -127,7 +125,7 @@ def field_value(
 def reach_value(
     workspace: Workspace, corner: tuple[int, int] | None, row: int, column: int
 ) -> dict[str, Any]:
-    """Return what an input pixel touches, as heat over the picture that came out.
+    """Return the influence of an input pixel, as heat over the output.
 
     Raises:
         ValueError: The picture has no such pixel.
@@ -144,7 +142,7 @@ def reach_value(
         receptive_window(model, last, *inputs, row=r, column=c)
         for r, c in ((window[0][0], window[1][0]), (window[0][-1], window[1][-1]))
     ]
-    # A whole field on every side, so that no border is in the way.
+    # A whole receptive field on every side, so that no border is in the way.
     grid = model.size_multiple
     border = -(-max(len(side) for end in ends for side in end) // grid) * grid
     phase = (row % grid, column % grid)
@@ -169,13 +167,13 @@ def reach_value(
 
 @lru_cache(maxsize=8)
 def _last_layer(model: nn.Module) -> str:
-    """The layer that makes the correction: where its window ends, the network sees nothing."""
+    """Return the last convolution, whose window bounds the network's receptive field."""
     return [name for name, module in model.named_modules() if isinstance(module, _CONVOLUTIONS)][-1]
 
 
 @lru_cache(maxsize=256)
 def _unbounded_reach(model: nn.Module, border: int, row: int, column: int) -> Window:
-    """What the input pixel could touch if the picture went on around it.
+    """Return the window that the input pixel could affect in an unbounded picture.
 
     Only its place on the grid of the strides, ``row`` and ``column``, matters.
     """
@@ -190,7 +188,7 @@ def _inside(side: range, length: int) -> range:
 
 
 def _cut_for(windows: list[Window], image: Tensor, multiple: int) -> tuple[slice, slice]:
-    """The part of the picture outside of which nothing matters, on the grid of the strides."""
+    """Return the part of the picture that matters, on the grid of the strides."""
     parts = []
     for axis in (0, 1):
         first = min(window[axis][0] for window in windows)
@@ -202,7 +200,7 @@ def _cut_for(windows: list[Window], image: Tensor, multiple: int) -> tuple[slice
 
 
 def _spread(values: Tensor, center: tuple[int, int]) -> dict[str, Any]:
-    """Share of the pixel itself, and half sides of the squares that hold half and 95 %."""
+    """Return the fraction in the pixel itself, and half sides of the squares of 50 % and 95 %."""
     rows, columns = (
         torch.arange(length) - at for length, at in zip(values.shape, center, strict=True)
     )
@@ -217,7 +215,7 @@ def _spread(values: Tensor, center: tuple[int, int]) -> dict[str, Any]:
 
 
 def _heat(values: Tensor, image: Tensor) -> str:
-    """Colours for strong values over a dim grey picture."""
+    """Return colours for strong values over a dim gray picture."""
     strength = values / values.max().clamp(min=torch.finfo().tiny)
     decibels = 20 * strength.clamp(min=10 ** (-RANGE_DB / 20)).log10()
     fraction = (decibels / RANGE_DB + 1).numpy()
@@ -243,7 +241,7 @@ def _ends(window: Window) -> dict[str, list[int]]:
 
 
 def get_sides(window: Window) -> list[int]:
-    """Width and height of a window."""
+    """Return width and height of a window."""
     return [len(window[1]), len(window[0])]
 
 
@@ -252,5 +250,5 @@ def _size(image: Tensor) -> list[int]:
 
 
 def get_image_url(image: Tensor) -> str:
-    """``(1, 3, H, W)`` in ``[0, 1]`` as the address of a PNG that holds it."""
+    """Return ``(1, 3, H, W)`` in ``[0, 1]`` as the data URL of a PNG."""
     return data_url(to_uint8(image))

@@ -1,4 +1,4 @@
-"""The Look inside tab: the network just used as a map, and what a layer makes of the picture."""
+"""The Look inside tab: the network just used as a map, and the feature maps of a layer."""
 
 import dataclasses
 import logging
@@ -33,16 +33,16 @@ log = logging.getLogger(__name__)
 
 
 class InsideTab:
-    """The components of the tab and what their events do.
+    """The components of the tab and the wiring of their events.
 
-    The picture is run when the tab is opened or the crop is moved; what every layer gave is
-    kept (``inspecting.STORE``), so that walking through the layers runs nothing.
+    The network runs on the crop when the tab is opened or the crop is moved; the outputs of all
+    layers are kept (``crop_session.STORE``), so that a walk through the layers runs nothing.
 
     Args:
         language: State with the language of the visitor.
-        workspace: State with what the visitor is working on.
-        translations: Where the texts of components are registered.
-        store: Where files are written.
+        workspace: State with the visitor's workspace.
+        translations: Registry of the texts of components.
+        store: Store that writes the files.
 
     Call ``build`` inside ``gr.Blocks``, then ``wire``.
     """
@@ -60,7 +60,7 @@ class InsideTab:
         return read_static(__file__, "tab.css", "map.css", "sections.css")
 
     def build(self) -> None:
-        """Lay the tab out."""
+        """Build the layout of the tab."""
         tr = self.translations.register
         self.corner, self.seen = gr.State(None), gr.State(None)
         self.note = gr.HTML(value=markup.status(text("en", "inside.none")), elem_id="inside-note")
@@ -117,13 +117,13 @@ class InsideTab:
 
     @property
     def _everything(self) -> list:
-        """What ``_all`` returns the content of."""
+        """Outputs of ``_all``."""
         pictures = [self.note, self.network, self.crop, self.card, self.maps.atlas]
         return [self.seen, self.corner, self.layer, *pictures]
 
     @property
     def localized_outputs(self) -> list:
-        """Components whose content is replaced in another language, by ``localize``."""
+        """Components whose content is replaced by ``localize`` in another language."""
         sections = [
             component for section in self.sections for component in section.localized_outputs
         ]
@@ -131,7 +131,7 @@ class InsideTab:
 
     @property
     def view(self) -> list:
-        """What ``localize`` needs to know beside workspace and language."""
+        """Inputs of ``localize`` besides workspace and language."""
         return [self.seen, self.corner, self.layer, *self.maps.options]
 
     def localize(self, visitor: str, *values: Any) -> list:
@@ -139,7 +139,7 @@ class InsideTab:
 
         Args:
             visitor: Name of the session.
-            *values: Of workspace, language and the components of ``view``.
+            *values: Values of workspace, language and the components of ``view``.
         """
         view, unchanged = View(*values), gr.skip()
         if view.seen is None:  # not opened yet
@@ -162,7 +162,7 @@ class InsideTab:
         )
         self.crop.place(self._wait_for_place, self.language, self.note, **UNQUEUED)
         self.crop.place(self._place, view, everything, **MODEL_QUEUE_ALL)
-        # What had to make room for others is run again.
+        # Activations that had to make room for others are computed again.
         self.crop.again(self._open, view, everything, **MODEL_QUEUE)
         self.network.pick(self._pick, view, shown, **CLIENT_THROTTLED)
         self.card.pick(self._pick_part, view, shown, **CLIENT_THROTTLED)
@@ -176,11 +176,11 @@ class InsideTab:
 
     @staticmethod
     def leave(request: gr.Request) -> None:
-        """Drop what was kept for a visitor who has closed the page."""
+        """Drop the activations of a visitor who has closed the page."""
         crop_session.STORE.forget(_visitor(request))
 
     def _wait(self, request: gr.Request, *values: Any) -> Any:
-        """Say what is waited for, before its turn has come."""
+        """Return a waiting message, before the model queue is free."""
         view = View(*values)
         corner = view.corner if view.seen == str(view.workspace.network_input) else None
         has_result = crop_session.has_result(view.workspace)
@@ -197,7 +197,7 @@ class InsideTab:
 
     def _place(self, request: gr.Request, event: gr.EventData, *values: Any) -> tuple:
         view = View(*values)
-        # From anything but the page: where it was.
+        # A request that does not come from the page keeps the corner as it was.
         with suppress(AttributeError, TypeError, ValueError, OverflowError):
             view = dataclasses.replace(view, corner=(int(event.left), int(event.top)))
         *others, crop, card, atlas = self._all(_visitor(request), view)
@@ -205,7 +205,7 @@ class InsideTab:
 
     def _pick(self, request: gr.Request, event: gr.EventData, *values: Any) -> tuple:
         one = self._asked_for(request, event, *values)
-        # The map has marked what was picked on it before anybody was asked.
+        # The map has already marked the pick, before any request.
         return gr.HTML(ack=ack_token()), *one[1:]
 
     def _pick_part(self, request: gr.Request, event: gr.EventData, *values: Any) -> tuple:
@@ -227,7 +227,7 @@ class InsideTab:
         return self._one(_visitor(request), View(*values), step=1)
 
     def _all(self, visitor: str, view: View) -> tuple:
-        """Run the crop if it has to be, and return all that the tab shows."""
+        """Run the crop if necessary, and return the content of the whole tab."""
         workspace, language = view.workspace, view.language
         if not crop_session.has_result(workspace):
             note = markup.status(text(language, "inside.none"))
@@ -238,8 +238,8 @@ class InsideTab:
             known = view.layer in [facts.name for facts in layers]
             view = dataclasses.replace(
                 view,
-                # Another picture than was seen last: its middle. Another network, without the
-                # layer of that name: its first one.
+                # Another picture than last time starts at its middle. Another network, without
+                # the layer of that name, starts at its first one.
                 corner=view.corner if view.seen == given else None,
                 layer=view.layer if known else layers[0].name,
             )
@@ -261,7 +261,7 @@ class InsideTab:
             return gr.skip(), gr.skip(), gr.skip(), problem, *((None,) * 4)
 
     def _one(self, visitor: str, view: View, *, step: int = 0) -> tuple:
-        """Show a layer of what was run: on the map, in the list, its card, its maps."""
+        """Show a layer of the recorded pass: on the map, in the list, its card, its maps."""
         unchanged = (gr.skip(),) * 5
         if view.workspace.network_input is None or view.seen != str(view.workspace.network_input):
             return unchanged  # another picture since: it is shown when the tab is opened
@@ -291,6 +291,6 @@ def _visitor(request: gr.Request) -> str:
 
 
 def _mark(layer: str) -> dict[str, str]:
-    # A visitor may have chosen another one on the map since this layer was marked: what is
-    # sent must differ from what was sent before, or the page would not look at it.
+    # A visitor may have chosen another layer on the map since this one was marked: the new value
+    # must differ from the last one sent, or the page would ignore it.
     return {"layer": layer, "ticket": secrets.token_hex(4)}

@@ -1,4 +1,4 @@
-"""What one unit of a network answers to, projected back to the picture that went in."""
+"""Data of the projection of a unit of a network back to the input image."""
 
 import math
 from typing import Any
@@ -11,7 +11,7 @@ from deconv_demo.ui.inside import crop_session
 from deconv_demo.ui.inside.receptive_field_data import Window, get_image_url, get_sides
 from deconv_demo.ui.workspace import Workspace
 
-# Shown with at least so much of the picture around it.
+# Smallest side of the patch of the picture around it.
 MIN_PATCH = 24
 
 
@@ -24,7 +24,7 @@ def projection_value(
     row: int,
     column: int,
 ) -> dict[str, Any]:
-    """Return what a unit answers to: picture, deconvnet and gradient, cut to what it sees.
+    """Return the projections of a unit: picture, deconvnet and gradient, cropped to their extent.
 
     Raises:
         ValueError: There is no such layer or unit.
@@ -58,7 +58,7 @@ def _signed_url(values: Tensor) -> str:
 
 
 def _felt(*projections: Tensor) -> Window:
-    """Rows and columns in which a projection is at least a fiftieth of its strongest value."""
+    """Return the window in which a projection exceeds a fiftieth of its strongest value."""
     strong = sum(
         (projection.abs() > projection.abs().max() / 50).any(dim=0) for projection in projections
     )

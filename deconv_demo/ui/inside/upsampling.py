@@ -1,4 +1,4 @@
-"""Transposed convolutions under the lens: kernels, stamp, overlap and checkerboard meter."""
+"""The upsampling section: kernels, kernel copy, overlap and meter of a transposed convolution."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from deconv_demo.ui.workspace import Workspace
 
 
 class LensSection(PanelSection):
-    """One transposed convolution: its kernels, maps, stamp, overlap and meter."""
+    """The section on one transposed convolution: kernels, maps, kernel copy, overlap and meter."""
 
     section = "lens"
     scripts = ("upsampling.js",)
@@ -29,7 +29,7 @@ class LensSection(PanelSection):
     ) -> Any:
         def lens() -> Any:
             names = upsampling_data.transposed_layers(load_model(workspace.task_id))
-            # A transposed convolution that was chosen on the map since is looked at here too.
+            # A transposed convolution that was chosen on the map since then is shown here too.
             chosen = layer if layer in names and layer != event.followed else event.layer
             name = chosen if chosen in names else names[-1]
             same = name == event.layer
@@ -37,14 +37,14 @@ class LensSection(PanelSection):
                 "source": _number(event.input_channel) if same else None,
                 "target": _number(event.output_channel) if same else None,
             }
-            state = f"{upsampling_data.view_key(workspace, corner)} {name} {wanted}"
+            state = f"{crop_session.view_key(workspace, corner)} {name} {wanted}"
             if state == event.have:
                 return gr.skip()
             activations = crop_session.compute_activations(
                 str(request.session_hash), workspace, corner
             )
             value = upsampling_data.upsampling_view(workspace, corner, activations, name, **wanted)
-            measured = f"{upsampling_data.view_key(workspace, corner)} {name}"
+            measured = f"{crop_session.view_key(workspace, corner)} {name}"
             return gr.HTML(
                 value={
                     **value,
@@ -67,7 +67,7 @@ class LensSection(PanelSection):
                 str(request.session_hash), workspace, corner
             )
             value = upsampling_data.checkerboard_view(workspace, corner, activations, name)
-            measured = f"{upsampling_data.view_key(workspace, corner)} {name}"
+            measured = f"{crop_session.view_key(workspace, corner)} {name}"
             return gr.HTML(meter={**value, "measured": measured})
 
         return panel_update(workspace, meter)

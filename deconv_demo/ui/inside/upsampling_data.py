@@ -1,4 +1,4 @@
-"""What the lens section shows: one transposed convolution, its stamp, its overlap, its grid."""
+"""Data of the upsampling section: one transposed convolution, its kernel copy, overlap and grid."""
 
 import math
 from typing import Any
@@ -28,14 +28,14 @@ from deconv_demo.ui.inside.activations import Activations
 from deconv_demo.ui.workspace import Workspace
 
 KERNEL_TILE, COLUMNS = 32, 16
-# Input pixels a side of the overlap map, and output pixels a side of the detail that is shown.
+# Input pixels a side of the overlap map, and output pixels a side of the detail.
 OVERLAP_SIDE, DETAIL = 5, 56
-TWIN_KERNEL, TWIN_STRIDE = 3, 2
+UNEVEN_KERNEL, TWIN_STRIDE = 3, 2
 SPECTRUM_DB = 60
 
 
 def transposed_layers(model: nn.Module) -> list[str]:
-    """Return the names of the transposed convolutions in the order of the data.
+    """Return the names of the transposed convolutions in order of execution.
 
     >>> transposed_layers(load_model("upscale_x4"))
     ['up.0', 'tail']
@@ -45,36 +45,36 @@ def transposed_layers(model: nn.Module) -> list[str]:
 
 
 def uneven_layer(layer: nn.ConvTranspose2d) -> nn.ConvTranspose2d:
-    """Return the layer with a kernel that its stride does not divide: 3 x 3, stride 2.
+    """Return a copy of the layer with a kernel that its stride does not divide: 3 x 3, stride 2.
 
     The trained kernels are resampled, and scaled so that flat maps keep their mean.
 
-    >>> twin = uneven_layer(nn.ConvTranspose2d(8, 4, kernel_size=2, stride=2))
-    >>> twin(torch.zeros(1, 8, 5, 5)).shape
+    >>> uneven = uneven_layer(nn.ConvTranspose2d(8, 4, kernel_size=2, stride=2))
+    >>> uneven(torch.zeros(1, 8, 5, 5)).shape
     torch.Size([1, 4, 10, 10])
     """
     with torch.inference_mode(False), torch.no_grad():
-        twin = nn.ConvTranspose2d(
+        uneven = nn.ConvTranspose2d(
             layer.in_channels,
             layer.out_channels,
-            kernel_size=TWIN_KERNEL,
+            kernel_size=UNEVEN_KERNEL,
             stride=TWIN_STRIDE,
             padding=1,
             output_padding=1,
             bias=layer.bias is not None,
         )
-        size = (TWIN_KERNEL, TWIN_KERNEL)
+        size = (UNEVEN_KERNEL, UNEVEN_KERNEL)
         kernels = F.interpolate(
             layer.weight.detach().clone(), size, mode="bilinear", align_corners=True
         )
-        twin.weight.copy_(kernels * math.prod(layer.kernel_size) / TWIN_KERNEL**2)
+        uneven.weight.copy_(kernels * math.prod(layer.kernel_size) / UNEVEN_KERNEL**2)
         if layer.bias is not None:
-            twin.bias.copy_(layer.bias)
-    return twin.requires_grad_(False)
+            uneven.bias.copy_(layer.bias)
+    return uneven.requires_grad_(False)
 
 
 def overlap_counts(layer: nn.ConvTranspose2d, side: int = OVERLAP_SIDE) -> Tensor:
-    """Return how many input pixels write to each output pixel, for a square of ``side``.
+    """Return how many input pixels contribute to each output pixel, for a square of ``side``.
 
     >>> overlap_counts(nn.ConvTranspose2d(1, 1, 3, 2, 1, output_padding=1), 2).int().tolist()
     [[1, 2, 1, 1], [2, 4, 2, 2], [1, 2, 1, 1], [1, 2, 1, 1]]
@@ -98,13 +98,6 @@ def layer_overlap_ratio(layer: nn.ConvTranspose2d) -> float:
     return float(counts.max() / counts.min())
 
 
-def view_key(workspace: Workspace, corner: tuple[int, int] | None) -> str:
-    """Return what tells one picture in one network from another."""
-    box = crop_session.get_crop_box(workspace, corner)
-    facts = (workspace.task_id, str(workspace.network_input), box, workspace.facts.get("sigma"))
-    return f"{hash(facts):x}"
-
-
 def upsampling_view(
     workspace: Workspace,
     corner: tuple[int, int] | None,
@@ -114,11 +107,11 @@ def upsampling_view(
     source: int | None = None,
     target: int | None = None,
 ) -> dict[str, Any]:
-    """Return kernels, maps, stamp and overlap of one transposed convolution.
+    """Return kernels, maps, kernel copy and overlap of one transposed convolution.
 
     Args:
-        workspace, corner, activations: The picture and what was made of it.
-        layer_name: A transposed convolution.
+        workspace, corner, activations: The picture, the crop and its activations.
+        layer_name: Name of a transposed convolution.
         source: Input channel; None takes the strongest.
         target: Output channel; None takes the strongest.
 
@@ -139,7 +132,7 @@ def upsampling_view(
         kernels, range(len(kernels)), columns=COLUMNS, tile=KERNEL_TILE, common_scale=True, gap=0
     )
     kernel, limit = kernels[target], float(kernels.abs().max()) or 1.0
-    twin = uneven_layer(layer)
+    uneven = uneven_layer(layer)
     return {
         "layer": layer_name,
         "layers": transposed_layers(model),
@@ -161,7 +154,7 @@ def upsampling_view(
         ],
         "before": _feature_map_view(before[source]),
         "after": _feature_map_view(after[target]),
-        "overlap": [_overlap(layer), _overlap(twin)],
+        "overlap": [_overlap(layer), _overlap(uneven)],
     }
 
 
@@ -171,22 +164,22 @@ def checkerboard_view(
     activations: Activations,
     layer_name: str,
 ) -> dict[str, Any]:
-    """Return the readings of the checkerboard meter before and behind a layer and its bad twin."""
+    """Return the checkerboard meter before and after a layer and its uneven counterexample."""
     model = load_model(workspace.task_id)
     inputs = crop_session.run_inputs(workspace, corner)
     layer = model.get_submodule(layer_name)
     known, stride = activations.outputs, layer.stride[0]
-    twin, made = uneven_layer(layer), []
+    uneven, made = uneven_layer(layer), []
 
     def instead(given: Tensor) -> Tensor:
-        made.extend([given, twin(given)])
+        made.extend([given, uneven(given)])
         return made[-1]
 
     spoiled = run_edited(model, inputs, Edits(layers={layer_name: instead}), known).clamp(0, 1)
     restored = activations.restored.clamp(0, 1)
     scale = restored.shape[-1] // inputs[0].shape[-1]
     given = inputs[0] if scale == 1 else bicubic_upscale(inputs[0], scale).clamp(0, 1)
-    # A grid of this layer is enlarged with the maps by the layers behind it.
+    # Later layers enlarge a grid of this layer together with the maps.
     period = stride * max(1, round(restored.shape[-1] / known[layer_name].shape[-1]))
     readings = {
         "before": (made[0], stride),
@@ -227,7 +220,7 @@ def _feature_map_view(values: Tensor) -> dict[str, Any]:
 
 
 def _details(restored: Tensor, spoiled: Tensor) -> list[str]:
-    """The part of both pictures in which they differ most."""
+    """Return the part of both pictures in which they differ most."""
     height, width = (min(DETAIL, side) for side in restored.shape[-2:])
     step = max(1, DETAIL // 4)
     error = (restored - spoiled).square().mean(dim=1, keepdim=True)
@@ -240,13 +233,13 @@ def _details(restored: Tensor, spoiled: Tensor) -> list[str]:
 
 
 def _spectra(pictures: list[Tensor], period: int) -> list[str] | None:
-    """Log spectra on one scale, zero frequency in the middle; None where they are too small."""
+    """Return log spectra on one scale, zero frequency in the middle; None for small pictures."""
     periods = min(16, *(side // period for side in pictures[0].shape[-2:]))
     if periods < 8:
         return None
     side = periods * period
     spectra = [torch.fft.fftshift(log_spectrum(image, side)).numpy() for image in pictures]
-    # The brightest bins beside zero frequency, which was taken out.
+    # The brightest bins except zero frequency, whose mean was removed.
     high = max(np.sort(spectrum, axis=None)[-side // 4] for spectrum in spectra)
     low = high - SPECTRUM_DB / 10 * math.log(10)
     return [

@@ -1,4 +1,4 @@
-"""What a visitor looks at in the Look inside tab, and how it is put in words."""
+"""The view of a visitor in the Look inside tab, and its description in words."""
 
 from dataclasses import dataclass
 
@@ -12,11 +12,11 @@ from deconv_demo.ui.workspace import Workspace
 
 @dataclass(frozen=True)
 class View:
-    """The values of what events of the tab are given, in that order."""
+    """The values that events of the tab get, in that order."""
 
     workspace: Workspace
     language: str
-    seen: str | None  # the file that was last looked into
+    seen: str | None  # the file that was last inspected
     corner: tuple[int, int] | None
     layer: str | None
     scale: str
@@ -24,7 +24,7 @@ class View:
 
 
 def get_note(view: View) -> str:
-    """Say which part of the picture is run, and how large it is inside the network."""
+    """Return a sentence on the crop and its size inside the network."""
     task = text(view.language, f"task.short.{view.workspace.task_id}")
     left, top, right, bottom = crop_session.get_crop_box(view.workspace, view.corner)
     width, height = right - left, bottom - top
@@ -45,7 +45,7 @@ def get_note(view: View) -> str:
 
 
 def layer_choices(layers: list[LayerFacts]) -> list[tuple[str, str]]:
-    """Number the layers, and say shape and kind of each, in terms that need no translation."""
+    """Return numbered labels of the layers with shape and kind, which need no translation."""
     kinds = {"transposed_conv": "ConvTranspose2d", "conv": "Conv2d", "block": "ResidualBlock"}
     return [
         (

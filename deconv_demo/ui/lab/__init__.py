@@ -1,1 +1,1 @@
-"""The Transposed convolution tab: the operator worked with numbers."""
+"""The Transposed convolution tab: the operator worked out with numbers."""

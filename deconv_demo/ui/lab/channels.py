@@ -1,4 +1,4 @@
-"""Many channels: the sum over them, and what such a layer costs and sees."""
+"""The section on channels: the sum over them, and cost and receptive field of such a layer."""
 
 import gradio as gr
 
@@ -23,7 +23,7 @@ _SIDES = (8, 64, 32)
 
 
 class ChannelsSection(ServedSection):
-    """A layer of several channels, added up, counted and measured."""
+    """The section on a layer of several channels: sums, costs and sizes."""
 
     name = "lab.channels"
 
@@ -43,10 +43,7 @@ class ChannelsSection(ServedSection):
         self.sums = gr.HTML(elem_id="channels-sums")
         self.build_text("lab.channels.costs.text")
         low, high, first = _SIDES
-        self.side = tr(
-            Slider(low, high, value=first, step=1, elem_id="channels-side"),
-            label="lab.channels.side",
-        )
+        self.side = self.build_slider("channels-side", "lab.channels.side", (low, high), first)
         self.costs = gr.HTML(elem_id="channels-costs")
         self.build_text("lab.channels.doubling.text")
         self.doubling = gr.HTML(elem_id="channels-doubling")
@@ -54,8 +51,7 @@ class ChannelsSection(ServedSection):
     def _build_control(self, name: str) -> Slider:
         low, high, first = _RANGES[name]
         place = f"channels-{name.replace('_', '-')}"
-        slider = Slider(low, high, value=first, step=1, min_width=240, elem_id=place)
-        return self.translations.register(slider, label=f"lab.channels.{name}")
+        return self.build_slider(place, f"lab.channels.{name}", (low, high), first, min_width=240)
 
     def wire(self) -> None:
         """Connect the events."""
@@ -82,7 +78,7 @@ def _show(*inputs: int | str) -> tuple[str, str, str]:
 
 
 def _refusal(settings: dict[str, int]) -> str:
-    """Key of the sentence that says why PyTorch refuses these settings."""
+    """Return the key of the sentence with the reason why PyTorch refuses these settings."""
     if settings["output_padding"] >= settings["stride"]:
         return "lab.channels.refused.output_padding"
     return "lab.channels.refused.empty"

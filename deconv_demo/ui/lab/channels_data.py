@@ -1,4 +1,4 @@
-"""A layer of several channels: what it adds up, what it costs, how far its pixels see."""
+"""Data of the section on channels: the sums, the cost and the receptive field of a layer."""
 
 from dataclasses import dataclass
 
@@ -10,17 +10,17 @@ from torch import nn
 from deconv_demo.convolution import output_size, scatter
 from deconv_demo.inspection import influence_window, summarize_layers
 
-SIDE = 3  # of the arrays that are added up before the visitor's eyes
-# Recipes for twice the side; the first falls one short of it.
+SIDE = 3  # side of the arrays that are added up on the page
+# Recipes for twice the side; the result of the first is one short of it.
 DOUBLING = ((3, 2, 1, 0), (3, 2, 1, 1), (5, 2, 2, 1), (2, 2, 0, 0), (4, 2, 1, 0))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
-    """Settings of a layer, as PyTorch names them.
+    """The settings of a layer, named as in PyTorch.
 
     Raises:
-        ValueError: PyTorch refuses them too; the message says why.
+        ValueError: PyTorch refuses them too; the message gives the reason.
     """
 
     in_channels: int
@@ -42,14 +42,14 @@ class Layer:
 
 @dataclass(frozen=True, kw_only=True)
 class Sums:
-    """What a transposed convolution of several channels adds up.
+    """The sums of a transposed convolution of several channels.
 
     Attributes:
         x: ``(C, H, W)``.
         weight: ``(C, C_out, kernel height, kernel width)``, PyTorch's layout.
         bias: ``(C_out,)``.
-        shares: ``(C, C_out, H_out, W_out)``: what each input channel paints on each output.
-        y: ``(C_out, H_out, W_out)``: the sum over input channels, and the bias.
+        shares: Contribution of each input channel to each output, ``(C, C_out, H_out, W_out)``.
+        y: Sum over input channels, and the bias, ``(C_out, H_out, W_out)``.
         difference: Largest absolute difference of ``y`` from PyTorch's.
     """
 
@@ -62,9 +62,9 @@ class Sums:
 
 
 def add_up(layer: Layer, seed: int = 0) -> Sums:
-    """Paint channel by channel with small whole numbers, and add.
+    """Compute the layer channel by channel with small integers, and add up.
 
-    ``Y[o] = bias[o] + sum over c of (X[c] painted with K[c, o])``: one kernel for each pair of
+    ``Y[o] = bias[o] + sum over c of transposed(X[c], K[c, o])``: one kernel for each pair of
     channels (Zeiler et al. 2010, "Deconvolutional Networks", equation 1).
 
     >>> layer = Layer(in_channels=2, out_channels=1, kernel_size=3, stride=2, padding=1,
@@ -90,16 +90,16 @@ def add_up(layer: Layer, seed: int = 0) -> Sums:
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """What a layer makes of a square picture, and at what price.
+    """The output size of a layer for a square picture, and its cost.
 
     Attributes:
         kind: ``"transposed"``, ``"convolution"`` or ``"linear"``.
         code: The layer in PyTorch.
-        side: Of its output.
-        parameters: Weights and biases.
+        side: Side of its output.
+        parameters: Number of weights and biases.
         macs: Multiply-accumulates for one picture.
         sees: Side of the square of input pixels that one output pixel depends on, at most.
-        reaches: Side of the square of output pixels that one input pixel can touch, at most.
+        reaches: Side of the square of output pixels that one input pixel can affect, at most.
     """
 
     kind: str
@@ -112,14 +112,14 @@ class Cost:
 
 
 def costs(layer: Layer, side: int) -> list[Cost]:
-    """Compare the layer with a convolution of the same arguments, and a full connection.
+    """Compare the layer with a convolution of the same arguments, and a fully connected layer.
 
-    Everything is read off the modules of PyTorch, which hold no numbers here. The full
-    connection takes every value of the picture to every value that the layer puts out.
+    All numbers come from PyTorch modules on the meta device. The fully connected layer maps every
+    value of the picture to every value of the layer's output.
 
     Args:
-        layer: The settings; a convolution knows no output padding.
-        side: Of the picture that goes in.
+        layer: The settings; a convolution has no output padding.
+        side: Side of the input picture.
 
     >>> layer = Layer(in_channels=3, out_channels=8, kernel_size=4, stride=2, padding=1,
     ...               output_padding=0)

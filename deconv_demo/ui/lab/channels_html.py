@@ -8,7 +8,7 @@ from deconv_demo.ui.markup import safe, scrolling_table
 from deconv_demo.ui.numbers import fixed, short
 from deconv_demo.ui.texts import text
 
-_MAX_OPACITY = 65  # percent of colour that a number can stand on
+_MAX_OPACITY = 65  # percent of colour behind a readable number
 
 
 def sums_html(layer: Layer, seed: int, language: str) -> str:
@@ -47,7 +47,7 @@ def sums_html(layer: Layer, seed: int, language: str) -> str:
 
 
 def _array(name: str, values: np.ndarray, like: np.ndarray, framed: tuple | None = None) -> str:
-    """One array; the colours of ``like`` are shared by all arrays of its kind."""
+    """Return one array; the colours of ``like`` are shared by all arrays of its kind."""
     largest = max(np.abs(like).max(), 1)
     rows = "".join(
         "<tr>"
@@ -65,7 +65,7 @@ def _array(name: str, values: np.ndarray, like: np.ndarray, framed: tuple | None
 
 
 def _sum(sums: Sums, output: int, place: tuple[int, int], language: str) -> str:
-    """The sum of one framed cell with its numbers."""
+    """Return the sum of one framed cell with its numbers."""
     row, column = place
     shares = [fixed(share, 0) for share in sums.shares[:, output, row, column]]
     parts = [f"({share})" if share.startswith("−") else share for share in shares]
@@ -77,7 +77,7 @@ def _sum(sums: Sums, output: int, place: tuple[int, int], language: str) -> str:
 
 
 def costs_html(layer: Layer, side: int, language: str) -> str:
-    """Return parameters, work and fields of the layer beside those of its relatives."""
+    """Return parameters, work and receptive field of the layer beside those of its relatives."""
     columns = ("layer", "size", "parameters", "macs", "sees", "reaches")
     headings = [text(language, f"lab.channels.column.{name}") for name in columns]
     rows = "".join(
@@ -91,7 +91,7 @@ def costs_html(layer: Layer, side: int, language: str) -> str:
 
 
 def doubling_html(side: int, language: str) -> str:
-    """Return what each recipe for twice the side really makes of one."""
+    """Return the output size of each recipe for twice the side."""
     columns = ("recipe", "size", "ratio")
     headings = [text(language, f"lab.channels.column.{name}") for name in columns]
     rows = ""

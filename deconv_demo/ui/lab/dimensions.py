@@ -1,4 +1,4 @@
-"""Beyond two dimensions: a transposed convolution of a sound, of a block, and of a clip."""
+"""The section "beyond two dimensions": transposed convolutions of a sound, a block and a clip."""
 
 import gradio as gr
 
@@ -7,7 +7,6 @@ from deconv_demo.ui.lab.dimensions_data import MAX_KERNEL, SHAPES, SOUND_NETWORK
 from deconv_demo.ui.lab.dimensions_html import block_html, clip_html, sound_html
 from deconv_demo.ui.lab.picture import picture_key
 from deconv_demo.ui.lab.section import ServedSection, html_or_problem, render_key
-from deconv_demo.ui.slider import Slider
 from deconv_demo.ui.workspace import Workspace
 
 _FIRST_SOUND = (12, 8, "box")
@@ -15,7 +14,7 @@ _FIRST_BLOCK = (2, 3, 2)
 
 
 class DimensionsSection(ServedSection):
-    """The same operator along one axis and along three."""
+    """The section on the same operator along one axis and along three."""
 
     name = "lab.dimensions"
 
@@ -25,25 +24,11 @@ class DimensionsSection(ServedSection):
         self.build_text("lab.dimensions.sound.text")
         kernel_size, stride, shape = _FIRST_SOUND
         with gr.Row():
-            self.preset = tr(
-                gr.Dropdown(
-                    choices=list(SOUND_NETWORKS),
-                    value=None,
-                    min_width=160,
-                    elem_id="dimensions-preset",
-                ),
-                label="lab.overlap.preset",
+            self.preset = self.build_preset(
+                "dimensions-preset", SOUND_NETWORKS, None, min_width=160
             )
-            self.kernel = tr(
-                Slider(
-                    1,
-                    MAX_KERNEL,
-                    value=kernel_size,
-                    step=1,
-                    min_width=200,
-                    elem_id="dimensions-kernel",
-                ),
-                label="lab.overlap.kernel",
+            self.kernel = self.build_slider(
+                "dimensions-kernel", "lab.overlap.kernel", (1, MAX_KERNEL), kernel_size
             )
             self.stride = tr(
                 gr.Radio(
@@ -61,17 +46,14 @@ class DimensionsSection(ServedSection):
         self.build_text("lab.dimensions.block.text")
         input_size, kernel_size, stride = _FIRST_BLOCK
         with gr.Row():
-            self.block_input = tr(
-                Slider(1, 4, value=input_size, step=1, min_width=180, elem_id="block-input"),
-                label="lab.dimensions.input",
+            self.block_input = self.build_slider(
+                "block-input", "lab.dimensions.input", (1, 4), input_size, min_width=180
             )
-            self.block_kernel = tr(
-                Slider(1, 4, value=kernel_size, step=1, min_width=180, elem_id="block-kernel"),
-                label="lab.overlap.kernel",
+            self.block_kernel = self.build_slider(
+                "block-kernel", "lab.overlap.kernel", (1, 4), kernel_size, min_width=180
             )
-            self.block_stride = tr(
-                Slider(1, 3, value=stride, step=1, min_width=180, elem_id="block-stride"),
-                label="lab.overlap.stride",
+            self.block_stride = self.build_slider(
+                "block-stride", "lab.overlap.stride", (1, 3), stride, min_width=180
             )
         self.block = gr.HTML(elem_id="dimensions-block")
         self.build_text("lab.dimensions.clip.text")
@@ -114,7 +96,7 @@ class DimensionsSection(ServedSection):
 
     def _hear(self, kernel_size: int, stride: int, shape: str, language: str) -> tuple:
         settings = (int(kernel_size), int(stride))
-        # A preset keeps its name as long as the controls stand as it set them.
+        # A preset stays selected as long as the controls keep its values.
         preset = gr.update() if settings in SOUND_NETWORKS.values() else gr.update(value=None)
         return preset, sound_html(*settings, shape, language)
 

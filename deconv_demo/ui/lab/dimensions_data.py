@@ -1,4 +1,4 @@
-"""Transposed convolution of a sound, of a block, and of a clip: numbers behind the drawings."""
+"""Data of transposed convolutions of a sound, a block and a clip."""
 
 import io
 import math
@@ -25,10 +25,10 @@ SOUND_NETWORKS = {"WaveGAN": (25, 4), "HiFi-GAN": (16, 8)}
 # Notes of the melody in hertz. With its second partial every one stays below 500, which is half
 # the rate of the slowest input, 16,000 / 16.
 _NOTES = (196.0, 220.0, 246.9, 196.0, 164.8, 196.0, 220.0, 196.0)
-_LEVEL = 0.22  # of the melody as it is played; a tone may come on top
+_LEVEL = 0.22  # level of the melody as it is played; a tone may be added to it
 
 FRAMES, FRAME_SIDE = 8, 40
-# Of a window: (top, left) where it starts and where it ends, as shares of the room there is.
+# Paths of a window: (top, left) at start and end, as fractions of the available room.
 _PATHS = (((0, 0), (1, 1)), ((0, 1), (1, 0)), ((0, 0.5), (1, 0.5)), ((0.5, 0), (0.5, 1)))
 CLIP_STRIDE = 2
 # Kernel size and its weights along each axis.
@@ -41,13 +41,13 @@ CLIPS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Sound:
-    """A melody, and what a transposed convolution makes of a slow sampling of it.
+    """A melody, and a transposed convolution of a slow sampling of it.
 
     Attributes:
-        melody, painted: Samples in ``[-1, 1]``.
+        melody, painted: Samples in ``[-1, 1]``, before and after.
         ratio: Largest over smallest number of contributions.
-        tone_hz: Sample rate over stride: where an uneven overlap is heard.
-        tone_db: Strength there against the strongest line of the melody.
+        tone_hz: Sample rate over stride: the frequency at which an uneven overlap is heard.
+        tone_db: Strength of that tone relative to the strongest line of the melody.
     """
 
     melody: np.ndarray
@@ -82,8 +82,8 @@ def window(kernel_size: int, shape: str) -> Tensor:
 def sound(kernel_size: int, stride: int, shape: str) -> Sound:
     """Send the melody, sampled every ``stride`` samples, through ``F.conv_transpose1d``.
 
-    What goes in is lifted above zero, as the output of a ReLU is: a constant part is what an
-    uneven overlap turns into a tone. The mean of what comes out is taken away again.
+    The input is lifted above zero, like the output of a ReLU: an uneven overlap turns a constant
+    part into a tone. The mean of the output is removed again.
     """
     truth = melody(SAMPLE_RATE)
     slow = torch.from_numpy(0.5 + 0.5 * melody(SAMPLE_RATE / stride)).view(1, 1, -1)
@@ -92,7 +92,7 @@ def sound(kernel_size: int, stride: int, shape: str) -> Sound:
     painted = F.conv_transpose1d(slow, kernel.view(1, 1, -1), stride=stride)
     painted = F.pad(painted, (0, max(0, lead + len(truth) - painted.shape[-1])))
     painted = painted[0, 0, lead : lead + len(truth)].numpy()
-    # The first and last samples are painted less often: their edge would be a click.
+    # The first and last samples get fewer contributions: their edge would be a click.
     painted[: MAX_KERNEL * 2] = painted[-MAX_KERNEL * 2 :] = 0.5
     painted = 2 * (painted - painted.mean())
     frequencies, levels = spectrum(painted)
@@ -130,7 +130,7 @@ def wav_bytes(samples: np.ndarray) -> bytes:
 def pan(key: str) -> Tensor:
     """Return a short clip in which a window moves over the picture, ``(3, T, h, w)``.
 
-    Flicker shows where there is light: of the paths across the picture, the one whose darkest
+    Flicker shows in bright parts: of the paths across the picture, it is the one whose darkest
     frame is brightest.
     """
     image = lab_image(key)
@@ -172,7 +172,7 @@ def double_clip(key: str, name: str) -> Tensor:
 
 
 def animation_bytes(clip: Tensor, *, milliseconds: int) -> bytes:
-    """Return ``(3, T, h, w)`` in ``[0, 1]`` as a WebP without loss that plays for five seconds."""
+    """Return ``(3, T, h, w)`` in ``[0, 1]`` as a lossless WebP that plays for five seconds."""
     pixels = clip.clamp(0, 1).mul(255).round().to(torch.uint8).permute(1, 2, 3, 0).numpy()
     frames = [Image.fromarray(np.ascontiguousarray(frame)) for frame in pixels]
     file = io.BytesIO()
@@ -182,7 +182,7 @@ def animation_bytes(clip: Tensor, *, milliseconds: int) -> bytes:
         save_all=True,
         append_images=frames[1:],
         duration=milliseconds,
-        # What moves without end distracts from reading.
+        # An endless animation distracts from reading.
         loop=max(1, math.floor(5000 / (milliseconds * len(frames)))),
         lossless=True,
         quality=20,

@@ -83,12 +83,12 @@ def sound_html(kernel_size: int, stride: int, shape: str, language: str) -> str:
 
 
 def _level(decibels: float) -> str:
-    """A level that nobody can hear is not worth its digits."""
+    """Return a level without digits where nobody could hear it."""
     return "< −90" if decibels < -90 else fixed(decibels, 0)
 
 
 def _thinned(frequencies: np.ndarray, levels: np.ndarray, loudest: float) -> list:
-    """The strongest line of each of some hundred stretches of the spectrum."""
+    """Return the strongest line of each of some hundred stretches of the spectrum."""
     stretches = zip(
         np.array_split(frequencies, _SPECTRUM_POINTS),
         np.array_split(levels - loudest, _SPECTRUM_POINTS),
@@ -135,10 +135,10 @@ def clip_html(key: str, language: str) -> str:
     clips = {"given": given} | {name: double_clip(key, name) for name in CLIPS}
     drawn = []
     for name, clip in clips.items():
-        # Twice the frames at half the time each, so that all play alike.
+        # Twice the frames at half the time each, so that all play at the same speed.
         milliseconds = _FRAME_MILLISECONDS * given.shape[1] // clip.shape[1]
         frames, height, width = clip.shape[1:]
-        # The first frame and the last are painted less often: played in a loop, they would flash.
+        # The first and the last frame get fewer contributions: in a loop they would flash.
         played = clip if name == "given" else clip[:, 1:-1]
         drawn.append(
             figure(
@@ -171,7 +171,7 @@ def clip_html(key: str, language: str) -> str:
 
 
 def _brightness(clip: Tensor) -> list[tuple[int, float]]:
-    """Number and mean of each frame; borders, in time too, are painted less often by all."""
+    """Return number and mean of each frame, without borders, which get fewer contributions."""
     inside = clip[:, _BORDER:-_BORDER, _BORDER:-_BORDER, _BORDER:-_BORDER]
     return list(enumerate(inside.mean(dim=(0, 2, 3)).tolist(), _BORDER + 1))
 

@@ -21,7 +21,6 @@ from deconv_demo.ui.lab.inverse_html import (
 )
 from deconv_demo.ui.lab.picture import picture_key
 from deconv_demo.ui.lab.section import ServedSection, problem_html, render_key
-from deconv_demo.ui.slider import Slider
 from deconv_demo.ui.texts import text
 from deconv_demo.ui.workspace import Workspace
 
@@ -31,7 +30,7 @@ _FIRST_ITERATION, _FIRST_EXPONENT = 20, -2.0
 
 
 class InverseSection(ServedSection):
-    """Nine numbers and a photo: Y = W X, Wᵀ Y, and what solving W X = Y takes."""
+    """The section on inversion, on nine numbers and a photo: Y = W X, Wᵀ Y, and solving W X = Y."""
 
     name = "lab.inverse"
 
@@ -55,33 +54,26 @@ class InverseSection(ServedSection):
                 choices=[(f"lab.inverse.blur.{blur}", blur) for blur in BLURS],
             )
             low, high, usual = BLUR_SIZES["gaussian"]
-            self.size = tr(
-                Slider(low, high, value=usual, step=0.1, min_width=200, elem_id="inverse-size"),
-                label="lab.inverse.size",
+            self.size = self.build_slider(
+                "inverse-size", "lab.inverse.size", (low, high), usual, step=0.1
             )
-            self.noise = tr(
-                Slider(0, 10, value=2.5, step=0.5, min_width=200, elem_id="inverse-noise"),
-                label="lab.inverse.noise",
+            self.noise = self.build_slider(
+                "inverse-noise", "lab.inverse.noise", (0, 10), 2.5, step=0.5
             )
         self.status = gr.HTML(elem_id="inverse-status")
         self.inputs = gr.HTML(elem_id="inverse-given")
         self.build_text("lab.inverse.iterations.text")
-        self.iteration = tr(
-            Slider(
-                1,
-                inverse_data.ITERATIONS,
-                value=_FIRST_ITERATION,
-                step=1,
-                elem_id="inverse-iteration",
-            ),
-            label="lab.inverse.iteration",
+        self.iteration = self.build_slider(
+            "inverse-iteration",
+            "lab.inverse.iteration",
+            (1, inverse_data.ITERATIONS),
+            _FIRST_ITERATION,
         )
         self.courses = gr.HTML(elem_id="inverse-courses")
         self.curves = gr.HTML(elem_id="inverse-curves")
         self.build_text("lab.inverse.closed.text")
-        self.exponent = tr(
-            Slider(-5, 0, value=_FIRST_EXPONENT, step=0.1, elem_id="inverse-exponent"),
-            label="lab.inverse.exponent",
+        self.exponent = self.build_slider(
+            "inverse-exponent", "lab.inverse.exponent", (-5, 0), _FIRST_EXPONENT, step=0.1
         )
         self.closed = gr.HTML(elem_id="inverse-closed")
         self.build_text("lab.inverse.search.text")
@@ -109,7 +101,7 @@ class InverseSection(ServedSection):
             self._run, inputs, everything, **MODEL_QUEUE
         )
         for control in (self.size, self.noise):
-            # Not at the end of a drag alone: the arrow keys move sliders too.
+            # ``change``, not only ``release``: the arrow keys move sliders too.
             control.change(self._run, inputs, everything, trigger_mode="always_last", **MODEL_QUEUE)
         self.visibility.in_view(
             self._on_visible, [self.rendered_key, *inputs], everything, **MODEL_QUEUE
@@ -152,7 +144,7 @@ class InverseSection(ServedSection):
         working = markup.status(text(language, "lab.inverse.working"))
         yield working, *(gr.skip(),) * 7
         try:
-            # A size that belongs to another blur may arrive in the moment that the blur changes.
+            # A size for another blur may arrive at the moment that the blur changes.
             low, high, _ = BLUR_SIZES[blur_id]
             case = (picture_key(workspace), blur_id, min(max(size, low), high), noise)
             run = inverse_data.trial(*case)
@@ -217,7 +209,7 @@ class InverseSection(ServedSection):
 def _get_trial(
     rendered_key: str, blur_id: str, size: float, noise: float
 ) -> inverse_data.Trial | None:
-    """Return the trial that is shown, from memory if it was not long ago; None before the first."""
+    """Return the trial on the page, from the cache if it is recent; None before the first."""
     return (
         inverse_data.trial(_picture_key_in(rendered_key), blur_id, size, noise)
         if rendered_key

@@ -1,4 +1,4 @@
-"""What the page shows of deconvolution: one blur, undone in eight ways, and how well."""
+"""Data of the deconvolution lab: one blur, undone in eight ways, and the quality of each."""
 
 import math
 from dataclasses import dataclass
@@ -35,15 +35,15 @@ from deconv_demo.restoration import BLURS, enhance
 from deconv_demo.ui.lab.picture import lab_image
 
 ITERATIONS = 80
-# The share of the noise that a wavelet coefficient must exceed at every step; more smooths away
-# texture, less lets noise in. Without any noise, rounding to 8 bits takes its place.
+# Threshold of wavelet coefficients at every step, as a fraction of the noise; more smooths away
+# texture, less lets noise in. Without noise, rounding to 8 bits takes its place.
 THRESHOLD_FRACTION, MIN_NOISE = 0.3, 0.3 / 255
 REGULARISERS = logarithmic_grid(1e-4, 1.0, 13)
 STOPS = logarithmic_grid(1, 1000, 13)
 DRAWS = 25
-# What equal pictures are given, whose PSNR is infinite: a chart must end somewhere.
+# PSNR of equal pictures, which is infinite: a chart must end somewhere.
 MAX_DB = 99.0
-# As far as the network looks; the smallest picture of the lab is as large.
+# Radius of the network's effective receptive field; the smallest picture of the lab is as large.
 SURROUNDINGS = 48
 GAUSSIAN_RADII = (0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 
@@ -69,12 +69,12 @@ class NineNumbers:
 
 @dataclass(frozen=True, kw_only=True)
 class Course:
-    """One iteration from its first step to its last.
+    """One iterative method from its first step to its last.
 
     Attributes:
-        pixels: ``(n, 3, H, W)`` uint8: every iterate as it is shown.
-        psnr_db: Of each.
-        stop: Index where the discrepancy principle ends it, None where it never does.
+        pixels: Every iterate, clipped, ``(n, 3, H, W)`` uint8.
+        psnr_db: PSNR of each iterate.
+        stop: Index where the discrepancy principle stops it, None where it never does.
     """
 
     pixels: Tensor
@@ -83,13 +83,13 @@ class Course:
 
     @property
     def peak(self) -> int:
-        """Index of the iterate closest to the truth."""
+        """Index of the iterate closest to the ground truth."""
         return max(range(len(self.psnr_db)), key=self.psnr_db.__getitem__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """A picture, its blur, and everything that does not depend on a choice of the visitor."""
+    """A picture, its blur, and all results that do not depend on a choice of the visitor."""
 
     clean: Tensor
     observed: Tensor
@@ -98,13 +98,13 @@ class Trial:
     learned: Tensor
 
     def score(self, image: Tensor) -> float:
-        """Return PSNR against the truth of what is shown, clipped to ``[0, 1]``."""
+        """Return the PSNR of an image, clipped to ``[0, 1]``, against the ground truth."""
         return _score(image, self.clean)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """Scores of a grid over (regulariser, iterations), and of as many random draws."""
+    """The scores of a grid over (regularizer, iterations), and of as many random draws."""
 
     grid: np.ndarray
     draws: list[tuple[float, float]]
@@ -134,12 +134,12 @@ def nine_numbers(kernel_id: str) -> NineNumbers:
 # Each holds some 25 MB of iterates.
 @lru_cache(maxsize=6)
 def trial(key: str, blur_id: str, size: float, noise: float) -> Trial:
-    """Blur a picture, add noise, and run every method that has nothing to choose.
+    """Blur a picture, add noise, and run every method that has no parameter to choose.
 
     Args:
-        key: Of the picture, see ``lab_picture.picture_key``.
-        blur_id: Key of ``known_answer.BLURS``.
-        size: Of the blur, in pixels.
+        key: Key of the picture, see ``picture.picture_key``.
+        blur_id: Key of ``reference_eval.BLURS``.
+        size: Size of the blur, in pixels.
         noise: Standard deviation, of 255.
     """
     clean = lab_image(key)
@@ -161,7 +161,7 @@ def trial(key: str, blur_id: str, size: float, noise: float) -> Trial:
         ),
     }
     courses = {
-        # Conjugate gradients end before their first step where the picture is black.
+        # Conjugate gradients stop before their first step where the picture is black.
         name: _course(
             take(iterates, ITERATIONS) or [torch.zeros_like(observed)],
             clean,
@@ -176,10 +176,10 @@ def trial(key: str, blur_id: str, size: float, noise: float) -> Trial:
 
 
 def _by_the_network(observed: Tensor) -> Tensor:
-    """Let the network repair a picture whose blur went around its borders.
+    """Restore a picture with circular blur by the network.
 
-    The others are told that it goes on where it begins on the other side. Cut off there, it is no
-    photograph: the network would take half of what is blurred at the border for something else.
+    The other methods assume that the picture repeats beyond its border. Cut off there, it is not
+    a photograph: the network would take half of the blur at the border for something else.
     """
     around = F.pad(observed[None], (SURROUNDINGS,) * 4, mode="circular")
     picture = from_pixels(to_uint8(around), like=Image.new("RGB", (1, 1)))
@@ -210,7 +210,7 @@ def _score(image: Tensor, clean: Tensor) -> float:
 
 
 def closed_forms(run: Trial, lam: float) -> dict[str, Tensor]:
-    """Return what Tikhonov's and Wiener's filters make of the blurred picture."""
+    """Return the results of Tikhonov's and Wiener's filters for the blurred picture."""
     return {
         "tikhonov": tikhonov(run.blur, run.observed, lam),
         "wiener": wiener_circular(run.blur, run.observed, lam),
@@ -235,9 +235,9 @@ def search(key: str, blur_id: str, size: float, noise: float) -> Search:
 
 @lru_cache(maxsize=6)
 def noise_alone(key: str, noise: float) -> dict[str, tuple[Tensor, float]]:
-    """Add noise of ``noise`` of 255 and no blur; return what two filters leave, and PSNR of each.
+    """Add noise of ``noise`` of 255 and no blur; return the results of two filters with PSNR.
 
-    The Gaussian filter gets the radius that suits the picture best, with the truth in hand.
+    The Gaussian filter gets the radius that suits the picture best, chosen with the ground truth.
     """
     clean, sigma = lab_image(key)[None], noise / 255
     noisy = add_gaussian_noise(clean, sigma, Generator().manual_seed(0))

@@ -63,7 +63,7 @@ def _step(sign: str, sentence: str) -> str:
 
 
 def given_html(run: Trial, language: str) -> str:
-    """Return the truth, what is given, one transposed convolution of it, and the network's."""
+    """Return ground truth, observation, one transposed convolution of it, and network result."""
     named = [
         ("clean", run.clean, None),
         ("observed", run.observed, run.score(run.observed)),
@@ -81,7 +81,7 @@ def given_html(run: Trial, language: str) -> str:
 
 
 def courses_html(run: Trial, iteration: int, language: str) -> str:
-    """Return what each iteration holds at one step."""
+    """Return the iterate of each method at one step."""
     drawn = []
     for name, course in run.courses.items():
         index = min(int(iteration), len(course.psnr_db)) - 1
@@ -115,7 +115,7 @@ def curves_html(run: Trial, iteration: int, language: str) -> str:
         x_label=text(language, "lab.inverse.axis.iterations"),
         y_label="PSNR, dB",
         name=text(language, "lab.inverse.curves"),
-        # A diverging iteration leaves the chart at its foot.
+        # A diverging iteration leaves the chart at the bottom.
         y_range=(math.floor(blurred - 3), math.ceil(highest + 0.5)),
         levels=[
             (blurred, text(language, "lab.inverse.observed")),
@@ -145,7 +145,7 @@ def curves_html(run: Trial, iteration: int, language: str) -> str:
 
 
 def closed_html(run: Trial, exponent: float, language: str) -> str:
-    """Return what the two filters make of the blurred picture at one regulariser."""
+    """Return the results of the two filters for the blurred picture at one regularizer."""
     return figures(
         figure(image_url(image), text(language, f"lab.inverse.{name}"), _db(run.score(image)))
         for name, image in closed_forms(run, 10**exponent).items()
@@ -153,7 +153,7 @@ def closed_html(run: Trial, exponent: float, language: str) -> str:
 
 
 def search_html(found: Search, language: str) -> str:
-    """Return the map of scores, and what each kind of search found."""
+    """Return the map of scores, and the best result of each kind of search."""
     row, column = divmod(int(found.grid.argmax()), len(REGULARISERS))
     best = max(range(len(found.draws)), key=found.draw_scores.__getitem__)
     chart = score_map(
@@ -186,7 +186,7 @@ def search_html(found: Search, language: str) -> str:
 
 
 def alone_html(results: dict[str, tuple[Tensor, float]], language: str) -> str:
-    """Return a picture with noise and no blur, and what two filters leave of it."""
+    """Return a picture with noise and no blur, and the results of two filters."""
     return figures(
         figure(
             image_url(image),

@@ -22,12 +22,12 @@ class NamesSection(ScriptedSection):
     prefix = "lab.names."
 
     def build(self) -> None:
-        """Lay the section out, with the run that the stepper opens with."""
+        """Build the layout, with the run that the stepper opens with."""
         first = compare_names(next(iter(PRESETS.values())))
         self.names = self.build_panel("names", _SCRIPTS, first)
 
     def wire(self) -> None:
-        """Connect the events: the script asks when it is seen and the stepper's run is new."""
+        """Connect the events: the script requests a comparison when visible and the run is new."""
         self.names.ask(
             self._compare,
             None,
@@ -39,20 +39,20 @@ class NamesSection(ScriptedSection):
     def _compare(event: gr.EventData) -> Any:
         try:
             return compare_names(read_run(event.run))
-        except (ValueError, AttributeError, TypeError):  # not what the page's script sends
+        except (ValueError, AttributeError, TypeError):  # data that the page's script does not send
             return gr.skip()
 
 
 def compare_names(run: Run) -> dict[str, Any]:
     """Compute a run under each name in float32, as networks do, and compare with PyTorch.
 
-    Only the loop that scatters adds up in float64; its result is rounded once.
+    Only the scatter loop adds up in float64; its result is rounded once.
 
     Returns:
-        Plain JSON values: ``run``; ``output``, rows of what PyTorch makes of it; ``ways``, a name
-        to its rows, its largest absolute ``difference`` from PyTorch and its shape; what the
-        pictures of the ways need; and ``classic``, the three operators of one array at stride 1,
-        that of the run unless its kernel looks the same turned by half a turn.
+        Plain JSON values: ``run``; ``output``, rows of PyTorch's result; ``ways``, a name
+        to its rows, its largest absolute ``difference`` from PyTorch and its shape; the data of
+        the pictures of the ways; and ``classic``, the three operators of one array at stride 1,
+        that of the run unless its kernel is symmetric under a rotation by 180 degrees.
 
     >>> compared = compare_names(PRESETS["ones"])
     >>> {name: way["difference"] for name, way in compared["ways"].items()}
@@ -86,7 +86,7 @@ def compare_names(run: Run) -> dict[str, Any]:
 def _classic(run: Run) -> dict[str, Any]:
     x, kernel = (torch.tensor(rows, dtype=torch.float32) for rows in (run.x, run.kernel))
     if torch.equal(kernel, kernel.flip(0, 1)):
-        # All three would be alike.
+        # All three would be equal.
         return {**_classic(PRESETS["columns"]), "borrowed": True}
     border = len(kernel) - 1
     results = {

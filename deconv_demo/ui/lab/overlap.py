@@ -1,4 +1,4 @@
-"""Uneven overlap: where a checkerboard comes from, and what each upsampling layer leaves of it."""
+"""The section on uneven overlap: the cause of checkerboards, and six upsampling layers compared."""
 
 from typing import Any
 
@@ -9,56 +9,30 @@ from deconv_demo.ui.lab.overlap_data import MAX_KERNEL, MAX_LAYERS, MAX_STRIDE, 
 from deconv_demo.ui.lab.overlap_html import overlap_html, painted_html, race_html
 from deconv_demo.ui.lab.picture import picture_key
 from deconv_demo.ui.lab.section import ServedSection, html_or_problem, render_key
-from deconv_demo.ui.slider import Slider
 from deconv_demo.ui.workspace import Workspace
 
 _FIRST = "DeblurGAN"
 
 
 class OverlapSection(ServedSection):
-    """Maps of how often each output cell is painted, and six upsamplers on a picture."""
+    """The section with maps of contributions per output cell, and six upsamplers on a picture."""
 
     name = "lab.overlap"
 
     def build_content(self) -> None:
         """Place the components of the section."""
-        tr = self.translations.register
         self.build_text("lab.overlap.text")
         kernel_size, stride, layers = NETWORKS[_FIRST]
         with gr.Row():
-            self.preset = tr(
-                gr.Dropdown(
-                    choices=list(NETWORKS), value=_FIRST, min_width=200, elem_id="overlap-preset"
-                ),
-                label="lab.overlap.preset",
+            self.preset = self.build_preset("overlap-preset", NETWORKS, _FIRST)
+            self.kernel = self.build_slider(
+                "overlap-kernel", "lab.overlap.kernel", (1, MAX_KERNEL), kernel_size
             )
-            self.kernel = tr(
-                Slider(
-                    1,
-                    MAX_KERNEL,
-                    value=kernel_size,
-                    step=1,
-                    min_width=200,
-                    elem_id="overlap-kernel",
-                ),
-                label="lab.overlap.kernel",
+            self.stride = self.build_slider(
+                "overlap-stride", "lab.overlap.stride", (1, MAX_STRIDE), stride
             )
-            self.stride = tr(
-                Slider(
-                    1,
-                    MAX_STRIDE,
-                    value=stride,
-                    step=1,
-                    min_width=200,
-                    elem_id="overlap-stride",
-                ),
-                label="lab.overlap.stride",
-            )
-            self.layers = tr(
-                Slider(
-                    1, MAX_LAYERS, value=layers, step=1, min_width=200, elem_id="overlap-layers"
-                ),
-                label="lab.overlap.layers",
+            self.layers = self.build_slider(
+                "overlap-layers", "lab.overlap.layers", (1, MAX_LAYERS), layers
             )
         self.map = gr.HTML(overlap_html(kernel_size, stride, layers, "en"), elem_id="overlap-map")
         self.build_text("lab.overlap.painted.text")
@@ -92,7 +66,7 @@ class OverlapSection(ServedSection):
         self, workspace: Workspace, language: str, kernel_size: int, stride: int, layers: int
     ) -> tuple:
         settings = (int(kernel_size), int(stride), int(layers))
-        # A preset keeps its name as long as the sliders stand as it set them.
+        # A preset stays selected as long as the sliders keep its values.
         fitting = [name for name, others in NETWORKS.items() if others == settings]
         preset = gr.update() if fitting else gr.update(value=None)
         key = picture_key(workspace)

@@ -1,4 +1,4 @@
-"""What the page shows of uneven overlap: maps of counts, and upsamplers on a picture."""
+"""Data of the section on uneven overlap: maps of counts, and upsamplers on a picture."""
 
 import math
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ NETWORKS = {
 }
 MAX_KERNEL, MAX_STRIDE, MAX_LAYERS = 12, 8, 3
 
-# Cells that are drawn: enough to see a pattern, few enough to see each cell.
+# Number of drawn cells: enough to see a pattern, few enough to see each cell.
 _DRAWN_CELLS = 64
 _PICTURE_SIDE = 192
 _SEED = 0
@@ -40,7 +40,7 @@ _SEED = 0
 
 @dataclass(frozen=True, kw_only=True)
 class Overlap:
-    """How often the cells of an output are painted.
+    """The numbers of contributions to the cells of an output.
 
     Attributes:
         line: Counts along one axis, away from the border.
@@ -54,7 +54,7 @@ class Overlap:
 
 @dataclass(frozen=True, kw_only=True)
 class Upsampled:
-    """One way to double a picture; ``psnr_db`` is infinite for the truth."""
+    """The result of one way to double a picture; ``psnr_db`` is infinite for the ground truth."""
 
     name: str
     image: Tensor
@@ -63,8 +63,8 @@ class Upsampled:
 
 
 def overlap(kernel_size: int, stride: int, layers: int) -> Overlap:
-    """Count contributions of ``layers`` transposed convolutions that follow each other."""
-    # As many input cells beside those that are drawn as the border of the last layer reaches.
+    """Count contributions of ``layers`` transposed convolutions in a row."""
+    # As many input cells beside the drawn ones as the border of the last layer extends.
     border = layers * (kernel_size // stride + 2)
     line = overlap_map(
         kernel_size,
@@ -89,8 +89,8 @@ def paint_at_random(
     The weights are positive, so that brightness shows the counts.
 
     Returns:
-        What went in and the middle of what came out, ``(3, h, w)`` in ``[0, 1]``, and the
-        reading of the checkerboard meter on the latter (``nan`` for a stride of 1).
+        The input and the middle of the output, ``(3, h, w)`` in ``[0, 1]``, and ``checkerboard_db``
+        of the latter (``nan`` for a stride of 1).
     """
     side = max(3, math.ceil(_PICTURE_SIDE / stride**layers) + kernel_size // stride + 1)
     small = F.interpolate(
@@ -109,12 +109,12 @@ def paint_at_random(
 @lru_cache(maxsize=4)
 @torch.inference_mode()
 def race(key: str, trained: bool) -> list[Upsampled]:
-    """Halve a picture and double it again: the truth, bicubic, and the six networks.
+    """Halve a picture and double it again, by bicubic interpolation and by the six networks.
 
     Args:
-        key: Of the picture, see ``lab_picture.picture_key``.
+        key: Key of the picture, see ``picture.picture_key``.
         trained: False takes the networks as they were before their first step; their output is
-            stretched to the brightness and contrast of the truth.
+            stretched to the brightness and contrast of the ground truth.
     """
     clean = lab_image(key)[None]
     small = bicubic_downsample_uint8(clean, SCALE)

@@ -1,4 +1,4 @@
-"""The section "uneven overlap" as HTML: counts, ratios, and what they do to a picture."""
+"""The section "uneven overlap" as HTML: counts, ratios, and their effect on a picture."""
 
 import math
 
@@ -14,7 +14,7 @@ from deconv_demo.ui.numbers import fixed
 from deconv_demo.ui.texts import text
 
 _MAP_SIDE, _SQUARE_CELLS = 384, 32
-# Enlarged until a grid of two pixels can be seen.
+# Side of the detail, which is enlarged until a grid of two pixels is visible.
 _DETAIL_SIDE = 64
 
 
@@ -33,7 +33,7 @@ def overlap_html(kernel_size: int, stride: int, layers: int, language: str) -> s
         f"{safe(text(language, _verdict(counts, kernel_size, stride)))}</p>{chart}"
         f'<p class="lab-fine">{safe(note)}</p>'
     )
-    # Fewer cells than along the line, as long as they show whole periods: each can be seen then.
+    # Fewer cells than along the line, if they cover whole periods: each is visible then.
     line = counts.line if stride**layers > _SQUARE_CELLS // 2 else counts.line[:_SQUARE_CELLS]
     square = np.multiply.outer(line, line)
     pixels = colorize(square, signed=False, limit=float(square.max()))
@@ -64,7 +64,7 @@ def _verdict(counts: Overlap, kernel_size: int, stride: int) -> str:
 
 
 def painted_html(key: str, kernel_size: int, stride: int, layers: int, language: str) -> str:
-    """Return what untrained layers of these settings make of the picture."""
+    """Return the output of untrained layers of these settings for the picture."""
     small, painted, grid_db = paint_at_random(key, kernel_size, stride, layers)
     height, width = small.shape[-2:]
     return figures(

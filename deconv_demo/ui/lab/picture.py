@@ -19,16 +19,16 @@ _ONE_AT_A_TIME = threading.Lock()
 
 
 def picture_key(workspace: Workspace) -> str:
-    """Return which picture the lab takes: the visitor's, undamaged where that is known, or none."""
+    """Return the path of the visitor's picture, clean where that is known, or ""."""
     path = workspace.reference or workspace.source
     return str(path) if path is not None and path.exists() else ""
 
 
 def lab_image(key: str, side: int = SIDE) -> Tensor:
-    """Return the middle of a picture, reduced first where it is much larger.
+    """Return the middle of a picture, downscaled first where it is much larger.
 
     Args:
-        key: Of ``picture_key``; the empty one stands for scikit-image's cup of coffee.
+        key: Result of ``picture_key``; "" stands for scikit-image's cup of coffee.
         side: Largest side.
 
     Returns:
@@ -37,8 +37,8 @@ def lab_image(key: str, side: int = SIDE) -> Tensor:
     Raises:
         PictureError: The picture cannot be used, or is smaller than 48 pixels a side.
     """
-    # A cache of functions lets everybody in who asks before the first answer: a large photograph,
-    # asked for by a dozen charts at once, would be decoded as often.
+    # A function cache does not lock: a large photograph that a dozen charts request at once would
+    # be decoded as often.
     with _ONE_AT_A_TIME:
         return _reduced(key, side)
 
@@ -51,7 +51,7 @@ def _reduced(key: str, side: int) -> Tensor:
         import skimage.data
 
         picture = Image.fromarray(skimage.data.coffee())
-    # A crop of a large photograph would show a patch of blur: reduced, it has some detail.
+    # A crop of a large photograph would show a patch of blur: downscaled, it has some detail.
     factor = min(picture.size) // (2 * side)
     if factor > 1:
         picture = picture.reduce(factor)
@@ -66,13 +66,13 @@ def _reduced(key: str, side: int) -> Tensor:
 
 
 def image_url(image: Tensor) -> str:
-    """Return ``(3, H, W)`` in ``[0, 1]``, or ``(H, W)`` grey, as a PNG without loss."""
+    """Return ``(3, H, W)`` in ``[0, 1]``, or ``(H, W)`` gray, as a lossless PNG."""
     pixels = image.clamp(0, 1).mul(255).round().to(torch.uint8)
     return data_url(np.ascontiguousarray(pixels.movedim(0, -1) if pixels.dim() == 3 else pixels))
 
 
 def figure(url: str, title: str, detail: str = "", *, best: bool = False) -> str:
-    """Return one picture with its caption; only our own strings and numbers go in."""
+    """Return one picture with its caption, which holds only our own strings and numbers."""
     return (
         f'<figure{" class=best" if best else ""}><img src="{url}" alt="{safe(title)}">'
         f"<figcaption><b>{safe(title)}</b><span>{safe(detail)}</span></figcaption></figure>"

@@ -1,4 +1,4 @@
-"""What the lab has ready: an input, a kernel and settings, each worth a look."""
+"""The presets of the lab: an input, a kernel and settings each."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,7 +10,7 @@ from deconv_demo.convolution import output_size
 MIN_INPUT, MAX_INPUT = 2, 8
 MAX_KERNEL = 5
 MAX_VALUE = 9999
-# As in transposed.js. Settings that the page cannot choose would fill the memory.
+# As in transposed.js. Settings beyond the controls of the page would fill the memory.
 SETTINGS = {"stride": (1, 4), "padding": (0, 6), "output_padding": (0, 3), "dilation": (1, 3)}
 
 
@@ -24,8 +24,8 @@ class Run:
         stride, padding, output_padding, dilation: As in ``torch.nn.ConvTranspose2d``.
 
     Raises:
-        ValueError: PyTorch refuses the settings, an array is no square of the sizes shown, or a
-            number is too large to be shown.
+        ValueError: PyTorch refuses the settings, an array is not a square of an allowed size, or a
+            number is too large for the page.
     """
 
     x: tuple[tuple[float, ...], ...]
@@ -50,12 +50,12 @@ class Run:
 
     @property
     def settings(self) -> dict[str, int]:
-        """The keywords of ``torch.nn.functional.conv_transpose2d``."""
+        """Keywords of ``torch.nn.functional.conv_transpose2d``."""
         return {name: getattr(self, name) for name in SETTINGS}
 
 
 def read_run(data: Any) -> Run:
-    """Make a run of what a browser sent, which may be anything.
+    """Parse a run from the data of a browser, which may be anything.
 
     Raises:
         ValueError: It is no run that the lab can show.
@@ -75,7 +75,7 @@ def read_run(data: Any) -> Run:
 
 
 def as_json(run: Run) -> dict[str, Any]:
-    """Return a run as the page's script reads it."""
+    """Return a run as the page's script expects it."""
     return asdict(run)
 
 
@@ -98,7 +98,7 @@ _BOX = (
     (0, 0, 0, 0, 0, 0),
 )
 
-# The first is what the lab opens with.
+# The lab opens with the first one.
 PRESETS: dict[str, Run] = {
     "ones": Run(x=_count(3), kernel=_filled(3, 1), stride=2),
     "nearest": Run(x=_count(3), kernel=_filled(2, 1), stride=2),

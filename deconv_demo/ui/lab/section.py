@@ -1,7 +1,7 @@
-"""What the sections of the lab have in common."""
+"""Base classes of the sections of the lab."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import gradio as gr
@@ -9,6 +9,7 @@ import gradio as gr
 from deconv_demo.ui import markup
 from deconv_demo.ui.i18n import Translations
 from deconv_demo.ui.lab.picture import picture_key
+from deconv_demo.ui.slider import Slider
 from deconv_demo.ui.static_files import read_scripts
 from deconv_demo.ui.texts import error_sentence, texts_under
 from deconv_demo.ui.visibility import build_visibility_trigger
@@ -22,8 +23,8 @@ class LabSection:
 
     Args:
         language: State with the language of the visitor.
-        workspace: State with what the visitor is working on.
-        translations: Where the texts of components are registered.
+        workspace: State with the visitor's workspace.
+        translations: Registry of the texts of components.
 
     Attributes:
         name: Text key of its title.
@@ -34,18 +35,39 @@ class LabSection:
     def __init__(self, language: gr.State, workspace: gr.State, translations: Translations) -> None:
         self.language, self.workspace, self.translations = language, workspace, translations
 
+    def build_slider(
+        self,
+        elem_id: str,
+        label: str,
+        bounds: tuple[float, float],
+        value: float,
+        *,
+        step: float = 1,
+        min_width: int = 200,
+    ) -> Slider:
+        """Place a slider whose label has the text key ``label``."""
+        slider = Slider(*bounds, value=value, step=step, min_width=min_width, elem_id=elem_id)
+        return self.translations.register(slider, label=label)
+
+    def build_preset(
+        self, elem_id: str, names: Iterable[str], value: str | None, *, min_width: int = 200
+    ) -> gr.Dropdown:
+        """Place a choice among the settings of well-known networks."""
+        choice = gr.Dropdown(choices=list(names), value=value, min_width=min_width, elem_id=elem_id)
+        return self.translations.register(choice, label="lab.overlap.preset")
+
 
 class ServedSection(LabSection):
-    """A section that is worked out on the server, once somebody comes to it.
+    """A section that is computed on the server, once a visitor comes to it.
 
-    What it shows depends on its controls, so another language is a matter of working it out
-    again: the trigger alone is localized, and fires when it is.
+    Only the visibility trigger is localized; setting it makes the section render itself again,
+    because its content depends on its controls.
     """
 
     def build(self) -> None:
-        """Lay the section out: the visibility trigger, then what ``build_content`` places."""
+        """Add the visibility trigger, the State with the last render key, and the content."""
         self.visibility = build_visibility_trigger()
-        # So that coming back to the same picture costs nothing.
+        # So that a return to the same picture costs nothing.
         self.rendered_key = gr.State("")
         self.build_content()
 
@@ -60,7 +82,7 @@ class ServedSection(LabSection):
 
     @property
     def localized_outputs(self) -> list[gr.HTML]:
-        """Components whose content is replaced in another language, by ``localize``."""
+        """Components whose content is replaced by ``localize`` in another language."""
         return [self.visibility]
 
     def localize(self, workspace: Workspace, language: str) -> list[str]:
@@ -69,12 +91,12 @@ class ServedSection(LabSection):
 
 
 def render_key(workspace: Workspace, language: str) -> str:
-    """Return what a section shows and how; not empty where it is the built-in picture."""
+    """Return the key of a section's content; never empty, even for the built-in picture."""
     return f"{language}:{picture_key(workspace)}"
 
 
 def html_or_problem(build: Callable[[], str], language: str) -> str:
-    """Return the HTML that ``build`` makes, or a sentence that says why there is none."""
+    """Return the HTML that ``build`` makes, or a sentence with the reason why there is none."""
     try:
         return build()
     except Exception as error:
@@ -88,26 +110,26 @@ def problem_html(error: Exception, language: str) -> str:
 
 
 class ScriptedSection(LabSection):
-    """A section that a script draws: one component, with all of its words.
+    """A section that a script draws: one component, with all of its texts.
 
     Attributes:
-        prefix: What the text keys of the script begin with.
+        prefix: Prefix of the text keys of the script.
     """
 
     prefix: str
 
     def build_panel(self, name: str, scripts: tuple[str, ...], value: Any) -> gr.HTML:
-        """Place it.
+        """Place the component that the script draws.
 
         Args:
             name: Class of the element that the script fills, and the component's id.
             scripts: Files of ``static`` that are run one after another, as one.
-            value: What the script shows first.
+            value: First value for the script.
         """
         self.panel = gr.HTML(
             value=value,
             texts=texts_under("en", self.prefix),
-            # A constant, so that Gradio leaves alone what the script has put in.
+            # A constant, so that Gradio leaves the nodes of the script alone.
             html_template=f'<div class="{name}"></div>',
             js_on_load=read_scripts(__file__, *scripts),
             apply_default_css=False,
@@ -117,7 +139,7 @@ class ScriptedSection(LabSection):
 
     @property
     def localized_outputs(self) -> list[gr.HTML]:
-        """Components whose content is replaced in another language, by ``localize``."""
+        """Components whose content is replaced by ``localize`` in another language."""
         return [self.panel]
 
     def localize(self, workspace: Workspace, language: str) -> list[gr.HTML]:

@@ -1,4 +1,4 @@
-"""The stepper: a transposed convolution worked by hand, wholly in the page."""
+"""The stepper: a transposed convolution by hand, entirely in the browser."""
 
 from deconv_demo.ui.lab.presets import PRESETS, as_json
 from deconv_demo.ui.lab.section import ScriptedSection
@@ -14,16 +14,16 @@ _SCRIPTS = (
 
 
 class StepperSection(ScriptedSection):
-    """The first section of the lab: boards of numbers, and time to step through."""
+    """The first section of the lab: boards of numbers, with steps to go through."""
 
     name = "lab.stepper"
     prefix = "lab.stepper."
 
     def build(self) -> None:
-        """Lay the section out."""
-        # Never sent anew: what a visitor made of it stays, in whatever language.
+        """Build the layout of the section."""
+        # Sent only once: a visitor's changes stay, in any language.
         presets = {name: as_json(run) for name, run in PRESETS.items()}
         self.build_panel("stepper", _SCRIPTS, {"presets": presets})
 
     def wire(self) -> None:
-        """Connect the events: it has none, every step is taken in the page."""
+        """Connect no events, because every step is taken in the browser."""

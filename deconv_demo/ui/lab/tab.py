@@ -26,12 +26,12 @@ SECTIONS = {
 
 
 class LabTab:
-    """The components of the tab and what their events do.
+    """The components of the tab and the wiring of their events.
 
     Args:
         language: State with the language of the visitor.
-        workspace: State with what the visitor is working on.
-        translations: Where the texts of components are registered.
+        workspace: State with the visitor's workspace.
+        translations: Registry of the texts of components.
 
     Call ``build`` inside ``gr.Blocks``, then ``wire``.
     """
@@ -48,7 +48,7 @@ class LabTab:
         return read_static(__file__, "stepper.css", "names.css", "methods.css")
 
     def build(self) -> None:
-        """Lay the tab out."""
+        """Build the layout of the tab."""
         tr = self.translations.register
         with gr.Tabs(elem_id="lab-tabs", overflow_behavior="wrap"):
             for name, section in self.sections.items():
@@ -62,7 +62,7 @@ class LabTab:
 
     @property
     def localized_outputs(self) -> list[Any]:
-        """Components whose content is replaced in another language, by ``localize``."""
+        """Components whose content is replaced by ``localize`` in another language."""
         return [
             component
             for section in self.sections.values()

@@ -4,7 +4,7 @@ import numpy as np
 
 from deconv_demo.inspection import colorize
 
-_COS, _SIN = 0.866, 0.5  # of 30 degrees, the angle of an isometric drawing
+_COS, _SIN = 0.866, 0.5  # cosine and sine of 30 degrees, the angle of an isometric drawing
 _SHADES = {"top": 1.0, "left": 0.86, "right": 0.7}
 
 
@@ -13,8 +13,8 @@ def block(values: np.ndarray, *, name: str, edge: float = 22.0) -> str:
 
     Args:
         values: Not negative; axis 0 points down, 1 to the lower left, 2 to the lower right.
-        name: What is drawn, for those who do not see it.
-        edge: Of a cube, in units of the drawing.
+        name: Description of the block for screen readers.
+        edge: Edge of a cube, in units of the drawing.
 
     Returns:
         An SVG.
@@ -26,7 +26,7 @@ def block(values: np.ndarray, *, name: str, edge: float = 22.0) -> str:
     colors = colorize(values, signed=False, limit=float(values.max()) or 1.0)
     left, top = height * _COS * edge, edge
     polygons = []
-    for z in range(depth - 1, -1, -1):  # from below upwards, from behind to the front
+    for z in range(depth - 1, -1, -1):  # from below upwards, from back to front
         for y in range(height):
             for x in range(width):
                 if not kept[z, y, x]:
@@ -48,7 +48,7 @@ def block(values: np.ndarray, *, name: str, edge: float = 22.0) -> str:
 
 
 def _face(face: str, x: float, y: float, edge: float, color: np.ndarray) -> str:
-    """One side of a cube whose upper back corner lies at ``(x, y)``."""
+    """Return one side of a cube whose upper back corner lies at ``(x, y)``."""
     right, down = _COS * edge, _SIN * edge
     points = {
         "top": [(0, 0), (right, down), (0, 2 * down), (-right, down)],

@@ -1,4 +1,4 @@
-// Makes elements; stands before every script of the page that draws.
+// Makes elements; comes before every script of the page that draws.
 const createElement = (tag, className, text) => {
   const node = document.createElement(tag);
   if (className) node.className = className;

@@ -28,7 +28,7 @@ window.deconvLab = {
   applyLanguage(language) {
     document.documentElement.lang = language;
   },
-  // On a telephone the buttons that run lie far below the comparison.
+  // On a phone the buttons that run are far below the comparison.
   showResult() {
     const result = document.querySelector("#compare");
     const box = result.getBoundingClientRect();

@@ -1,5 +1,5 @@
 // Tells the server when the visitor comes near this place, or changes the language while here:
-// what is costly is worked out then, and in that language.
+// expensive content is computed then, and in that language.
 let near = false;
 const watcher = new IntersectionObserver(
   (entries) => {

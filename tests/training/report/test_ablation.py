@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from deconv_demo.degradations import DegradedBatch
 from deconv_demo.networks.restorers import DeconvUNet, DeconvUpscaler
 from deconv_demo.restoration.weights import WEIGHTS_DIR
 from deconv_demo.tasks import TASKS
@@ -26,7 +27,7 @@ TINY = {
     "other steps": Variant(network={"channels": 6, "blocks": 1}, recipe={"batch": 2}),
     "other damage": Variant(
         network={"channels": 6, "blocks": 1},
-        degrade=lambda clean, _: (clean[..., ::2, ::2], None),
+        degrade=lambda clean, _: DegradedBatch(clean[..., ::2, ::2], None),
     ),
 }
 

@@ -32,7 +32,10 @@ def test_validation_averages_over_pictures_for_each_setting(photo_pixels):
     # The PSNR of noise is known.
     levels = {"sigma 15": 15, "sigma 25": 25, "sigma 50": 50, "grey, sigma 25": 25}
     expected = {name: 20 * np.log10(255 / level) for name, level in levels.items()}
-    assert found == pytest.approx(expected, abs=0.3)
+    assert {name: found[name] for name in expected} == pytest.approx(expected, abs=0.3)
+    # The weaker the light the noisier the picture, and a file takes some of the noise away.
+    weak, strong, saved = (found[name] for name in found if "camera" in name)
+    assert strong < weak < saved
 
 
 def test_clean_pictures_are_cut_to_the_scale():
@@ -65,7 +68,7 @@ def test_damage_of_a_validation_picture_is_the_same_every_time(photos):
 
 @pytest.fixture
 def twin_folder(tmp_path, picture_folder):
-    """The low-resolution twins of ``picture_folder``, named as those of standard sets are."""
+    """The low-resolution copies of ``picture_folder``, named as those of standard sets are."""
     folder = tmp_path / "LR"
     folder.mkdir()
     task = TASKS["upscale_x2"]
@@ -120,7 +123,7 @@ def test_twins_are_found_by_name_and_checked_for_size():
     beside = {"img_001_SRF_2_LR.png": np.ones((4, 6, 3)), "img_001_SRF_2_HR.png": np.zeros((8, 12))}
     (twin,) = match_lr_images({"img_001_SRF_2_HR.png": np.zeros((8, 12, 3))}, beside, 2)
     assert twin.shape == (4, 6, 3)
-    with pytest.raises(DataError, match="img_10 has no low-resolution twin"):
+    with pytest.raises(DataError, match="img_10 has no low-resolution copy"):
         match_lr_images(clean, {"LR/img_1_x2.png": np.zeros((4, 6, 3))}, 2)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deconv_demo.pictures.image_tensors import PictureError
+from deconv_demo.pictures.errors import PictureError
 from deconv_demo.restoration.reference_eval import BLURS
 from deconv_demo.ui import markup
 from deconv_demo.ui.enhance import examples, workflow

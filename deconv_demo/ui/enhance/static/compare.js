@@ -296,7 +296,7 @@ function start(value) {
   layout();
 }
 
-// A copy: what Gradio hands out changes under one's hands with the next value.
+// A copy: Gradio changes the object that it passes with the next value.
 const current = () => (props.value ? JSON.parse(JSON.stringify(props.value)) : null);
 
 new ResizeObserver(redraw).observe(root);

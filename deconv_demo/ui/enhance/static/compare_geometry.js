@@ -1,4 +1,4 @@
-// Where the pictures of the before/after comparison lie: arithmetic alone, no node is touched.
+// The layout of the pictures of the before/after comparison: arithmetic alone, no node is touched.
 //
 // Lengths named *Px are device pixels, all others CSS pixels. "100 %" means one picture pixel on one
 // device pixel, because only then does the screen show the file itself; on a screen with two device
@@ -18,7 +18,7 @@ function fitScale(size, roomPx) {
 
 // size: picture pixels [width, height]. width: of the stage. ratio: device pixels per CSS pixel.
 // columns, rows: of panes. zoom: "fit", or device pixels per picture pixel. center: the point of the
-// picture wanted in the middle of a pane, as fractions. All that is returned holds for every pane.
+// picture wanted in the middle of a pane, as fractions. All results hold for every pane.
 function measureView({ size, width, ratio, columns, rows, zoom, center }) {
   // Bounded by the screen as well: in a frame that grows with its content, a share of the window
   // would grow with it.

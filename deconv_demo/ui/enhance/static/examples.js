@@ -1,12 +1,12 @@
-// A click is answered at once, and in words where others are served first. The line of the
-// page takes over as soon as it says something of its own.
+// A click is answered at once, with a message while others are served first. The status line of the
+// page takes over as soon as it has a message of its own.
 const QUICK_MS = 600;
 let patience = null;
 const showNote = (words) => {
   clearTimeout(patience);
   for (const note of element.querySelectorAll(".examples-note")) note.textContent = words;
 };
-// Ours alone: Gradio writes its own, unseen, place in the queue beside it.
+// Our own message: Gradio writes its own, hidden, place in the queue beside it.
 const line = () => document.querySelector("#status .status")?.textContent;
 let noted = line();
 const begun = new MutationObserver(() => {

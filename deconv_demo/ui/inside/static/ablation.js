@@ -1,5 +1,5 @@
-// Surgery: what is switched off here goes to the server as one list of edits; what comes back is
-// the output. Edits live in this page and are kept from layer to layer of one picture.
+// Ablation: edits made here go to the server as one list; the answer is the output of the network.
+// Edits live in this page and are kept from layer to layer of one picture.
 let edits = { channels: {}, skips: {}, blocks: {} };
 let brush = 0;
 let gain = 4;

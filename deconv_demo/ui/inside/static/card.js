@@ -1,4 +1,4 @@
-// Shows what is known of the chosen layer from props.value; its parts can be chosen ("pick").
+// Shows the card of the chosen layer from props.value; its parts can be chosen ("pick").
 const render = () => {
   const root = element.querySelector(".layer-card");
   if (!root) return;

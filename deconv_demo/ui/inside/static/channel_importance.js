@@ -1,8 +1,8 @@
-// Which channels matter: the ranking of the surgery panel, whose script stands after this one.
+// Channel importance: the ranking in the ablation panel, whose script (ablation.js) comes after it.
 let ranked = null; // layer that the ranking shown belongs to
 let ranking = false;
 
-// A ranking ends when something else is asked for or nobody looks; see inside_parts.js.
+// A ranking ends when another request is made or the panel is hidden; see parts.js.
 function leave() {
   if (!ranking) return;
   ranking = false;
@@ -10,14 +10,14 @@ function leave() {
   trigger("stop", {});
   if (panel()) showRanking();
 }
-// An edit on its way would end a ranking that was begun after it.
+// An edit in flight would end a ranking that was started after it.
 let rankNext = false;
 const rankWhenFree = () => {
   rankNext = Boolean(inFlight.operate?.since);
   if (!rankNext) trigger("rank", {});
 };
 
-// The two buttons stay the same nodes while the list under them is drawn again and again.
+// The two buttons stay the same nodes while the list below them is drawn again and again.
 const rankingPlace = () => {
   const place = createElement("div", "surgery-ranking");
   const row = createElement("div", "surgery-actions");

@@ -1,6 +1,6 @@
-// Shows the given picture with the frame of the crop from props.value; a click, or the arrow keys,
-// place the frame elsewhere ("place", in pixels of the picture). Asks for another run ("again") when
-// props.cache_miss says that what the last one gave is not kept any more.
+// Shows the input image with the frame of the crop from props.value; a click, or the arrow keys,
+// place the frame elsewhere ("place", in pixels of the picture). Requests another run ("again")
+// when props.cache_miss says that the activations of the last one are not kept any more.
 const SMALLEST = 120; // of the longer side, in pixels of the page
 const render = () => {
   const root = element.querySelector(".crop");
@@ -70,7 +70,7 @@ const render = () => {
 };
 render();
 watch("value", () => {
-  // Moved on since this was asked for: the frame stays where it is.
+  // Moved on since this request: the frame stays where it is.
   const next = pendingRequest("place");
   if (next && props.value) [props.value.left, props.value.top] = [next.left, next.top];
   render();

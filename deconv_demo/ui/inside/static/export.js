@@ -1,5 +1,5 @@
 // Export: the grid as a PNG with a caption, activations as files, and lines of code.
-// Follows inside.js in the same scope.
+// Runs after maps.js in the same scope.
 const TILE_GAP = 6;
 const NUMBER = 20; // room for the channel below each map
 const MARGIN = 24;
@@ -59,7 +59,7 @@ const copy = async (code, button, take) => {
   try {
     await navigator.clipboard.writeText(take.code);
   } catch (error) {
-    // Not a secure page, as on a classroom's own network: the old way, from a selection.
+    // Not a secure page, as on a classroom's own network: copy from a selection instead.
     getSelection().selectAllChildren(code);
     document.execCommand("copy");
   }

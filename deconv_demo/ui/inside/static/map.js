@@ -1,13 +1,13 @@
-// Draws the network from props.value: a column a node in the order of the data, a row a size,
-// skip connections as arcs above. props.chosen.layer is the one that is looked at; a click, the arrow
-// keys and the slider choose another one ("pick").
+// Draws the network from props.value: a column a node in order of execution, a row a size, skip
+// connections as arcs above. props.chosen.layer is the chosen layer; a click, the arrow keys and
+// the slider choose another one ("pick").
 const SVG = "http://www.w3.org/2000/svg";
 const draw = (tag, attributes) => {
   const node = document.createElementNS(SVG, tag);
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
   return node;
 };
-// Sizes in pixels of the page; columns grow with the room there is.
+// Sizes in pixels of the page; columns grow with the available width.
 const LABELS = 78;
 const ROW = 58;
 const ABOVE = 18;
@@ -23,7 +23,7 @@ let slider = null;
 let chosen = null;
 let playing = null;
 
-// A short address: each of the nodes would read the long one again.
+// A short address: otherwise each node would parse the long one again.
 const shortAddress = (dataAddress) => {
   const bytes = Uint8Array.from(atob(dataAddress.split(",")[1]), (letter) => letter.charCodeAt(0));
   if (spriteAddress) URL.revokeObjectURL(spriteAddress);
@@ -63,7 +63,7 @@ const pick = (index, focus) => {
   request("pick", { layer: node.name });
 };
 
-// Walks from the chosen node, or again from the first, to the last; anything else stops it.
+// Walks from the chosen node, or from the first again, to the last; any other action stops it.
 const stop = () => {
   clearInterval(playing);
   playing = null;
@@ -80,7 +80,7 @@ const play = (button) => {
   button.textContent = "❚❚";
   playing = setInterval(() => {
     const here = nodeOf(chosen);
-    // Hidden behind another tab it would walk unseen.
+    // Hidden behind another tab it would walk without a viewer.
     if (!element.isConnected || !button.offsetParent) return stop();
     if (here < last) pick(here + 1, false);
     if (here + 1 >= last) stop();
@@ -102,7 +102,7 @@ const arc = (from, to, size, lane) => {
   return `M${from.x} ${start}C${from.x} ${over} ${from.x + 4} ${over} ${from.x + bend} ${over}` +
     `H${to.x - bend}C${to.x - 4} ${over} ${to.x} ${over} ${to.x} ${end}`;
 };
-// An arc rises above those it spans that start or end on the same row as it does: 1, 2, ...
+// An arc rises above those that it spans and that start or end on its own row: 1, 2, ...
 const lanesOf = (wires, row) => {
   const lanes = new Map();
   const skips = wires.filter((wire) => wire.skip);
@@ -131,7 +131,7 @@ const render = () => {
   }
   const count = value.nodes.length + 2;
   const room = (root.clientWidth || 1100) - LABELS - 4;
-  // Where not all columns fit they are scrolled, and may as well be large enough for a finger.
+  // If not all columns fit, they scroll, and may as well be large enough for a finger.
   const pitch = room / count < NARROWEST ? BY_FINGER : Math.min(WIDEST, room / count);
   const size = Math.min(44, Math.round(pitch * 0.8));
   const width = Math.round(LABELS + pitch * count);

@@ -5,7 +5,7 @@ let layer = null;
 let ticket = 0; // of the last question, so that an answer to an earlier one is known
 let atlasAddress = null;
 
-// A short address for the picture of all maps: each of the buttons would read the long one again.
+// A short address for the picture of all maps: else each button would parse the long one again.
 const shortAddress = (dataAddress) => {
   const bytes = Uint8Array.from(atob(dataAddress.split(",")[1]), (letter) => letter.charCodeAt(0));
   if (atlasAddress) URL.revokeObjectURL(atlasAddress);
@@ -81,7 +81,7 @@ const choose = (button, channel) => {
   if (before) before.setAttribute("aria-pressed", "false");
   button.setAttribute("aria-pressed", "true");
   chosen = channel;
-  // What is on the page already, large and coarse, until the whole map is here.
+  // The small map of the grid, enlarged and coarse, until the whole map has arrived.
   const panel = element.querySelector(".inside-large");
   const coarse = createElement("div", "inside-coarse inside-enlarged");
   coarse.style.cssText = button.style.cssText;
@@ -156,7 +156,7 @@ const render = () => {
   left.append(createElement("p", "inside-facts", `${value.count} · ${value.range}`), grid, readout, legend);
   columns.append(left, large);
   root.replaceChildren(columns, layTake(value));
-  // Drawn anew in another order, scale or language, or elsewhere in the picture: still enlarged.
+  // Drawn anew in another order, scale or language, or for another crop: still enlarged.
   const button = again === null ? null : grid.querySelector(`[data-channel="${again}"]`);
   if (button) choose(button, again);
 };

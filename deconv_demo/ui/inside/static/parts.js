@@ -1,9 +1,9 @@
-// What the panels of the Look inside tab share. Stands before the script of each of them.
-// The sentence of a key in the language of the page, with its placeholders filled in.
+// Functions that the panels of the Look inside tab share; comes before the script of each of them.
+// t: the sentence of a key in the language of the page, with its placeholders filled in.
 const t = (key, values = {}) =>
   (props.texts[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => values[name]);
 const panel = () => element.querySelector(".inside-panel");
-// A real minus, and none before what is shown as zero.
+// A typographic minus, and none before a number shown as zero.
 const fixed = (number, digits) => {
   const size = Math.abs(number).toFixed(digits);
   return number < 0 && Number(size) ? `−${size}` : size;
@@ -40,7 +40,7 @@ const legend = (signed, left, middle, right) => {
   return node;
 };
 
-// Which row and column of a picture of height rows and width columns lies under the pointer.
+// Row and column under the pointer in a picture of height rows and width columns.
 const placeOn = (node, event, height, width) => {
   const box = node.getBoundingClientRect();
   const along = (at, start, length, count) =>
@@ -97,7 +97,7 @@ const frame = (rows, columns, height, width) => {
   return node;
 };
 
-// Nothing to draw, or a sentence on what is wrong, instead of the panel.
+// A message instead of the panel: that there is nothing to draw, or an error.
 const isMissing = (root) => {
   const value = props.value;
   if (value && !value.problem && !value.none) return false;
@@ -109,8 +109,8 @@ const isMissing = (root) => {
   root.replaceChildren(createElement("p", value && value.problem ? "panel-problem" : "panel-hint", sentence));
   return true;
 };
-// What is shown is asked for when it is looked at, not before; whenever the panel comes into
-// sight, because the picture may be another one since.
+// Content is requested when the panel becomes visible, not before, and each time it does, because
+// the picture may have changed since.
 let outOfDate = true;
 const lookWhenSeen = () => {
   const seen = element.getClientRects().length > 0;
@@ -126,7 +126,7 @@ const lookWhenSeen = () => {
 };
 new ResizeObserver(lookWhenSeen).observe(element);
 watch("value", () => {
-  // Nothing that was asked for will be answered where something went wrong.
+  // After an error no pending request will be answered.
   if (props.value && props.value.problem) for (const kind of Object.keys(inFlight)) inFlight[kind] = { since: 0, next: null };
 });
 watch("stale", () => {

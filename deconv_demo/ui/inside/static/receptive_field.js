@@ -1,5 +1,5 @@
-// What one pixel sees: two pictures to click on, heat over the other one; and below, a unit of a
-// feature map projected back to the picture.
+// Receptive field and influence of one pixel: two pictures to click on, heat over the other one;
+// and below, a unit of a feature map projected back to the picture.
 let askedFor = null; // state that the first field was asked for
 let askedUnit = null;
 
@@ -8,7 +8,7 @@ const sidesText = (value) => {
   const [rows, columns] = [value.window.rows, value.window.columns];
   return `${columns[1] - columns[0]} × ${rows[1] - rows[0]}`;
 };
-// The frame as it is drawn, and how large it would be if the border of the picture did not cut it.
+// The frame as drawn, and its size if the border of the picture did not cut it.
 const theoryOf = (value) => {
   const [width, height] = value.unbounded;
   const [inside, whole] = [sidesText(value), `${width} × ${height}`];
@@ -154,7 +154,7 @@ const draw = () => {
   showSeen();
   showMap();
   showProjection();
-  // The page opens with an answer, not with empty boxes: first the middle, then a unit.
+  // The panel opens with an answer, not with empty boxes: first the middle pixel, then a unit.
   const picture_key = value.state.split(" ")[0];
   const [width, height] = value.output_size;
   if (askedFor !== picture_key) {

@@ -1,6 +1,6 @@
-// One request of a kind is on its way at a time; of those that come meanwhile the last one counts.
+// At most one request of a kind is in flight; of those made meanwhile only the last is sent.
 // Gradio's own "always_last" would send the last one with the data of the first.
-// Stands before the scripts of the Look inside tab.
+// Comes before the scripts of the Look inside tab.
 const PATIENCE_MS = 30000;
 const inFlight = {};
 let turn = 0;
@@ -12,7 +12,7 @@ const request = (kind, data) => {
   }
   line.since = Date.now();
   turn += 1;
-  // The number comes back with the answer, so that no two answers are the same.
+  // The number comes back with the answer, so that no two answers are equal.
   trigger(kind, { ...data, turn });
 };
 const settle = (kind) => {
@@ -23,5 +23,5 @@ const settle = (kind) => {
   line.next = null;
   if (next) request(kind, next);
 };
-// What is asked for next, if something is: an answer to what came before it is out of date.
+// The pending request, if any: an answer to an earlier one is out of date.
 const pendingRequest = (kind) => inFlight[kind]?.next ?? null;

@@ -1,8 +1,8 @@
-// One transposed convolution under the lens: its kernels, its stamp, its overlap and the meter.
+// One transposed convolution: its kernels, its kernel copy, its overlap and the checkerboard meter.
 let picked = { layer: null, source: null, target: null };
 let measuredFor = null;
 
-// What is asked for with every look, see inside_parts.js.
+// The request made whenever the panel becomes visible, see parts.js.
 function lookWith() {
   return {
     layer: picked.layer,
@@ -123,7 +123,7 @@ const spectrumFigure = (source, caption, period) => {
     for (let column = 0; column < period; column += 1) {
       if (!row && !column) continue;
       const ring = createElement("i");
-      // Zero frequency stands in the middle, and what leaves on one side comes in on the other.
+      // Zero frequency is in the middle, and the spectrum wraps around at its sides.
       ring.style.left = `${(((column / period + 0.5) % 1) * 100).toFixed(2)}%`;
       ring.style.top = `${(((row / period + 0.5) % 1) * 100).toFixed(2)}%`;
       box.append(ring);

@@ -1,6 +1,6 @@
-// Arrays of numbers drawn on a canvas: for pictures that are looked at, not worked in.
+// Arrays of numbers drawn on a canvas, for pictures without interaction.
 
-// Colours of the page as it is now; light, dark and projector have their own.
+// The present colours of the page; light, dark and projector have their own.
 function inks(node) {
   const style = getComputedStyle(node);
   const read = (name) => style.getPropertyValue(name).trim();
@@ -14,7 +14,7 @@ function inks(node) {
   };
 }
 
-// A hue of its own for each of `count` kernel cells, told apart by lightness as well.
+// A hue of its own for each of `count` kernel cells, with different lightness as well.
 function hueOf(index, count) {
   const lightness = index % 2 ? 76 : 61;
   return `hsl(${Math.round((360 * index) / count)} 58% ${lightness}%)`;

@@ -1,6 +1,6 @@
 // Four names, one operator. Gradio runs this file as the body of a function of (element, trigger,
 // props, server, upload, watch), after transposed.js and drawn_arrays.js. props.value holds what the
-// server computed for a run, props.texts every sentence. It asks for the stepper's run when seen.
+// server computed for a run, props.texts every sentence. It requests the stepper's run when shown.
 
 const root = element.querySelector(".names");
 const SPOKEN = 100; // cells of an array whose numbers are read out
@@ -138,7 +138,7 @@ function figuresOf(name, value, settings) {
 
 function gradientCode({ inputSize, stride, padding, outputPadding, dilation }) {
   const call = `stride=${stride}, padding=${padding}, dilation=${dilation}`;
-  // Where dilation lets output padding reach the stride, the convolution sees more cells.
+  // Where dilation lets output padding reach the stride, the convolution has more outputs.
   const cut = outputPadding >= stride ? `[..., :${inputSize}, :${inputSize}]` : "";
   return [
     "picture = torch.zeros_like(y, requires_grad=True)",
@@ -224,7 +224,7 @@ function ask() {
   trigger("ask", { run });
 }
 
-// An unopened tab has no width; it gets one when it is looked at.
+// An unopened tab has no width; it gets one when it becomes visible.
 new ResizeObserver(() => (ask(), paintAll())).observe(root);
 // The page changes its colours by a class of its body.
 new MutationObserver(paintAll).observe(document.body, { attributeFilter: ["class"] });

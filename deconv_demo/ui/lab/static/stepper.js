@@ -1,4 +1,4 @@
-// The stepper: one transposed convolution with numbers, worked by hand. Gradio runs this file as the
+// The stepper: one transposed convolution with numbers, step by step. Gradio runs this file as the
 // body of a function of (element, trigger, props, server, upload, watch), after transposed.js and
 // stepper_boards.js. props.value holds the presets, props.texts every sentence.
 
@@ -109,7 +109,7 @@ function edit(board, row, column, value) {
   } else redraw();
 }
 
-// Says what was written that is no number for a cell, and what it keeps; nothing for null.
+// Shows a text that is no number for its cell, and the value that the cell keeps; null hides it.
 function refuseText(text, kept) {
   const [low, high] = [-LARGEST_VALUE, LARGEST_VALUE].map((value) => shown(value));
   const written = text?.trim().slice(0, 24);
@@ -118,7 +118,7 @@ function refuseText(text, kept) {
   setProps(refused, { textContent: said });
 }
 
-// Others on the page may want to know what is worked on here.
+// Other sections of the page follow the run of the stepper.
 function changed({ keepStep = false } = {}) {
   if (!keepStep) {
     stop();
@@ -158,7 +158,7 @@ function play() {
     return;
   }
   const tick = () => {
-    // A page that was left behind, or a tab that is not looked at, plays to nobody.
+    // On a page left behind, or a hidden tab, playing stops.
     if (!root.isConnected || root.offsetParent === null) return (stop(), redraw());
     state.timer = setTimeout(tick, pause());
     goTo(here() + 1);
@@ -174,7 +174,7 @@ function setFocusedCell(board, cell) {
   redraw();
 }
 
-// The cell that has the keyboard comes back to attention when the pointer leaves another.
+// The focused cell gets the attention back when the pointer leaves another one.
 function focusedCell() {
   const node = document.activeElement?.closest(".stepper-cell");
   if (!node || !root.contains(node)) return null;

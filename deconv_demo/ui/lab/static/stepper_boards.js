@@ -9,7 +9,7 @@ const READABLE = 19; // below it a cell shows its colour only
 const SMALLEST_FONT = 8; // CSS pixels
 const DIGIT = 0.6; // width of a digit, of the font size
 
-// What a cell can be besides its number, a bit each; the names are classes.
+// States of a cell besides its number, a bit each; the names are classes.
 const MARKS = { chosen: 1, lit: 2, waits: 4, cut: 8, extra: 16, never: 32, writing: 64 };
 const CLASSES = Array.from({ length: 128 }, (_, marks) =>
   Object.keys(MARKS).filter((name) => marks & MARKS[name]).join(" "),
@@ -37,8 +37,8 @@ sheet.replaceSync([...places.flat(), ...shades.flat()].join("\n"));
 document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
 
 // name: "input", "kernel", "canvas" or "stamp". onAttend(cell or null): pointer or keyboard came or
-// went. onEdit(row, column, value): a visitor wrote a number. onRefuse(text or null, kept): what was
-// written is none, and which text stays; null once it is. A board without onAttend is a picture.
+// went. onEdit(row, column, value): a visitor wrote a number. onRefuse(text or null, kept): a text
+// is no number, and `kept` stays; null once it is one. A board without onAttend has no interaction.
 function makeBoard(name, { onAttend, onEdit, onRefuse } = {}) {
   const root = createElement("div", `stepper-board stepper-${name}`);
   if (onAttend) root.setAttribute("role", "grid");
@@ -79,8 +79,8 @@ function makeBoard(name, { onAttend, onEdit, onRefuse } = {}) {
     const rows = cells.map((line, at) => {
       const row = createElement("div", "stepper-row");
       if (onAttend) row.setAttribute("role", "row");
-      // The place is the holder's, so that cells that look alike have the same style: a browser
-      // works that out once.
+      // The place is a style of the wrapper, so that equal cells have equal styles: a browser
+      // computes these once.
       row.append(
         ...line.map((cell, column) => {
           const holder = createElement("div", `stepper-holder row-${at} column-${column}`);
@@ -115,10 +115,10 @@ function makeBoard(name, { onAttend, onEdit, onRefuse } = {}) {
 
   const full = (value) => String(value || 0).replace("-", "\u2212");
 
-  // What a cell says; of a number that is shortened, its title says all.
+  // The content of a cell; the title of a shortened number has all digits.
   function write(cell, value, marks, label) {
     if (onEdit) {
-      // What is being typed is left alone: "-" or "1." is on its way to a number.
+      // Unfinished typing is left alone: "-" or "1." is on its way to a number.
       if (marks & MARKS.writing && cell.dataset.typing) return;
       cell.value = marks & MARKS.writing ? full(value) : brief(value, capacity);
     } else {
@@ -134,8 +134,8 @@ function makeBoard(name, { onAttend, onEdit, onRefuse } = {}) {
   }
 
   // given: {side, scale, longest, valueOf, marksOf, labelOf}. scale is the number of the strongest
-  // colour, longest how many characters numbers have at most; valueOf, marksOf (bits of MARKS) and
-  // labelOf are asked for (row, column), a value that is null leaves the cell empty.
+  // colour, longest the largest count of characters of a number; valueOf, marksOf (bits of MARKS)
+  // and labelOf are called with (row, column); a null value leaves the cell empty.
   function draw({ valueOf, marksOf, labelOf, ...given }) {
     if (given.side !== side) build(given.side);
     if (given.longest !== longest) {
@@ -202,7 +202,7 @@ function makeBoard(name, { onAttend, onEdit, onRefuse } = {}) {
     return Number.isFinite(value) && Math.abs(value) <= LARGEST_VALUE ? value : null;
   }
 
-  // What may still become a number is not refused before the visitor is done with it.
+  // A text that may still become a number is not refused before the visitor has finished.
   const unfinished = (text) => /^\s*[-+\u2212]?[.,]?\s*$/.test(plainOf(text));
 
   function refuse(cell) {

@@ -1,9 +1,9 @@
-// Brings all that the stepper shows up to date with `state`; called on every step and every touch.
+// Updates everything on the stepper from `state`; called on every step and every touch.
 
 let redrawing = false;
 let run = null; // what stays as it is from step to step
 
-// A step touches boards and words only; all else changes with the run, the reading or the language.
+// A step touches boards and words only; the rest changes with the run, the reading or the language.
 function redraw({ all = false } = {}) {
   if (redrawing || !state.settings.stride) return; // cells that are taken away lose the keyboard
   redrawing = true;
@@ -29,21 +29,21 @@ function measureRun() {
   const reached = painted.map((_, at) => partnersAlong("canvas", at, settings).length > 0);
   const scales = { input: largest(x), kernel: largest(kernel), canvas: largest(painted) };
   scales.stamp = scales.input * scales.kernel;
-  // Of the whole run, so that no number changes its size while it plays.
+  // Taken over the whole run, so that no number changes its size while it plays.
   const lengths = { input: longestOf(x), kernel: longestOf(kernel), canvas: longestOf(painted) };
   lengths.stamp = longestOf(x.flat().map((a) => kernel.flat().map((b) => a * b)));
   const side = outputSize(settings);
   return { settings, x, kernel, painted, reached, scales, lengths, side };
 }
 
-// Setting what is there already would still cost the browser a look at all that depends on it.
+// Setting an equal value would still make the browser check everything that depends on it.
 function setProps(node, values) {
   for (const [name, value] of Object.entries(values)) {
     if (node[name] !== value) node[name] = value;
   }
 }
 
-// What is lit: the cell that pointer or keyboard is on, or that of the last step.
+// The highlighted cell: that under pointer or keyboard, or that of the last step.
 function attended() {
   const { settings, reading } = state;
   const step = here();
@@ -122,7 +122,7 @@ function drawBoards(lit) {
   const chosen = lit ? keyOf(...lit.cell) : -1;
   const markOf = (board, row, column) => {
     const key = keyOf(row, column);
-    // A cell without partners is where the eye is all the same.
+    // A cell without partners is highlighted all the same.
     if (lit?.board === board && chosen === key) return MARKS.chosen;
     return partners[board].has(key) ? MARKS.lit : 0;
   };
@@ -143,7 +143,7 @@ function drawBoards(lit) {
     });
   }
 
-  // One product on each kernel cell: the stamp of an input cell, or what an output cell collects.
+  // One product on each kernel cell: the copy for an input cell, or the terms of an output cell.
   const products = new Map();
   if (lit && lit.board !== "kernel") {
     for (const { input, kernel: cell } of links) {

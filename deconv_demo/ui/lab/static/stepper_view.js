@@ -1,4 +1,4 @@
-// What the stepper shows: its nodes, built once, and redraw(), which brings them up to date.
+// The view of the stepper: its nodes, built once, and redraw(), which updates them.
 
 const boards = {
   input: makeBoard("input", {
@@ -64,7 +64,7 @@ const readingButtons = ["paint", "gather"].map((reading) => {
 });
 readingBar.append(...readingButtons);
 
-// Why a value is closed, while one points at it; it takes the line of the note.
+// The reason why a value is disabled, on the line of the note while the pointer is on it.
 const reason = createElement("p", "stepper-reason");
 reason.setAttribute("aria-live", "polite");
 let closed = null; // [name, value] pointed at
@@ -162,7 +162,7 @@ const tooSmall = bindText(createElement("span", "stepper-key"), "legend.small");
 legend.append(...legendItems, tooSmall);
 panels.canvas.panel.append(legend);
 
-// What was written in a cell and is no number for it: below the boards, and read out.
+// A text that is no number for its cell: shown below the boards, and announced.
 const refused = createElement("p", "stepper-refused");
 refused.setAttribute("role", "status");
 

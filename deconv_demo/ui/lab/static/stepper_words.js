@@ -1,8 +1,8 @@
-// What is going on, as a sentence and as a sum with its numbers; and the facts of the whole run.
+// The present step as a sentence and as a sum with its numbers; and the facts of the whole run.
 
 const inBrackets = (value) => (value < 0 ? `(${shown(value)})` : shown(value));
 
-// Other text in the same node; a new node would cost more.
+// Replaces the text of a node; a new node would cost more.
 function setText(node, text) {
   if (node.data !== text) node.data = text;
 }
@@ -39,7 +39,7 @@ function drawWords(lit, links) {
   about(title, told, counted.length ? sumOf(counted) : undefined);
 }
 
-// A sum with its numbers, in the order of painting: what is added so far, what follows, the result.
+// A sum with its numbers, in scatter order: the terms so far, the terms to come, the result.
 function sumOf(links) {
   const { settings, x, kernel } = run;
   const added = state.reading === "paint" ? here() : Infinity;

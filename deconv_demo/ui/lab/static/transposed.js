@@ -1,9 +1,9 @@
 // The arithmetic of a transposed convolution: numbers alone, no node is touched.
 //
 // Settings are {inputSize, kernelSize, stride, padding, outputPadding, dilation}, the same along both
-// axes. Arrays are rows of numbers. The *canvas* is all that is painted before padding cuts: the
-// output is its window of outputSize(settings) cells from `padding` on. Input cell i paints kernel
-// cell k on canvas cell i * stride + k * dilation.
+// axes. Arrays are rows of numbers. The *canvas* is the result before padding is cut off: the
+// output is its window of outputSize(settings) cells from `padding` on. Input cell i times kernel
+// cell k is added to canvas cell i * stride + k * dilation.
 
 const RANGES = {
   inputSize: [2, 8],
@@ -14,7 +14,7 @@ const RANGES = {
   dilation: [1, 3],
 };
 
-// What a new array holds: of cell (row, column) in an array of n rows.
+// The values of a new array, for cell (row, column) in an array of n rows.
 const FILLS = {
   count: (row, column, n) => row * n + column + 1,
   ones: () => 1,
@@ -23,7 +23,7 @@ const FILLS = {
   smooth: (row, column, n) => tent(row, n) * tent(column, n),
 };
 
-// Bilinear enlargement by ceil(n / 2): weights that fall linearly from the middle.
+// Bilinear upsampling by ceil(n / 2): weights that fall linearly from the middle.
 function tent(place, n) {
   const factor = Math.ceil(n / 2);
   return 1 - Math.abs(place - (n - 1) / 2) / factor;
@@ -37,12 +37,12 @@ function outputSize(settings) {
   return paintedSize(settings) - 2 * settings.padding + settings.outputPadding;
 }
 
-// Output padding may reach beyond all that is painted.
+// Output padding may extend beyond all contributions.
 function canvasSize(settings) {
   return Math.max(paintedSize(settings), settings.padding + outputSize(settings));
 }
 
-// Why PyTorch refuses the settings: "range", "outputPadding", "empty", or null where it does not.
+// The reason why PyTorch refuses the settings: "range", "outputPadding", "empty", or null.
 function refusal(settings) {
   const { padding, outputPadding, stride, dilation } = settings;
   const counts = [settings.inputSize, settings.kernelSize, stride, dilation];
@@ -53,7 +53,7 @@ function refusal(settings) {
   return outputSize(settings) < 1 ? "empty" : null;
 }
 
-// Every value a control has, each with why it is closed while the other settings stay.
+// Every value of a control, each with the reason why it is disabled under the other settings.
 function choices(settings, name) {
   const [lowest, highest] = RANGES[name];
   return Array.from({ length: highest - lowest + 1 }, (_, index) => {
@@ -66,7 +66,7 @@ function zeros(side) {
   return Array.from({ length: side }, () => new Array(side).fill(0));
 }
 
-// All partners of one cell: {input, kernel, canvas} as [row, column], in the order of painting.
+// All partners of one cell: {input, kernel, canvas} as [row, column], in scatter order.
 // board: "input", "kernel" or "canvas".
 function contributionsOf(board, [row, column], settings) {
   const rows = partnersAlong(board, row, settings);
@@ -91,7 +91,7 @@ function partnersAlong(board, place, { inputSize, kernelSize, stride, dilation }
   return found;
 }
 
-// The canvas after the first `steps` input cells, in reading order, have painted.
+// The canvas after the contributions of the first `steps` input cells, in row-major order.
 function paint(x, kernel, settings, steps = Infinity) {
   const { inputSize, kernelSize, stride, dilation } = settings;
   const canvas = zeros(canvasSize(settings));
@@ -107,7 +107,7 @@ function paint(x, kernel, settings, steps = Infinity) {
   return canvas;
 }
 
-// The output, collected cell by cell: its first `steps` cells in reading order, null for the others.
+// The output, gathered cell by cell: its first `steps` cells in row-major order, null for the rest.
 function gather(x, kernel, settings, steps = Infinity) {
   const { inputSize, kernelSize, stride, padding, dilation } = settings;
   const side = outputSize(settings);
@@ -138,8 +138,8 @@ function total(array) {
   return array.flat().reduce((sum, value) => sum + value, 0);
 }
 
-// At most `digits` significant ones, yet never fewer than stand before the point; no trailing zeros,
-// and the minus sign of mathematics.
+// At most `digits` significant ones, yet never fewer than there are before the point; no trailing
+// zeros, and a typographic minus.
 function shown(value, digits = 4) {
   const size = Math.abs(value);
   if (size < 1e-9) return "0";
@@ -149,8 +149,8 @@ function shown(value, digits = 4) {
 
 const UNITS = { k: 1e3, M: 1e6, G: 1e9 };
 
-// As `shown`, in at most `room` characters: fewer digits after the point, then thousands and
-// millions, then a sign that there is more to it than fits.
+// Like `shown`, in at most `room` characters: fewer digits after the point, then thousands and
+// millions, then a sign for a number that does not fit.
 function brief(value, room) {
   for (let digits = 4; digits > 0; digits -= 1) {
     const text = shown(value, digits);
