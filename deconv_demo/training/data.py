@@ -102,7 +102,8 @@ def match_lr_images(
         if len(fitting) != 1:
             found = ", ".join(f"{other} {a.shape[0]} x {a.shape[1]}" for other, a in candidates)
             raise DataError(
-                f"{stem} needs one low-resolution copy of {size[0]} rows and {size[1]} columns at scale {scale}, "
+                f"{stem} needs one low-resolution copy of {size[0]} rows and {size[1]} columns "
+                f"at scale {scale}, "
                 f"found {found}"
             )
         twins.append(fitting[0])

@@ -65,7 +65,7 @@ def test_damage_of_a_validation_picture_is_the_same_every_time(photos):
 
 @pytest.fixture
 def twin_folder(tmp_path, picture_folder):
-    """The low-resolution twins of ``picture_folder``, named as those of standard sets are."""
+    """The low-resolution copies of ``picture_folder``, named as those of standard sets are."""
     folder = tmp_path / "LR"
     folder.mkdir()
     task = TASKS["upscale_x2"]
@@ -120,7 +120,7 @@ def test_twins_are_found_by_name_and_checked_for_size():
     beside = {"img_001_SRF_2_LR.png": np.ones((4, 6, 3)), "img_001_SRF_2_HR.png": np.zeros((8, 12))}
     (twin,) = match_lr_images({"img_001_SRF_2_HR.png": np.zeros((8, 12, 3))}, beside, 2)
     assert twin.shape == (4, 6, 3)
-    with pytest.raises(DataError, match="img_10 has no low-resolution twin"):
+    with pytest.raises(DataError, match="img_10 has no low-resolution copy"):
         match_lr_images(clean, {"LR/img_1_x2.png": np.zeros((4, 6, 3))}, 2)
 
 
