@@ -7,7 +7,7 @@ import gradio as gr
 
 from deconv_demo.ui.event_options import MODEL_QUEUE_ALL, PRIVATE
 from deconv_demo.ui.inside import ablation_data
-from deconv_demo.ui.inside.panel import PanelSection, panel_update, wire_staleness
+from deconv_demo.ui.inside.panel import PanelSection, panel_update
 from deconv_demo.ui.workspace import Workspace
 
 
@@ -20,7 +20,7 @@ class SurgerySection(PanelSection):
 
     def wire(self) -> None:
         """Connect the events."""
-        wire_staleness(self.panel, self.context, self.section, layer=True)
+        self.wire_staleness()
         ranking = self.panel.rank(self._rank, self.view, self.panel, **MODEL_QUEUE_ALL)
         # The next action of the visitor cancels a ranking, which would be in its way.
         instead = {**MODEL_QUEUE_ALL, "cancels": [ranking]}

@@ -7,7 +7,7 @@ import gradio as gr
 
 from deconv_demo.ui.event_options import MODEL_QUEUE_ALL
 from deconv_demo.ui.inside import crop_session, receptive_field_data, unit_projection_data
-from deconv_demo.ui.inside.panel import PanelSection, panel_update, wire_staleness
+from deconv_demo.ui.inside.panel import PanelSection, panel_update
 from deconv_demo.ui.workspace import Workspace
 
 
@@ -21,7 +21,7 @@ class PixelSection(PanelSection):
     def wire(self) -> None:
         """Connect the events."""
         view = self.view
-        wire_staleness(self.panel, self.context, self.section, layer=True)
+        self.wire_staleness()
         self.panel.look(self._look, view, self.panel, **MODEL_QUEUE_ALL)
         self.panel.field(self._field, view, self.panel, **MODEL_QUEUE_ALL)
         self.panel.reach(self._reach, view, self.panel, **MODEL_QUEUE_ALL)
