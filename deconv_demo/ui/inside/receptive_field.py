@@ -11,7 +11,7 @@ from deconv_demo.ui.inside.panel import PanelSection, panel_update
 from deconv_demo.ui.workspace import Workspace
 
 
-class PixelSection(PanelSection):
+class ReceptiveFieldSection(PanelSection):
     """The section on receptive fields and on units projected back to the picture."""
 
     section = "pixel"
@@ -64,7 +64,9 @@ class PixelSection(PanelSection):
         def feature_map() -> Any:
             visitor, channel = str(request.session_hash), int(event.channel)
             activations = crop_session.compute_activations(visitor, workspace, corner)
-            value = receptive_field_data.map_value(workspace, corner, activations, layer, channel)
+            value = receptive_field_data.feature_map_view(
+                workspace, corner, activations, layer, channel
+            )
             return gr.HTML(map={"state": event.state, "turn": event.turn, **value})
 
         return panel_update(workspace, feature_map)

@@ -11,7 +11,7 @@ from deconv_demo.ui.inside.panel import PanelSection, panel_update
 from deconv_demo.ui.workspace import Workspace
 
 
-class LensSection(PanelSection):
+class UpsamplingSection(PanelSection):
     """The section on one transposed convolution: kernels, maps, kernel copy, overlap and meter."""
 
     section = "lens"

@@ -175,7 +175,7 @@ class InverseSection(ServedSection):
         iteration: int,
     ) -> tuple:
         try:
-            run = _get_trial(rendered_key, blur_id, size, noise)
+            run = _load_trial(rendered_key, blur_id, size, noise)
             if run is None:
                 return (gr.skip(),) * 3
             return (
@@ -197,7 +197,7 @@ class InverseSection(ServedSection):
         exponent: float,
     ) -> tuple:
         try:
-            run = _get_trial(rendered_key, blur_id, size, noise)
+            run = _load_trial(rendered_key, blur_id, size, noise)
             if run is None:
                 return gr.skip(), gr.skip()
             return "", closed_html(run, exponent, language)
@@ -206,7 +206,7 @@ class InverseSection(ServedSection):
             return problem_html(error, language), gr.skip()
 
 
-def _get_trial(
+def _load_trial(
     rendered_key: str, blur_id: str, size: float, noise: float
 ) -> inverse_data.Trial | None:
     """Return the trial on the page, from the cache if it is recent; None before the first."""
