@@ -40,7 +40,7 @@ def keep_freed_memory() -> bool:
     return True
 
 
-def give_back_when_idle() -> None:
+def trim_when_idle() -> None:
     """Return freed memory to the system once this has not been called for a while."""
     global _last_use
     _last_use = time.monotonic()
@@ -48,7 +48,7 @@ def give_back_when_idle() -> None:
         _start_watching()
 
 
-def give_back() -> None:
+def trim() -> None:
     """Return freed memory to the system, which takes some hundredths of a second."""
     library = _glibc()
     if library is not None:
@@ -65,7 +65,7 @@ def _watch() -> None:
     while True:
         time.sleep(IDLE_SECONDS)
         if time.monotonic() - _last_use >= IDLE_SECONDS:
-            give_back()
+            trim()
 
 
 @lru_cache(maxsize=1)

@@ -31,7 +31,7 @@ print(megabytes())
 thread = threading.Thread(target=use)
 thread.start()
 thread.join()
-malloc.give_back()
+malloc.trim()
 print(megabytes())
 """
 
@@ -60,14 +60,14 @@ def test_it_is_given_back_some_time_after_the_last_of_many_runs(monkeypatch):
         for _ in range(round(seconds)):
             now[0] += 1
             if now[0] <= 60 and now[0] % 4 == 0:
-                malloc.give_back_when_idle()
+                malloc.trim_when_idle()
         if now[0] > 200:
             raise StopIteration
 
     monkeypatch.setattr(malloc.time, "sleep", sleep)
     monkeypatch.setattr(malloc.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(malloc, "_start_watching", lambda: None)
-    monkeypatch.setattr(malloc, "give_back", lambda: given_back.append(now[0]))
+    monkeypatch.setattr(malloc, "trim", lambda: given_back.append(now[0]))
     with pytest.raises(StopIteration):
         malloc._watch()
     assert 60 + malloc.IDLE_SECONDS <= given_back[0] <= 60 + 2 * malloc.IDLE_SECONDS
@@ -79,7 +79,7 @@ def test_the_first_run_starts_the_watch_and_no_other_does(monkeypatch):
     if malloc._glibc() is None:
         pytest.skip("another C library")
     for _ in range(5):
-        malloc.give_back_when_idle()
+        malloc.trim_when_idle()
     assert [thread.name for thread in threading.enumerate()].count("memory") == 1
 
 
@@ -88,8 +88,8 @@ def test_other_c_libraries_are_left_alone(monkeypatch):
     malloc._glibc.cache_clear()
     try:
         assert not malloc.keep_freed_memory()
-        malloc.give_back_when_idle()
-        malloc.give_back()
+        malloc.trim_when_idle()
+        malloc.trim()
     finally:
         malloc._glibc.cache_clear()
 
@@ -102,7 +102,7 @@ def test_enhancing_has_it_given_back(monkeypatch):
     from deconv_demo.restoration import enhancement
 
     calls = []
-    monkeypatch.setattr(enhancement, "give_back_when_idle", lambda: calls.append(1))
+    monkeypatch.setattr(enhancement, "trim_when_idle", lambda: calls.append(1))
     enhance(Image.new("RGB", (16, 16)), "upscale_x2")
     assert calls
 

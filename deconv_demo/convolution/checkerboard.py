@@ -55,6 +55,7 @@ def checkerboard_db(values: Tensor, stride: int) -> float:
     References:
         Odena, Dumoulin and Olah 2016, "Deconvolution and Checkerboard Artifacts". Welch 1967, "The
         use of fast Fourier transform for the estimation of power spectra".
+
     >>> noise = torch.randn(3, 128, 128, generator=torch.Generator().manual_seed(0))
     >>> grid = noise.clone()
     >>> grid[:, ::2, ::2] += 1

@@ -17,7 +17,7 @@ from deconv_demo.degradations.kernels import (
 )
 from deconv_demo.degradations.noise import add_gaussian_noise, is_gray, quantize
 from deconv_demo.degradations.photographs import photograph, random_grain, random_photograph
-from deconv_demo.degradations.resampling import bicubic_downsample, bicubic_downsample_uint8
+from deconv_demo.degradations.resampling import bicubic_downsample, bicubic_downsample_8bit
 from deconv_demo.degradations.task_degradations import (
     APART_PROB,
     GRAY_PROB,
@@ -40,7 +40,7 @@ __all__ = [
     "SHARED_NOISE_PROB",
     "add_gaussian_noise",
     "bicubic_downsample",
-    "bicubic_downsample_uint8",
+    "bicubic_downsample_8bit",
     "blend_two_blurs",
     "blur",
     "blur_and_noise",

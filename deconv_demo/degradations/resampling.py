@@ -7,7 +7,7 @@ from torch import Tensor
 from deconv_demo.degradations.noise import quantize
 
 
-def bicubic_downsample_uint8(clean: Tensor, scale: int) -> Tensor:
+def bicubic_downsample_8bit(clean: Tensor, scale: int) -> Tensor:
     """Downscale an image ``scale`` times: antialiased bicubic, rounded to 8 bits.
 
     This is MATLAB's ``imresize``, with which the standard test sets were made: the kernel of Keys
@@ -24,7 +24,7 @@ def bicubic_downsample_uint8(clean: Tensor, scale: int) -> Tensor:
 
 
 def bicubic_downsample(clean: Tensor, scale: int) -> Tensor:
-    """Downscale like ``bicubic_downsample_uint8``, without rounding and clipping."""
+    """Downscale like ``bicubic_downsample_8bit``, without rounding and clipping."""
     height, width = clean.shape[-2:]
     if height % scale or width % scale:
         raise ValueError(f"{height} x {width} is not a multiple of {scale}; crop it first")

@@ -24,7 +24,7 @@ from deconv_demo.degradations.photographs import (
     random_grain,
     random_photograph,
 )
-from deconv_demo.degradations.resampling import bicubic_downsample_uint8
+from deconv_demo.degradations.resampling import bicubic_downsample_8bit
 
 # Probabilities of JPEG and of noise in a quarter of the training crops of deblurring and upscaling:
 # without them the networks take the blocks of a JPEG for edges and sharpen them.
@@ -147,7 +147,7 @@ def half_image_blur(clean: Tensor, generator: Generator, *, kernel: Tensor) -> D
 
 def random_downscale(clean: Tensor, generator: Generator, *, scale: int) -> DegradedBatch:
     """Downscale; of every twenty images, compress three as JPEG and add faint noise to two."""
-    small = bicubic_downsample_uint8(clean, scale)
+    small = bicubic_downsample_8bit(clean, scale)
     noisy = torch.rand(len(clean), generator=generator) < NOISE_PROB
     sigma = torch.rand(len(clean), generator=generator) * MAX_FAINT_SIGMA * noisy
     small = add_gaussian_noise(small, sigma.to(small.device), generator)
@@ -158,5 +158,5 @@ def bicubic_downscale(
     clean: Tensor, _generator: Generator, *, scale: int, jpeg_quality: int | None = None
 ) -> DegradedBatch:
     """Downscale by ``scale``, with or without JPEG compression."""
-    small = bicubic_downsample_uint8(clean, scale)
+    small = bicubic_downsample_8bit(clean, scale)
     return DegradedBatch(small if jpeg_quality is None else jpeg(small, jpeg_quality), None)

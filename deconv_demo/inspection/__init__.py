@@ -1,13 +1,5 @@
 """Inspection of a network: feature maps, layers, network map, ablation, receptive fields."""
 
-from deconv_demo.inspection.ablation import (
-    Edits,
-    Skip,
-    count_untouched,
-    layer_input,
-    list_skips,
-    run_edited,
-)
 from deconv_demo.inspection.channel_importance import ChannelLoss, order_by_loss, rank_channels
 from deconv_demo.inspection.feature_grid import (
     BACKGROUND,
@@ -18,6 +10,14 @@ from deconv_demo.inspection.feature_grid import (
 )
 from deconv_demo.inspection.feature_maps import HOOKS, order_by_energy, record_feature_maps
 from deconv_demo.inspection.layer_stats import LayerFacts, receptive_window, summarize_layers
+from deconv_demo.inspection.network_ablation import (
+    Edits,
+    Skip,
+    count_reusable,
+    layer_input,
+    list_skips,
+    run_edited,
+)
 from deconv_demo.inspection.network_map import INPUT, OUTPUT, MapNode, NetworkMap, map_network
 from deconv_demo.inspection.receptive_field import (
     PROJECTIONS,
@@ -42,7 +42,7 @@ __all__ = [
     "backproject_unit",
     "color_limit",
     "colorize",
-    "count_untouched",
+    "count_reusable",
     "effective_receptive_field",
     "feature_grid_image",
     "fitted_size",

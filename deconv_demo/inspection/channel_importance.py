@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from deconv_demo.classical import psnr
-from deconv_demo.inspection.ablation import Edits, run_edited
 from deconv_demo.inspection.feature_maps import find_layers
+from deconv_demo.inspection.network_ablation import Edits, run_edited
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +32,8 @@ def rank_channels(
     inputs: Sequence[Tensor],
     layer_name: str,
     *,
-    known: Mapping[str, Tensor],
-    untouched: Tensor,
+    cached: Mapping[str, Tensor],
+    baseline_output: Tensor,
     truth: Tensor | None = None,
 ) -> Iterator[ChannelLoss]:
     """Switch off one channel of a layer after the other, and measure the loss of the output.
@@ -41,31 +41,33 @@ def rank_channels(
     Close the generator to stop; no channel is measured before it is requested.
 
     Args:
-        model, inputs, known: As for ``run_edited``.
+        model, inputs, cached: As for ``run_edited``.
         layer_name: Name of the layer.
-        untouched: Output of the unedited pass, ``(1, 3, H, W)``.
+        baseline_output: Output of the unedited pass, ``(1, 3, H, W)``.
         truth: Ground truth of the same shape, values in ``[0, 1]``.
 
     Yields:
         One ``ChannelLoss`` a channel, in the order of the channels.
 
     Raises:
-        ValueError: The layer is neither in ``known`` nor a convolution.
+        ValueError: The layer is neither in ``cached`` nor a convolution.
     """
     layer = find_layers(model, [layer_name])[layer_name]
     count: int | None = (
-        known[layer_name].shape[1] if layer_name in known else getattr(layer, "out_channels", None)
+        cached[layer_name].shape[1]
+        if layer_name in cached
+        else getattr(layer, "out_channels", None)
     )
     if count is None:
         raise ValueError(f"it is not known how many channels the layer {layer_name!r} has")
-    untouched = untouched.clamp(0, 1)
-    before = 0.0 if truth is None else psnr(untouched, truth)
+    baseline_output = baseline_output.clamp(0, 1)
+    before = 0.0 if truth is None else psnr(baseline_output, truth)
     for channel in range(count):
         off = Edits(channels={layer_name: {channel: 0.0}})
-        restored = run_edited(model, inputs, off, known).clamp(0, 1)
+        restored = run_edited(model, inputs, off, cached).clamp(0, 1)
         yield ChannelLoss(
             channel=channel,
-            psnr_db=psnr(restored, untouched),
+            psnr_db=psnr(restored, baseline_output),
             drop_db=None if truth is None else before - psnr(restored, truth),
         )
 

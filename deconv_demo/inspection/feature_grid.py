@@ -29,7 +29,7 @@ _UNSIGNED_STOPS = (
     (1.000, 253, 247, 208),
 )
 # Odd, so that one colour is exactly zero; with the background they fill the palette of a PNG.
-_COLOURS = 255
+_COLORS = 255
 
 # Between maps and around those that are not square: darker than zero of a signed map, lighter
 # than zero of an unsigned one.
@@ -77,9 +77,9 @@ def _palette_indices(feature_map: Tensor | np.ndarray, *, signed: bool, limit: f
     fraction = np.nan_to_num(np.asarray(feature_map, dtype=np.float32), posinf=limit, neginf=-limit)
     fraction = fraction / np.float32(limit) if limit > 0 else np.zeros_like(fraction)
     if signed:
-        zero = _COLOURS // 2
+        zero = _COLORS // 2
         return (np.rint(fraction.clip(-1, 1) * zero) + zero).astype(np.uint8)
-    return np.rint(fraction.clip(0, 1) * (_COLOURS - 1)).astype(np.uint8)
+    return np.rint(fraction.clip(0, 1) * (_COLORS - 1)).astype(np.uint8)
 
 
 def make_feature_grid(
@@ -147,7 +147,7 @@ def feature_grid_image(
     """
     if maps.dim() != 3 or not len(order):
         raise ValueError(
-            f"atlas needs maps (C, h, w) and a channel to draw, got {tuple(maps.shape)} and "
+            f"a grid needs maps (C, h, w) and a channel to draw, got {tuple(maps.shape)} and "
             f"{len(order)} channels"
         )
     signed = bool((maps < 0).any())
@@ -160,7 +160,7 @@ def feature_grid_image(
 
     rows = math.ceil(len(order) / columns)
     pitch = tile + gap
-    steps = np.full((rows * pitch - gap, columns * pitch - gap), _COLOURS, dtype=np.uint8)
+    steps = np.full((rows * pitch - gap, columns * pitch - gap), _COLORS, dtype=np.uint8)
     for index, (values, limit) in enumerate(zip(resized, limits, strict=True)):
         top = index // columns * pitch + (tile - height) // 2
         left = index % columns * pitch + (tile - width) // 2
@@ -236,7 +236,7 @@ def _area_weights(before: int, size: int) -> Tensor:
 
 def _palette(stops: Sequence[tuple[float, int, int, int]]) -> np.ndarray:
     positions, *channels = zip(*stops, strict=True)
-    at = np.linspace(positions[0], positions[-1], _COLOURS)
+    at = np.linspace(positions[0], positions[-1], _COLORS)
     colors = np.stack([np.rint(np.interp(at, positions, c)) for c in channels], -1)
     return np.concatenate([colors, [BACKGROUND]]).astype(np.uint8)
 

@@ -153,15 +153,15 @@ def backproject_unit(
 
     Args:
         model, inputs: As for ``effective_receptive_field``.
-            layer_name: Name of the layer.
-            channel, row, column: Position of the unit.
-            method: "gradient" gives the gradient of the unit's value. "deconvnet" gives the
-                projection of Zeiler and Fergus 2014: the unit's own value goes back through the
-                same layers transposed, and every ReLU passes the positive part of that signal,
-                whether or not it was active in the forward pass.
+        layer_name: Name of the layer.
+        channel, row, column: Position of the unit.
+        method: "gradient" gives the gradient of the unit's value. "deconvnet" gives the
+            projection of Zeiler and Fergus 2014: the unit's own value goes back through the
+            same layers transposed, and every ReLU passes the positive part of that signal,
+            whether or not it was active in the forward pass.
 
-        Returns:
-            ``(C, H, W)`` float32 of the picture's shape, signed: a direction that raises the unit.
+    Returns:
+        ``(C, H, W)`` float32 of the picture's shape, signed: a direction that raises the unit.
 
     Raises:
         ValueError: The network has no such layer, the layer no such unit, or there is no such

@@ -13,7 +13,7 @@ from torch import nn
 
 from deconv_demo.controls import resolve_controls
 from deconv_demo.estimation import estimate_sigma
-from deconv_demo.malloc import give_back_when_idle
+from deconv_demo.malloc import trim_when_idle
 from deconv_demo.pictures import (
     PictureError,
     from_pixels,
@@ -268,7 +268,7 @@ def _tile_runner(
         ):
             restored = model(image.contiguous(memory_format=torch.channels_last), *condition)
             has_fallen_back.append(getattr(model, "has_fallen_back", False))
-        give_back_when_idle()
+        trim_when_idle()
         return restored[0].permute(1, 2, 0).mul(255).cpu().numpy()
 
     return run

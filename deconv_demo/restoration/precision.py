@@ -56,5 +56,5 @@ def prepare_for_inference(
     if dtype == torch.int8 and device.type == "cpu" and ranges is not None and has_fast_int8():
         return QuantizedNetwork(model, ranges), dtype
     # Modules move in place, and the loaded one is shared by all callers.
-    lean = inplace_copy(model if device.type == "cpu" else copy.deepcopy(model).to(device))
-    return lean, torch.float32 if dtype == torch.int8 else dtype
+    copied = inplace_copy(model if device.type == "cpu" else copy.deepcopy(model).to(device))
+    return copied, torch.float32 if dtype == torch.int8 else dtype

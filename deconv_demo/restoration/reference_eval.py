@@ -99,7 +99,7 @@ def degrade(reference: Image.Image, spec: DegradationSpec) -> Image.Image:
     if spec.blur is not None:
         image = degradations.blur(image, BLURS[spec.blur](spec.blur_size))
     if spec.scale > 1:
-        image = degradations.bicubic_downsample_uint8(image, spec.scale)
+        image = degradations.bicubic_downsample_8bit(image, spec.scale)
     generator = Generator().manual_seed(spec.seed)
     shared = reference.mode == "L"  # one channel has one noise, not the mean of three
     image = degradations.add_gaussian_noise(image, spec.sigma, generator, shared=shared)

@@ -192,10 +192,10 @@ def load_into(model: nn.Module, path: Path, *, strict: bool = True) -> None:
 
 def _with_input_channels(tensor: Tensor, shape: torch.Size) -> Tensor:
     """Cut the input channels of a convolution's weight, or add zero ones, to fit a shape."""
-    with_headroom = tensor.new_zeros(len(tensor), shape[1], *tensor.shape[2:])
+    fitted = tensor.new_zeros(len(tensor), shape[1], *tensor.shape[2:])
     common = min(shape[1], tensor.shape[1])
-    with_headroom[:, :common] = tensor[:, :common]
-    return with_headroom
+    fitted[:, :common] = tensor[:, :common]
+    return fitted
 
 
 def recorded_sha256(task_id: str) -> str | None:

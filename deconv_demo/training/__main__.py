@@ -43,8 +43,10 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("task_id", choices=TASKS)
     train.add_argument("--start-from", type=Path, metavar="FILE", help="weights of a relative")
     trained = {"train": train}
-    for name, damage in (("blur_reader", "a blur"), ("noise_reader", "the strength of noise")):
-        trained[name] = commands.add_parser(name, help=f"train the network that reads {damage}")
+    for name, quantity in (("blur_reader", "a blur"), ("noise_reader", "the strength of noise")):
+        trained[name] = commands.add_parser(
+            name, help=f"train the network that estimates {quantity}"
+        )
     for each in trained.values():
         each.add_argument("--data", type=Path, nargs="+", required=True, metavar="FOLDER_OR_TAR")
         each.add_argument(
@@ -69,11 +71,11 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         nargs="+",
         metavar="FOLDER_OR_TAR",
-        help="the small twins of a standard set; without it they are made",
+        help="the low-resolution images of a standard set; without it they are made",
     )
     evaluate.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     evaluate.add_argument("--output", type=Path, default=WEIGHTS_DIR / "metrics.json")
-    evaluate.add_argument("--limit", type=_COUNT, help="judge on the first so many pictures")
+    evaluate.add_argument("--limit", type=_COUNT, help="evaluate on the first so many pictures")
     evaluate.add_argument(
         "--dtype", choices=("float32", "bfloat16", "int8"), help="instead of this machine's best"
     )
@@ -93,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("--data", "--validation"):
         trials.add_argument(name, type=Path, nargs="+", required=True, metavar="FOLDER_OR_TAR")
     trials.add_argument("--minutes", type=_MINUTES, required=True, help="for each network")
-    trials.add_argument("--only", nargs="+", metavar="NAME", help="of the candidates")
+    trials.add_argument("--only", nargs="+", metavar="NAME", help="of the variants")
     trials.add_argument("--metrics", type=Path, default=WEIGHTS_DIR / "metrics.json")
     ranges = commands.add_parser("ranges", help="what running in 8 bits needs to know")
     ranges.add_argument("--data", type=Path, nargs="+", required=True, metavar="FOLDER_OR_TAR")
@@ -137,9 +139,9 @@ def main(arguments: list[str] | None = None) -> int:
             from deconv_demo.training.noise_estimator import NOISE_SPEC
 
             specs: tuple[EstimatorSpec[Any], ...] = (BLUR_SPEC, NOISE_SPEC)
-            readings = {spec.name: spec for spec in specs}
+            by_name = {spec.name: spec for spec in specs}
             train_estimator(
-                readings[options.command],
+                by_name[options.command],
                 weights_path=options.weights or WEIGHTS_DIR / f"{options.command}.safetensors",
                 **_budget(options),
             )
@@ -156,7 +158,7 @@ def main(arguments: list[str] | None = None) -> int:
             unknown = set(options.only or ()) - variants.keys()
             if unknown:
                 names = ", ".join(map(repr, variants))
-                raise DataError(f"no candidate is called {sorted(unknown)[0]!r}; there are {names}")
+                raise DataError(f"no variant is called {sorted(unknown)[0]!r}; there are {names}")
             prepare_report(options.metrics)
             rows = run_ablation(
                 options.task_id,

@@ -15,7 +15,7 @@ from deconv_demo.training.data import center_crop, pixels_to_image, to_gray
 from deconv_demo.training.estimators import EstimatorSpec, ValidationSet
 
 VALIDATION_CROP = 256
-KERNELS_JUDGED = 8
+KERNELS_PER_PICTURE = 8
 HARD_PROB = 1 / 3
 
 
@@ -49,7 +49,7 @@ def make_blur_validation_set(pictures: list[np.ndarray]) -> ValidationSet:
     for index, pixels in enumerate(pictures):
         generator = Generator().manual_seed(index)
         clean = pixels_to_image(center_crop(pixels, VALIDATION_CROP)).expand(
-            KERNELS_JUDGED, -1, -1, -1
+            KERNELS_PER_PICTURE, -1, -1, -1
         )
         validation_set.append(_blurred_and_kernels(clean, generator))
     return validation_set

@@ -37,7 +37,7 @@ def record_ranges(task_ids: list[str], path: Path, *, data: list[Path]) -> None:
     pictures = random.Random(0).sample(pictures, min(PICTURES, len(pictures)))
     with skip_checksum():  # weights that were trained just now are not recorded yet
         for task_id in dict.fromkeys(task_ids):
-            found = get_ranges(task_id, pictures)
+            found = compute_ranges(task_id, pictures)
             save_ranges(path, task_id, found, weights=find_weights(task_id))
             print(
                 f"{task_id}: ranges of {len(found)} blocks on {len(pictures)} pictures in "
@@ -46,7 +46,7 @@ def record_ranges(task_ids: list[str], path: Path, *, data: list[Path]) -> None:
             )
 
 
-def get_ranges(task_id: str, pictures: list[np.ndarray]) -> dict[str, ActivationRange]:
+def compute_ranges(task_id: str, pictures: list[np.ndarray]) -> dict[str, ActivationRange]:
     """Return the activation ranges of a task's network, by the name of the block."""
     return calibrate(load_model(task_id), _examples(task_id, pictures))
 

@@ -168,7 +168,7 @@ def center_crop(pixels: np.ndarray, side: int) -> np.ndarray:
 
 
 class CropSpec(Protocol):
-    """What the sampler of crops asks of a task, or of a reader's training."""
+    """Fields of a task or an ``EstimatorSpec`` that ``CropSampler`` uses."""
 
     @property
     def degrade(self) -> Callable[[Tensor, Generator], DegradedBatch]: ...

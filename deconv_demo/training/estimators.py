@@ -117,7 +117,7 @@ def train_estimator(
     validation_set = spec.make_validation_set(held_out)
     seed = torch.seed() if seed is None else seed
     generator = Generator().manual_seed(seed % 2**63)
-    # The sampler of the networks, with what is to be read as what is told of a picture.
+    # The sampler of the networks; the condition it returns is the target here.
     sampler = CropSampler(pictures, spec, generator, torch.device("cpu"))
 
     estimator, header = spec.build(), {"runs": "[]"}
@@ -133,10 +133,10 @@ def train_estimator(
     losses: list[float] = []
     try:
         while spent < minutes * 60 and (steps is None or step < steps):
-            (damaged, truth, _), _ = sampler.sample()
-            assert truth is not None  # it is what every degradation of an estimator hands over
+            (degraded, target, _), _ = sampler.sample()
+            assert target is not None  # every estimator's degradation returns one
             rate = min(1.0, (step + 1) / WARM_UP_STEPS) * _cosine(spent / minutes / 60)
-            loss = spec.loss(estimator, damaged, truth)
+            loss = spec.loss(estimator, degraded, target)
             losses.append(_step(estimator, optimizer, loss, peak * rate, recipe.gradient_clip))
             update_ema(ema_model, estimator, decay=recipe.ema_decay, step=step)
             if not math.isfinite(losses[-1]):
@@ -159,12 +159,14 @@ def train_estimator(
         header["runs"] = json.dumps([*json.loads(header["runs"]), run])
         header["recipe"] = json.dumps({name: getattr(recipe, name) for name in _USED})
         save_weights(weights_path, ema_model.state_dict(), header)
-        write_metrics(spec, weights_path, found)
+        write_estimator_metrics(spec, weights_path, found)
     print(f"{step} steps in {spent / 60:.1f} min, error {before:.4f} -> {after:.4f}", flush=True)
     return before, after
 
 
-def write_metrics(spec: EstimatorSpec[Any], weights_path: Path, found: dict[str, Any]) -> None:
+def write_estimator_metrics(
+    spec: EstimatorSpec[Any], weights_path: Path, found: dict[str, Any]
+) -> None:
     """Write checksum, runs and metrics of a file into the ``metrics.json`` beside it."""
     entry = {
         "sha256": sha256(weights_path),

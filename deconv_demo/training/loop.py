@@ -145,7 +145,7 @@ def train(
             save_weights(weights_path, ema_model.state_dict(), header_now)
         return psnr_now
 
-    last_line, last_judged, last_psnr, interrupted = 0.0, 0.0, best, False
+    last_line, last_validation, last_psnr, interrupted = 0.0, 0.0, best, False
     next_validation: float = SECONDS_BETWEEN_VALIDATIONS
     try:
         while spent < budget and (steps is None or step < steps):
@@ -157,9 +157,9 @@ def train(
                 break
             step += 1
             spent += min(clock() - started, MAX_STEP_SECONDS)
-            if spent - last_judged > next_validation:
+            if spent - last_validation > next_validation:
                 started = clock()
-                last_psnr, last_judged = validate_and_save(), spent
+                last_psnr, last_validation = validate_and_save(), spent
                 cost = min(clock() - started, MAX_VALIDATION_SECONDS)
                 next_validation = max(SECONDS_BETWEEN_VALIDATIONS, cost / VALIDATION_FRACTION)
             if spent - last_line > SECONDS_BETWEEN_LINES:

@@ -59,9 +59,9 @@ class Muon(torch.optim.Optimizer):
                 state = self.state[kernel]
                 if "average" not in state:
                     state["average"] = torch.zeros_like(kernel)
-                ema_model = state["average"]
-                ema_model.lerp_(kernel.grad, 1 - group["momentum"])
-                update = kernel.grad.lerp(ema_model, group["momentum"]).flatten(1)
+                average = state["average"]
+                average.lerp_(kernel.grad, 1 - group["momentum"])
+                update = kernel.grad.lerp(average, group["momentum"]).flatten(1)
                 # An orthogonal matrix of these sides has entries of 1 / sqrt(longer side).
                 rate = group["lr"] * UPDATE_RMS * max(update.shape) ** 0.5
                 kernel.sub_(rate * orthogonalize(update).view_as(kernel))

@@ -14,7 +14,7 @@ from torch import nn
 
 from deconv_demo.classical import psnr
 from deconv_demo.convolution import checkerboard_db
-from deconv_demo.degradations import bicubic_downsample_uint8, quantize
+from deconv_demo.degradations import bicubic_downsample_8bit, quantize
 from deconv_demo.networks import SCALE, WIDTHS, build_upsamplers, read_header, save_weights, sha256
 from deconv_demo.tasks import TASKS, Recipe
 from deconv_demo.training.data import (
@@ -94,13 +94,13 @@ def train_upsamplers(
         "validation": json.dumps(reached),
     }
     save_weights(weights_path, networks.state_dict(), header)
-    write_metrics(weights_path)
+    write_upsampler_metrics(weights_path)
     for kind, entry in reached.items():
         print(f"{kind} on {len(held_out)} held-out pictures: {json.dumps(entry)}", flush=True)
     return reached
 
 
-def write_metrics(weights_path: Path) -> None:
+def write_upsampler_metrics(weights_path: Path) -> None:
     """Write checksum and header of the file into the ``metrics.json`` beside it."""
     path = weights_path.with_name("metrics.json")
     header = read_header(weights_path)
@@ -143,7 +143,7 @@ def evaluate_upsampler(network: nn.Module, pictures: list[np.ndarray]) -> dict[s
     for pixels in pictures:
         height, width = (side - side % SCALE for side in pixels.shape[:2])
         clean = pixels_to_image(pixels[:height, :width])
-        enlarged = network(bicubic_downsample_uint8(clean, SCALE))
+        enlarged = network(bicubic_downsample_8bit(clean, SCALE))
         values.append(psnr(quantize(enlarged), clean))
         grids.append(checkerboard_db(enlarged[0], SCALE))
     return {"psnr": round(float(np.mean(values)), 3), "grid_db": round(float(np.mean(grids)), 2)}

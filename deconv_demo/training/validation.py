@@ -18,7 +18,9 @@ def clean_image(pixels: np.ndarray, task: Task, case: BenchmarkCase) -> Tensor:
     return to_gray(image) if case.gray else image
 
 
-def degrade(clean: Tensor, case: BenchmarkCase, index: int) -> tuple[Tensor, Tensor | None, Tensor]:
+def degrade_for_case(
+    clean: Tensor, case: BenchmarkCase, index: int
+) -> tuple[Tensor, Tensor | None, Tensor]:
     """Degrade picture number ``index`` of a set, the same way every time.
 
     Returns:
@@ -37,7 +39,7 @@ def psnr_by_case(
     for index, pixels in enumerate(pictures):
         for case in task.benchmark_cases:
             clean = clean_image(pixels, task, case)
-            degraded, sigma, clean = degrade(clean, case, index)
+            degraded, sigma, clean = degrade_for_case(clean, case, index)
             condition = wiener_guide(degraded) if task.guided else sigma
             inputs = [degraded] if condition is None else [degraded, condition]
             restored = model(*(tensor.to(device) for tensor in inputs)).cpu()

@@ -40,7 +40,7 @@ def _number(name: str, value: Any, least: float, most: float) -> float:
     return number
 
 
-def build_service(store: FileStore) -> None:
+def build_endpoint(store: FileStore) -> None:
     """Place the endpoint, whose components are never rendered."""
 
     def enhance(picture: str | None, task_id: str, sigma: float, amount: float):

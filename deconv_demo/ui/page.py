@@ -12,7 +12,7 @@ for _name in ("NO_PROXY", "no_proxy"):
 import gradio as gr  # noqa: E402
 from starlette.middleware import Middleware  # noqa: E402
 
-from deconv_demo.ui.api import build_service  # noqa: E402
+from deconv_demo.ui.api import build_endpoint  # noqa: E402
 from deconv_demo.ui.cache_cleanup import keep_clean  # noqa: E402
 from deconv_demo.ui.enhance.example_strip import strip_value  # noqa: E402
 from deconv_demo.ui.enhance.tab import EnhanceTab  # noqa: E402
@@ -20,7 +20,7 @@ from deconv_demo.ui.event_options import UNQUEUED  # noqa: E402
 from deconv_demo.ui.i18n import Translations  # noqa: E402
 from deconv_demo.ui.inside.tab import InsideTab  # noqa: E402
 from deconv_demo.ui.lab.tab import LabTab  # noqa: E402
-from deconv_demo.ui.request_limits import Guard  # noqa: E402
+from deconv_demo.ui.request_limits import RequestLimitMiddleware  # noqa: E402
 from deconv_demo.ui.static_files import read_static  # noqa: E402
 from deconv_demo.ui.texts import LANGUAGES, preferred_language  # noqa: E402
 from deconv_demo.ui.workspace import FileStore, Workspace  # noqa: E402
@@ -57,7 +57,7 @@ def build_page() -> gr.Blocks:
                 inside_tab.build()
             with translations.register(gr.Tab(id="lab"), label="tab.lab"):
                 lab_tab.build()
-        build_service(store)
+        build_endpoint(store)
 
         inside_tab.wire(inside)
         page.unload(inside_tab.leave)
@@ -127,7 +127,7 @@ def launch_options() -> dict[str, Any]:
         *(tab.style_sheets() for tab in (EnhanceTab, InsideTab, LabTab)),
     )
     return {
-        "app_kwargs": {"middleware": [Middleware(Guard)]},
+        "app_kwargs": {"middleware": [Middleware(RequestLimitMiddleware)]},
         "css": "\n".join(sheets),
         "head": f"<script>{read_static(__file__, 'page.js')}</script>",
         "theme": _theme(),

@@ -20,7 +20,7 @@ _UNUSED = re.compile(r"/gradio_api/(?:deep_link|component_server|process_recordi
 _UPLOAD = "/gradio_api/upload"
 
 
-class Guard:
+class RequestLimitMiddleware:
     """ASGI middleware that answers requests that should not reach Gradio.
 
     Args:

@@ -134,8 +134,8 @@ def preview_crop(picture: Image.Image) -> Image.Image:
     width, height = picture.size
     if width * height <= MAX_SHOWN_PIXELS:
         return picture
-    bicubic_downsample = (MAX_SHOWN_PIXELS / (width * height)) ** 0.5
-    part = (int(width * bicubic_downsample), int(height * bicubic_downsample))
+    factor = (MAX_SHOWN_PIXELS / (width * height)) ** 0.5
+    part = (int(width * factor), int(height * factor))
     left, top = ((whole - cut) // 2 for whole, cut in zip(picture.size, part, strict=True))
     cropped = picture.crop((left, top, left + part[0], top + part[1]))
     cropped.info = dict(picture.info)

@@ -13,7 +13,7 @@ from deconv_demo.degradations import (
     BLUR_KERNEL_SIZE,
     IDENTITY_KERNEL,
     add_gaussian_noise,
-    bicubic_downsample_uint8,
+    bicubic_downsample_8bit,
     blend_two_blurs,
     blur,
     blur_and_noise,
@@ -198,7 +198,7 @@ def test_random_kernels_differ_and_repeat():
 @pytest.mark.parametrize("scale", [2, 4])
 def test_downscale_is_pillows_bicubic(scale, photos, resize_with_pillow):
     for name, image in photos.items():
-        smaller = bicubic_downsample_uint8(image, scale)
+        smaller = bicubic_downsample_8bit(image, scale)
         expected = resize_with_pillow(image, (128 // scale, 128 // scale)).clamp(0, 1)
         # Rounding is all that lies between them, but for the borders, which Pillow cuts off.
         difference = (smaller - expected).abs()[..., 3:-3, 3:-3]
@@ -213,7 +213,7 @@ def test_downscale_is_pillows_for_8_bit_pictures(scale, photo_pixels):
     side = 128 // scale
     expected = Image.fromarray(pixels).resize((side, side), Image.Resampling.BICUBIC)
     image = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
-    levels = bicubic_downsample_uint8(image, scale)[0].permute(1, 2, 0).mul(255).numpy()
+    levels = bicubic_downsample_8bit(image, scale)[0].permute(1, 2, 0).mul(255).numpy()
     # One level, since Pillow also rounds between its two passes.
     difference = np.abs(levels - np.asarray(expected, dtype=np.float32))[3:-3, 3:-3]
     assert difference.max() <= 1.001
@@ -243,13 +243,13 @@ def test_downscale_is_that_of_matlab_up_to_the_borders(size, scale):
     expected = rows @ pixels @ columns.T
     image = torch.from_numpy(pixels).float().expand(1, 3, *size)
     assert (
-        np.abs(bicubic_downsample_uint8(image, scale)[0, 1].numpy() - expected).max() <= 0.501 / 255
+        np.abs(bicubic_downsample_8bit(image, scale)[0, 1].numpy() - expected).max() <= 0.501 / 255
     )
 
 
 def test_downscale_names_the_size_and_the_scale():
     with pytest.raises(ValueError, match="30 x 33 is not a multiple of 4"):
-        bicubic_downsample_uint8(torch.zeros(1, 3, 30, 33), 4)
+        bicubic_downsample_8bit(torch.zeros(1, 3, 30, 33), 4)
 
 
 def test_a_share_of_the_images_is_compressed(photos):

@@ -19,19 +19,23 @@ def test_ranking_measures_each_channel_and_finds_the_one_that_matters(photos):
         model.up[0].weight[:, 2] = 0  # a channel that is off already
         model.up[0].weight[:, 4] *= 8
     inputs, truth = [photos["coffee"][..., :32, :32]], photos["coffee"][..., :32, :32] * 0.9
-    known, untouched = known_of(model, inputs), model(*inputs).detach()
+    cached, baseline_output = known_of(model, inputs), model(*inputs).detach()
     losses = list(
-        rank_channels(model, inputs, "up.0", known=known, untouched=untouched, truth=truth)
+        rank_channels(
+            model, inputs, "up.0", cached=cached, baseline_output=baseline_output, truth=truth
+        )
     )
     assert [loss.channel for loss in losses] == list(range(6))
     for loss in losses:
         twin = copy.deepcopy(model).requires_grad_(False)
         scale_channel(twin.up[0], loss.channel, 0.0)
-        edited, plain = twin(*inputs).clamp(0, 1), untouched.clamp(0, 1)
+        edited, plain = twin(*inputs).clamp(0, 1), baseline_output.clamp(0, 1)
         assert loss.psnr_db == pytest.approx(psnr(edited, plain), abs=1e-3)
         expected = psnr(plain, truth) - psnr(edited, truth)
         assert loss.drop_db == pytest.approx(expected, abs=1e-4)
-    without_truth = list(rank_channels(model, inputs, "up.0", known=known, untouched=untouched))
+    without_truth = list(
+        rank_channels(model, inputs, "up.0", cached=cached, baseline_output=baseline_output)
+    )
     ranked = order_by_loss(without_truth)
     assert (ranked[0].channel, ranked[-1].channel) == (4, 2)
     assert ranked[-1].psnr_db == float("inf")
@@ -42,8 +46,8 @@ def test_ranking_measures_each_channel_and_finds_the_one_that_matters(photos):
 
 def test_ranking_can_be_stopped(photos):
     model, inputs = load_model("upscale_x2"), inputs_of("upscale_x2", photos)
-    known = known_of(model, inputs)
-    ranking = rank_channels(model, inputs, "merge", known=known, untouched=model(*inputs))
+    cached = known_of(model, inputs)
+    ranking = rank_channels(model, inputs, "merge", cached=cached, baseline_output=model(*inputs))
     assert next(ranking).channel == 0
     ranking.close()
     with pytest.raises(StopIteration):

@@ -9,7 +9,7 @@ from torch import nn
 
 from deconv_demo.classical.metrics import psnr
 from deconv_demo.convolution.checkerboard import checkerboard_db
-from deconv_demo.degradations import bicubic_downsample_uint8
+from deconv_demo.degradations import bicubic_downsample_8bit
 from deconv_demo.networks.upsamplers import (
     WIDTHS,
     SmallUpsampler,
@@ -73,7 +73,7 @@ def test_icnr_starts_as_nearest_neighbor(random_image):
 
 
 def test_before_training_icnr_has_no_grid_and_plain_pixel_shuffle_has(photos):
-    small, networks = bicubic_downsample_uint8(photos["astronaut"], 2), build_upsamplers(0)
+    small, networks = bicubic_downsample_8bit(photos["astronaut"], 2), build_upsamplers(0)
     grids = {
         kind: checkerboard_db(networks[kind](small)[0], 2) for kind in ("shuffle", "shuffle_icnr")
     }
@@ -94,7 +94,7 @@ def test_shipped_weights_are_checked_small_and_told_how_they_were_made():
 
 def test_shipped_networks_enlarge_photographs(photos):
     for name, clean in photos.items():
-        small = bicubic_downsample_uint8(clean, 2)
+        small = bicubic_downsample_8bit(clean, 2)
         repeated = psnr(F.interpolate(small, scale_factor=2), clean)
         for kind, network in load_upsamplers().items():
             assert psnr(network(small).clamp(0, 1), clean) > repeated + 0.3, (name, kind)
@@ -104,7 +104,7 @@ def test_shipped_networks_enlarge_photographs(photos):
 def test_resizing_first_leaves_the_least_grid(photos):
     def grid(kind):
         readings = [
-            checkerboard_db(load_upsamplers()[kind](bicubic_downsample_uint8(clean, 2))[0], 2)
+            checkerboard_db(load_upsamplers()[kind](bicubic_downsample_8bit(clean, 2))[0], 2)
             for clean in photos.values()
         ]
         return sum(readings) / len(readings)
@@ -153,7 +153,7 @@ def test_they_are_judged_on_pictures_that_were_halved_and_nothing_else(photo_pix
     network = build_upsamplers(0)["transposed_4"]
     clean = pixels_to_image(pixels)
     with torch.inference_mode():
-        enlarged = network(bicubic_downsample_uint8(clean, 2))
+        enlarged = network(bicubic_downsample_8bit(clean, 2))
     expected = psnr(enlarged.clamp(0, 1).mul(255).round().div(255), clean)
     assert training.evaluate_upsampler(network, [pixels])["psnr"] == pytest.approx(
         expected, abs=1e-3

@@ -184,8 +184,8 @@ def test_a_guide_is_made_of_more_than_the_patch_and_shows_its_place(photo_pixels
     assert seen[0].shape == (4, 3, 84, 84)
     assert torch.equal(guide.flip(1), degraded)
     assert degraded.shape == clean.shape == (4, 3, 24, 24)
-    local_estimates = seen[0].unfold(2, 24, 1).unfold(3, 24, 1).permute(0, 2, 3, 1, 4, 5)
-    found = (local_estimates == degraded[:, None, None]).flatten(3).all(dim=-1)
+    windows = seen[0].unfold(2, 24, 1).unfold(3, 24, 1).permute(0, 2, 3, 1, 4, 5)
+    found = (windows == degraded[:, None, None]).flatten(3).all(dim=-1)
     assert found.flatten(1).any(dim=1).all(), "the patch is a part of what the guide saw"
     # Blurred and faintly noisy, but the same place: no other fits the truth nearly as well.
     error = (degraded - clean).abs().mean()

@@ -138,8 +138,8 @@ class Knowing(nn.Module):
         self.level = level
 
     def local_estimates(self, image, *, one_tone):
-        local_estimates = torch.full((len(image), 1, 2, 2), self.level / 255)
-        return local_estimates, torch.zeros_like(local_estimates)
+        levels = torch.full((len(image), 1, 2, 2), self.level / 255)
+        return levels, torch.zeros_like(levels)
 
 
 def test_errors_are_told_for_each_condition_beside_those_of_wavelets(photo_pixels):

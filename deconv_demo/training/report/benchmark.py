@@ -47,7 +47,7 @@ def benchmark_everything(rounds: int = 5, *, metrics_path: Path | None = None) -
     rows, rewrites = benchmark(rounds), compare_rewrites(rounds)
     for task_id, form in rewrites.items():
         print(
-            f"{task_id}: lean takes {form['lean']:.2f} of its time, with pixel shuffle "
+            f"{task_id}: in place it takes {form['inplace']:.2f} of its time, with pixel shuffle "
             f"{form['subpixel']:.2f}; equal to {form['difference']:.1g}"
             + (f"; in 8 bits {form['int8']:.2f}" if "int8" in form else "")
         )
@@ -115,7 +115,7 @@ def compare_rewrites(rounds: int = 5, *, side: int = SIDE) -> dict[str, dict[str
         side: Side of the square result.
 
     Returns:
-        Per task id ``lean`` (in place) and ``subpixel``, and ``int8`` where it is fast, the median
+        Per task id ``inplace`` and ``subpixel``, and ``int8`` where it is fast, the median
         seconds relative to those of the network as trained, and ``difference``, the largest of an
         in-place or subpixel result in float32.
     """
@@ -124,7 +124,7 @@ def compare_rewrites(rounds: int = 5, *, side: int = SIDE) -> dict[str, dict[str
     found = {}
     for task_id, task in TASKS.items():
         model = load_model(task_id)
-        forms = {"plain": model, "lean": inplace_copy(model), "subpixel": subpixel_copy(model)}
+        forms = {"plain": model, "inplace": inplace_copy(model), "subpixel": subpixel_copy(model)}
         image = to_image(Image.fromarray(_photo(side // task.scale)))
         inputs = [image.contiguous(memory_format=torch.channels_last)]
         inputs += [torch.tensor([25 / 255])] if model.noise_level_map else []

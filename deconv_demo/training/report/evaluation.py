@@ -42,7 +42,7 @@ from deconv_demo.training.metrics_file import (
 )
 from deconv_demo.training.report.benchmark import rounding_differences
 from deconv_demo.training.report.blockiness import blockiness
-from deconv_demo.training.validation import clean_image, degrade
+from deconv_demo.training.validation import clean_image, degrade_for_case
 
 # SSIM has windows of 11 x 11, on the pixels that remain when borders are cut off.
 MIN_SIDE = 32
@@ -173,7 +173,7 @@ def _evaluate_case(
     for index, pixels in enumerate(pictures):
         clean = clean_image(pixels, task, case)
         if twins is None:
-            degraded, sigma, clean = degrade(clean, case, index)
+            degraded, sigma, clean = degrade_for_case(clean, case, index)
         else:
             degraded, sigma = pixels_to_image(twins[index]), None
         like = Image.new("L" if case.gray else "RGB", (1, 1))

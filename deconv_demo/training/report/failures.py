@@ -53,7 +53,7 @@ FAILURES = (
         picture="page",
         corner=(20, 90),
         damage="print, four times smaller",
-        degrade=lambda clean: degradations.bicubic_downsample_uint8(clean, 4),
+        degrade=lambda clean: degradations.bicubic_downsample_8bit(clean, 4),
         what_goes_wrong=(
             "Strokes come out crisp where letters are not: what six pixels held cannot be read "
             "again, and the network has seen photographs, not print."
@@ -65,9 +65,7 @@ FAILURES = (
         picture="astronaut",
         corner=(20, 120),
         damage="half the size, JPEG of quality 15",
-        degrade=lambda clean: degradations.jpeg(
-            degradations.bicubic_downsample_uint8(clean, 2), 15
-        ),
+        degrade=lambda clean: degradations.jpeg(degradations.bicubic_downsample_8bit(clean, 2), 15),
         what_goes_wrong=(
             "Far below the qualities it was trained on, the edges of the blocks count as edges of "
             "things, and are kept."

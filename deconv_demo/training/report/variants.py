@@ -126,7 +126,7 @@ class CollapsibleUpscaler(_OtherBlocks):
     block = CollapsibleBlock
 
 
-def _as_judged(clean: Tensor, generator: Generator, *, case: BenchmarkCase) -> DegradedBatch:
+def _as_evaluated(clean: Tensor, generator: Generator, *, case: BenchmarkCase) -> DegradedBatch:
     return case.degrade(clean, generator)
 
 
@@ -153,7 +153,7 @@ VARIANTS: Mapping[str, Mapping[str, Variant]] = MappingProxyType(
             "Muon": Variant(recipe={"optimiser": "muon", "learning_rate": 4e-3}),
             "crops never reduced": Variant(recipe={"reduced_share": 0.0}),
             "clean files only": Variant(
-                degrade=partial(_as_judged, case=TASKS["upscale_x2"].benchmark_cases[0])
+                degrade=partial(_as_evaluated, case=TASKS["upscale_x2"].benchmark_cases[0])
             ),
         },
         "upscale_x4": {

@@ -14,7 +14,7 @@ from deconv_demo.ui.benchmark.page import opened_page
 
 TARGET_MS = 5.0  # per step
 READINGS = ("paint", "gather")
-MAX_SIDE = ("inputSize-8", "kernelSize-5", "stride-4", "dilation-3")
+LARGEST_GRID_SETTINGS = ("inputSize-8", "kernelSize-5", "stride-4", "dilation-3")
 
 _MAX_STEPS = 320  # a longer run is sampled at this many steps, evenly spread
 
@@ -76,7 +76,7 @@ def measure_steps() -> list[Steps]:
         tab.wait_for_selector(".stepper-board .stepper-cell", timeout=120_000)
         for name in ("first preset", "largest grid"):
             if name == "largest grid":
-                for setting in MAX_SIDE:
+                for setting in LARGEST_GRID_SETTINGS:
                     tab.click(f"[data-setting={setting}]")
             found += [_measure_run(tab, name, reading) for reading in READINGS]
     return found

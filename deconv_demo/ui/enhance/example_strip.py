@@ -6,7 +6,7 @@ import gradio as gr
 
 from deconv_demo.ui.data_url import data_url
 from deconv_demo.ui.enhance.examples import EXAMPLES, thumbnail
-from deconv_demo.ui.static_files import read_static
+from deconv_demo.ui.static_files import read_scripts
 from deconv_demo.ui.texts import text
 
 
@@ -34,7 +34,7 @@ def build_example_strip() -> gr.HTML:
     return gr.HTML(
         value=strip_value("en"),
         html_template='<div class="examples"></div>',
-        js_on_load=read_static(__file__, "examples.js"),
+        js_on_load=read_scripts(__file__, "examples.js"),
         elem_id="examples",
     )
 

@@ -112,9 +112,9 @@ class EnhanceTab:
                     value="enhance.stop",
                 )
         with tr(gr.Accordion(open=False, elem_id="known-answer"), label="enhance.answer"):
-            self._build_known_answer()
+            self._build_reference_test()
 
-    def _build_known_answer(self) -> None:
+    def _build_reference_test(self) -> None:
         tr = self.translations.register
         tr(gr.Markdown(), value="enhance.answer.text")
         self.noise = tr(Slider(0, 55, value=25, step=1), label="enhance.answer.noise")

@@ -7,11 +7,11 @@ import gradio as gr
 
 from deconv_demo.ui.event_options import MODEL_QUEUE_ALL, PRIVATE
 from deconv_demo.ui.inside import ablation_data
-from deconv_demo.ui.inside.panel import PanelSection, panel_update, wire_staleness
+from deconv_demo.ui.inside.panel import PanelSection, panel_update
 from deconv_demo.ui.workspace import Workspace
 
 
-class SurgerySection(PanelSection):
+class AblationSection(PanelSection):
     """The section on ablation: a table of what can be switched off, and the edited output."""
 
     section = "surgery"
@@ -20,7 +20,7 @@ class SurgerySection(PanelSection):
 
     def wire(self) -> None:
         """Connect the events."""
-        wire_staleness(self.panel, self.context, self.section, layer=True)
+        self.wire_staleness()
         ranking = self.panel.rank(self._rank, self.view, self.panel, **MODEL_QUEUE_ALL)
         # The next action of the visitor cancels a ranking, which would be in its way.
         instead = {**MODEL_QUEUE_ALL, "cancels": [ranking]}
@@ -32,7 +32,7 @@ class SurgerySection(PanelSection):
         self, workspace: Workspace, corner, layer, request: gr.Request, event: gr.EventData
     ) -> Any:
         def table() -> Any:
-            subject = ablation_data.get_subject(str(request.session_hash), workspace, corner)
+            subject = ablation_data.load_subject(str(request.session_hash), workspace, corner)
             if event.have == ablation_data.view_key(subject, layer):
                 return gr.skip()
             return gr.HTML(value=ablation_data.ablation_view(subject, layer))
@@ -43,7 +43,7 @@ class SurgerySection(PanelSection):
         self, workspace: Workspace, corner, _layer, request: gr.Request, event: gr.EventData
     ) -> Any:
         def result() -> Any:
-            subject = ablation_data.get_subject(str(request.session_hash), workspace, corner)
+            subject = ablation_data.load_subject(str(request.session_hash), workspace, corner)
             edits = ablation_data.edits_from(event.edits, subject)
             return gr.HTML(result={**ablation_data.operate(subject, edits), "turn": event.turn})
 
@@ -51,7 +51,7 @@ class SurgerySection(PanelSection):
 
     def _rank(self, workspace: Workspace, corner, layer, request: gr.Request) -> Iterator[Any]:
         def states() -> Iterator:
-            subject = ablation_data.get_subject(str(request.session_hash), workspace, corner)
+            subject = ablation_data.load_subject(str(request.session_hash), workspace, corner)
             yield from ablation_data.rank(subject, layer)
 
         ranking = states()

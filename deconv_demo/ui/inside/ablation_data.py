@@ -16,7 +16,7 @@ from deconv_demo.inspection import (
     Edits,
     NetworkMap,
     Skip,
-    count_untouched,
+    count_reusable,
     feature_grid_image,
     list_skips,
     order_by_loss,
@@ -60,7 +60,7 @@ class Subject:
     skips: list[Skip]
 
 
-def get_subject(
+def load_subject(
     visitor: str, workspace: Workspace, corner: tuple[int, int] | None = None
 ) -> Subject:
     """Return the subject of a visitor's ablation: the crop, or its middle for an upscaler.
@@ -125,14 +125,14 @@ def view_key(subject: Subject, layer_name: str | None) -> str:
 def ablation_view(subject: Subject, layer_name: str | None) -> dict[str, Any]:
     """Return the parts that can be switched off, and the original output, for the browser."""
     nodes = subject.network_map.nodes
-    known = {facts.name for node in nodes for facts in _all_facts(node)}
+    cached = {facts.name for node in nodes for facts in _all_facts(node)}
     name = _get_layer(subject, layer_name)
     node = subject.network_map.get_node(name)
     maps = subject.activations.maps(subject.model, node, name)
     sheet, _ = feature_grid_image(
         maps, range(len(maps)), columns=COLUMNS, tile=TILE, common_scale=False, gap=0
     )
-    untouched = subject.activations.restored
+    baseline_output = subject.activations.restored
     value = {
         "state": view_key(subject, name),
         "subject": subject.key,
@@ -149,32 +149,32 @@ def ablation_view(subject: Subject, layer_name: str | None) -> dict[str, Any]:
                 "id": _skip_id(skip),
                 "source": skip.source,
                 "target": skip.target,
-                "image": skip.source not in known,
+                "image": skip.source not in cached,
             }
             for skip in subject.skips
         ],
-        "untouched": _url(untouched),
+        "untouched": _url(baseline_output),
         "layers": len(nodes),
         "size": [subject.inputs[0].shape[-1], subject.inputs[0].shape[-2]],
     }
     if subject.truth is not None:
-        value["truth"] = _finite(psnr(untouched.clamp(0, 1), subject.truth))
+        value["truth"] = _finite(psnr(baseline_output.clamp(0, 1), subject.truth))
     return value
 
 
 def operate(subject: Subject, edits: Edits) -> dict[str, Any]:
     """Run the edited network, and return its output and the distance from the original one."""
     started = time.perf_counter()
-    known = subject.activations.outputs
-    output = run_edited(subject.model, subject.inputs, edits, known).clamp(0, 1)
+    cached = subject.activations.outputs
+    output = run_edited(subject.model, subject.inputs, edits, cached).clamp(0, 1)
     seconds = time.perf_counter() - started
     result = {
         "subject": subject.key,
         "picture": _url(output),
         "psnr": _finite(psnr(output, subject.activations.restored.clamp(0, 1))),
         "seconds": seconds,
-        "kept": count_untouched(list(known), edits),
-        "layers": len(known),
+        "kept": count_reusable(list(cached), edits),
+        "layers": len(cached),
     }
     if subject.truth is not None:
         result["truth"] = _finite(psnr(output, subject.truth))
@@ -183,7 +183,7 @@ def operate(subject: Subject, edits: Edits) -> dict[str, Any]:
 
 def rank(subject: Subject, layer_name: str) -> Iterator[dict[str, Any]]:
     """Yield the losses of the channels of a layer measured so far, the largest first."""
-    known = subject.activations.outputs
+    cached = subject.activations.outputs
     facts = next(
         facts
         for node in subject.network_map.nodes
@@ -195,8 +195,8 @@ def rank(subject: Subject, layer_name: str) -> Iterator[dict[str, Any]]:
         subject.model,
         subject.inputs,
         layer_name,
-        known=known,
-        untouched=subject.activations.restored,
+        cached=cached,
+        baseline_output=subject.activations.restored,
         truth=subject.truth,
     )
     for loss in ranking:
@@ -257,8 +257,8 @@ def _truth_part(path: str, given: str, box: tuple[int, int, int, int], scale: in
 def _get_layer(subject: Subject, layer_name: str | None) -> str:
     """Return the chosen layer, or the first one of a network that has no such layer."""
     nodes = subject.network_map.nodes
-    known = {facts.name for node in nodes for facts in _all_facts(node)}
-    return layer_name if layer_name in known else nodes[0].facts.name
+    cached = {facts.name for node in nodes for facts in _all_facts(node)}
+    return layer_name if layer_name in cached else nodes[0].facts.name
 
 
 def _all_facts(node) -> tuple:

@@ -26,7 +26,7 @@ class PanelSection:
         translations: Not used, because a panel has its own texts. Every section takes it.
 
     Attributes:
-        section: Name of the section in file names and text keys.
+        section: Name of the section in element ids, CSS classes and text keys.
         properties: Properties that its script watches, with their first values.
         scripts: Files in ``static`` that draw it, after those that all panels share.
     """
@@ -61,6 +61,17 @@ class PanelSection:
         """Return the content of ``localized_outputs`` in another language."""
         return [gr.HTML(texts=get_texts(language, self.section))]
 
+    def wire_staleness(self) -> None:
+        """Tell the panel when its content is out of date; it asks for more once it is seen."""
+
+        def other(language: str) -> gr.HTML:
+            # Properties that reach a panel before its first drawing replace all others.
+            return gr.HTML(stale=secrets.token_hex(4), texts=get_texts(language, self.section))
+
+        # Another picture comes while the tab is out of sight; the panel asks when it is seen.
+        for component in (self.context.corner, self.context.layer):
+            component.change(other, self.context.language, self.panel, **UNQUEUED)
+
 
 def build_panel(section: str, *scripts: str, **properties: Any) -> gr.HTML:
     """Place the panel of a section, drawn by scripts of ``static``.
@@ -69,7 +80,7 @@ def build_panel(section: str, *scripts: str, **properties: Any) -> gr.HTML:
     a new drawing; ``value`` holds the data that does not depend on a language.
 
     Args:
-        section: Name of the section in file names and text keys.
+        section: Name of the section in element ids, CSS classes and text keys.
         *scripts: Files in ``static`` that draw it, after those that all panels share.
         **properties: Further properties that the script watches, with their first values.
     """
@@ -87,25 +98,6 @@ def build_panel(section: str, *scripts: str, **properties: Any) -> gr.HTML:
 def get_texts(language: str, section: str) -> dict[str, str]:
     """Return the strings that a panel needs, and their language."""
     return {"language": language, **texts_under(language, f"inside.{section}.")}
-
-
-def wire_staleness(panel: gr.HTML, context: InsideContext, section: str, *, layer: bool) -> None:
-    """Mark the panel as stale when its content is out of date; it requests more once visible.
-
-    Args:
-        panel: Panel of the section.
-        context: Components and states that the sections share.
-        section: Name of the section in text keys.
-        layer: Whether it depends on the chosen layer.
-    """
-
-    def other(language: str) -> gr.HTML:
-        # Properties that reach a panel before its first rendering replace all others.
-        return gr.HTML(stale=secrets.token_hex(4), texts=get_texts(language, section))
-
-    # Another picture comes while the tab is hidden, and the panel requests it when visible.
-    for component in [context.corner, *([context.layer] if layer else [])]:
-        component.change(other, context.language, panel, **UNQUEUED)
 
 
 def problem(error: Exception) -> dict[str, Any]:

@@ -7,11 +7,11 @@ import gradio as gr
 
 from deconv_demo.ui.event_options import MODEL_QUEUE_ALL
 from deconv_demo.ui.inside import crop_session, receptive_field_data, unit_projection_data
-from deconv_demo.ui.inside.panel import PanelSection, panel_update, wire_staleness
+from deconv_demo.ui.inside.panel import PanelSection, panel_update
 from deconv_demo.ui.workspace import Workspace
 
 
-class PixelSection(PanelSection):
+class ReceptiveFieldSection(PanelSection):
     """The section on receptive fields and on units projected back to the picture."""
 
     section = "pixel"
@@ -21,7 +21,7 @@ class PixelSection(PanelSection):
     def wire(self) -> None:
         """Connect the events."""
         view = self.view
-        wire_staleness(self.panel, self.context, self.section, layer=True)
+        self.wire_staleness()
         self.panel.look(self._look, view, self.panel, **MODEL_QUEUE_ALL)
         self.panel.field(self._field, view, self.panel, **MODEL_QUEUE_ALL)
         self.panel.reach(self._reach, view, self.panel, **MODEL_QUEUE_ALL)
@@ -64,7 +64,9 @@ class PixelSection(PanelSection):
         def feature_map() -> Any:
             visitor, channel = str(request.session_hash), int(event.channel)
             activations = crop_session.compute_activations(visitor, workspace, corner)
-            value = receptive_field_data.map_value(workspace, corner, activations, layer, channel)
+            value = receptive_field_data.feature_map_view(
+                workspace, corner, activations, layer, channel
+            )
             return gr.HTML(map={"state": event.state, "turn": event.turn, **value})
 
         return panel_update(workspace, feature_map)

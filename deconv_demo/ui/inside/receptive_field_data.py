@@ -51,7 +51,7 @@ def pictures_value(
         "guided": load_model(workspace.task_id).guided,
         "layer": name,
         "channels": len(maps),
-        "map": map_value(workspace, corner, activations, name, order_by_energy(maps)[0]),
+        "map": feature_map_view(workspace, corner, activations, name, order_by_energy(maps)[0]),
     }
 
 
@@ -60,7 +60,7 @@ def view_key(workspace: Workspace, corner: tuple[int, int] | None, layer_name: s
     return f"{crop_session.view_key(workspace, corner)} {layer_name}"
 
 
-def map_value(
+def feature_map_view(
     workspace: Workspace,
     corner: tuple[int, int] | None,
     activations: Activations,

@@ -7,11 +7,11 @@ import gradio as gr
 from deconv_demo.restoration import load_model
 from deconv_demo.ui.event_options import MODEL_QUEUE_ALL
 from deconv_demo.ui.inside import crop_session, upsampling_data
-from deconv_demo.ui.inside.panel import PanelSection, panel_update, wire_staleness
+from deconv_demo.ui.inside.panel import PanelSection, panel_update
 from deconv_demo.ui.workspace import Workspace
 
 
-class LensSection(PanelSection):
+class UpsamplingSection(PanelSection):
     """The section on one transposed convolution: kernels, maps, kernel copy, overlap and meter."""
 
     section = "lens"
@@ -20,7 +20,7 @@ class LensSection(PanelSection):
 
     def wire(self) -> None:
         """Connect the events."""
-        wire_staleness(self.panel, self.context, self.section, layer=True)
+        self.wire_staleness()
         self.panel.look(self._look, self.view, self.panel, **MODEL_QUEUE_ALL)
         self.panel.measure(self._measure, self.view, self.panel, **MODEL_QUEUE_ALL)
 

@@ -30,7 +30,7 @@ from deconv_demo.ui.workspace import Workspace
 KERNEL_TILE, COLUMNS = 32, 16
 # Input pixels a side of the overlap map, and output pixels a side of the detail.
 OVERLAP_SIDE, DETAIL = 5, 56
-UNEVEN_KERNEL, TWIN_STRIDE = 3, 2
+UNEVEN_KERNEL, UNEVEN_STRIDE = 3, 2
 SPECTRUM_DB = 60
 
 
@@ -58,7 +58,7 @@ def uneven_layer(layer: nn.ConvTranspose2d) -> nn.ConvTranspose2d:
             layer.in_channels,
             layer.out_channels,
             kernel_size=UNEVEN_KERNEL,
-            stride=TWIN_STRIDE,
+            stride=UNEVEN_STRIDE,
             padding=1,
             output_padding=1,
             bias=layer.bias is not None,
@@ -175,7 +175,9 @@ def checkerboard_view(
         made.extend([given, uneven(given)])
         return made[-1]
 
-    spoiled = run_edited(model, inputs, Edits(layers={layer_name: instead}), known).clamp(0, 1)
+    uneven_output = run_edited(model, inputs, Edits(layers={layer_name: instead}), known).clamp(
+        0, 1
+    )
     restored = activations.restored.clamp(0, 1)
     scale = restored.shape[-1] // inputs[0].shape[-1]
     given = inputs[0] if scale == 1 else bicubic_upscale(inputs[0], scale).clamp(0, 1)
@@ -187,7 +189,7 @@ def checkerboard_view(
         "after_twin": (made[1], stride),
         "given": (given, period),
         "restored": (restored, period),
-        "restored_twin": (spoiled, period),
+        "restored_twin": (uneven_output, period),
     }
     return {
         "layer": layer_name,
@@ -198,8 +200,8 @@ def checkerboard_view(
             name: _finite(checkerboard_db(values, every))
             for name, (values, every) in readings.items()
         },
-        "details": _details(restored, spoiled),
-        "spectra": _spectra([restored, spoiled], period),
+        "details": _details(restored, uneven_output),
+        "spectra": _spectra([restored, uneven_output], period),
     }
 
 
@@ -219,16 +221,16 @@ def _feature_map_view(values: Tensor) -> dict[str, Any]:
     return {"picture": data_url(pixels), "size": size, "signed": signed}
 
 
-def _details(restored: Tensor, spoiled: Tensor) -> list[str]:
+def _details(restored: Tensor, uneven_output: Tensor) -> list[str]:
     """Return the part of both pictures in which they differ most."""
     height, width = (min(DETAIL, side) for side in restored.shape[-2:])
     step = max(1, DETAIL // 4)
-    error = (restored - spoiled).square().mean(dim=1, keepdim=True)
+    error = (restored - uneven_output).square().mean(dim=1, keepdim=True)
     places = F.avg_pool2d(error, (height, width), stride=step)[0, 0]
     top, left = (step * place for place in divmod(int(places.argmax()), places.shape[1]))
     return [
         data_url(to_uint8(image[..., top : top + height, left : left + width]))
-        for image in (restored, spoiled)
+        for image in (restored, uneven_output)
     ]
 
 

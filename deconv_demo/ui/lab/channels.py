@@ -5,7 +5,7 @@ import gradio as gr
 from deconv_demo.ui.event_options import UNQUEUED
 from deconv_demo.ui.lab.channels_data import Layer
 from deconv_demo.ui.lab.channels_html import costs_html, doubling_html, sums_html
-from deconv_demo.ui.lab.section import ServedSection
+from deconv_demo.ui.lab.section import ServedSection, wire_controls
 from deconv_demo.ui.markup import safe
 from deconv_demo.ui.slider import Slider
 from deconv_demo.ui.texts import text
@@ -57,8 +57,8 @@ class ChannelsSection(ServedSection):
         """Connect the events."""
         inputs = [*self.controls, self.side, self.seed, self.language]
         shown = [self.sums, self.costs, self.doubling]
-        for control in (*self.controls, self.side):
-            control.input(_show, inputs, shown, trigger_mode="always_last", **UNQUEUED)
+        events = [control.input for control in (*self.controls, self.side)]
+        wire_controls(events, _show, inputs, shown, **UNQUEUED)
         self.again.click(lambda seed: seed + 1, self.seed, self.seed, **UNQUEUED).then(
             _show, inputs, shown, **UNQUEUED
         )

@@ -6,7 +6,13 @@ from deconv_demo.ui.event_options import PRIVATE, UNQUEUED
 from deconv_demo.ui.lab.dimensions_data import MAX_KERNEL, SHAPES, SOUND_NETWORKS, STRIDES
 from deconv_demo.ui.lab.dimensions_html import block_html, clip_html, sound_html
 from deconv_demo.ui.lab.picture import picture_key
-from deconv_demo.ui.lab.section import ServedSection, html_or_problem, render_key
+from deconv_demo.ui.lab.section import (
+    ServedSection,
+    html_or_problem,
+    preset_update,
+    wire_controls,
+    wire_preset,
+)
 from deconv_demo.ui.workspace import Workspace
 
 _FIRST_SOUND = (12, 8, "box")
@@ -63,49 +69,33 @@ class DimensionsSection(ServedSection):
         """Connect the events."""
         hearing = [self.kernel, self.stride, self.shape]
         building = [self.block_input, self.block_kernel, self.block_stride]
-        kept = (gr.skip(), gr.skip())  # for a name that only a program sends
-        self.preset.input(
-            lambda name: SOUND_NETWORKS.get(name, kept),
-            self.preset,
-            [self.kernel, self.stride],
+        wire_preset(self.preset, SOUND_NETWORKS, [self.kernel, self.stride])
+        wire_controls(
+            [control.change for control in hearing],  # also after a preset has moved them
+            self._hear,
+            [*hearing, self.language],
+            [self.preset, self.sound],
             **UNQUEUED,
         )
-        for control in hearing:
-            # Also after a preset has moved it.
-            control.change(
-                self._hear,
-                [*hearing, self.language],
-                [self.preset, self.sound],
-                trigger_mode="always_last",
-                **UNQUEUED,
-            )
-        for control in building:
-            control.input(
-                self._build_block,
-                [*building, self.language],
-                self.block,
-                trigger_mode="always_last",
-                **UNQUEUED,
-            )
-        self.visibility.in_view(
-            self._on_visible,
-            [self.rendered_key, self.workspace, self.language, *hearing, *building],
-            [self.sound, self.block, self.clip, self.rendered_key],
-            **PRIVATE,
+        wire_controls(
+            [control.input for control in building],
+            self._build_block,
+            [*building, self.language],
+            self.block,
+            **UNQUEUED,
         )
+        outputs = [self.sound, self.block, self.clip]
+        self.wire_visibility(self._render, [*hearing, *building], outputs, **PRIVATE)
 
     def _hear(self, kernel_size: int, stride: int, shape: str, language: str) -> tuple:
         settings = (int(kernel_size), int(stride))
-        # A preset stays selected as long as the controls keep its values.
-        preset = gr.update() if settings in SOUND_NETWORKS.values() else gr.update(value=None)
-        return preset, sound_html(*settings, shape, language)
+        return preset_update(SOUND_NETWORKS, settings), sound_html(*settings, shape, language)
 
     def _build_block(self, input_size: int, kernel_size: int, stride: int, language: str) -> str:
         return block_html(int(input_size), int(kernel_size), int(stride), language)
 
-    def _on_visible(
+    def _render(
         self,
-        rendered_key: str,
         workspace: Workspace,
         language: str,
         kernel_size: int,
@@ -113,9 +103,6 @@ class DimensionsSection(ServedSection):
         shape: str,
         *block: int,
     ) -> tuple:
-        key = render_key(workspace, language)
-        if rendered_key == key:
-            return (gr.skip(),) * 4
         clip = html_or_problem(lambda: clip_html(picture_key(workspace), language), language)
         heard = sound_html(int(kernel_size), int(stride), shape, language)
-        return heard, self._build_block(*block, language), clip, key
+        return heard, self._build_block(*block, language), clip

@@ -20,7 +20,7 @@ from deconv_demo.ui.lab.inverse_html import (
     search_html,
 )
 from deconv_demo.ui.lab.picture import picture_key
-from deconv_demo.ui.lab.section import ServedSection, problem_html, render_key
+from deconv_demo.ui.lab.section import ServedSection, problem_html, render_key, wire_controls
 from deconv_demo.ui.texts import text
 from deconv_demo.ui.workspace import Workspace
 
@@ -100,9 +100,9 @@ class InverseSection(ServedSection):
         self.blur.input(_get_size, self.blur, self.size, **UNQUEUED).then(
             self._run, inputs, everything, **MODEL_QUEUE
         )
-        for control in (self.size, self.noise):
-            # ``change``, not only ``release``: the arrow keys move sliders too.
-            control.change(self._run, inputs, everything, trigger_mode="always_last", **MODEL_QUEUE)
+        # ``change``, not only ``release``: the arrow keys move sliders too.
+        events = [control.change for control in (self.size, self.noise)]
+        wire_controls(events, self._run, inputs, everything, **MODEL_QUEUE)
         self.visibility.in_view(
             self._on_visible, [self.rendered_key, *inputs], everything, **MODEL_QUEUE
         )
@@ -175,7 +175,7 @@ class InverseSection(ServedSection):
         iteration: int,
     ) -> tuple:
         try:
-            run = _get_trial(rendered_key, blur_id, size, noise)
+            run = _load_trial(rendered_key, blur_id, size, noise)
             if run is None:
                 return (gr.skip(),) * 3
             return (
@@ -197,7 +197,7 @@ class InverseSection(ServedSection):
         exponent: float,
     ) -> tuple:
         try:
-            run = _get_trial(rendered_key, blur_id, size, noise)
+            run = _load_trial(rendered_key, blur_id, size, noise)
             if run is None:
                 return gr.skip(), gr.skip()
             return "", closed_html(run, exponent, language)
@@ -206,7 +206,7 @@ class InverseSection(ServedSection):
             return problem_html(error, language), gr.skip()
 
 
-def _get_trial(
+def _load_trial(
     rendered_key: str, blur_id: str, size: float, noise: float
 ) -> inverse_data.Trial | None:
     """Return the trial on the page, from the cache if it is recent; None before the first."""

@@ -38,7 +38,7 @@ ITERATIONS = 80
 # Threshold of wavelet coefficients at every step, as a fraction of the noise; more smooths away
 # texture, less lets noise in. Without noise, rounding to 8 bits takes its place.
 THRESHOLD_FRACTION, MIN_NOISE = 0.3, 0.3 / 255
-REGULARISERS = logarithmic_grid(1e-4, 1.0, 13)
+REGULARIZERS = logarithmic_grid(1e-4, 1.0, 13)
 STOPS = logarithmic_grid(1, 1000, 13)
 DRAWS = 25
 # PSNR of equal pictures, which is infinite: a chart must end somewhere.
@@ -221,14 +221,14 @@ def closed_forms(run: Trial, lam: float) -> dict[str, Tensor]:
 def search(key: str, blur_id: str, size: float, noise: float) -> Search:
     """Try Landweber with Tikhonov's term over a grid, and at random points beside it."""
     run = trial(key, blur_id, size, noise)
-    step = 1 / (run.blur.squared_norm + REGULARISERS[-1])
+    step = 1 / (run.blur.squared_norm + REGULARIZERS[-1])
 
     def score(lam: float, iterations: float) -> float:
         options = {"step": step, "iterations": round(iterations), "lam": lam}
         return run.score(landweber_closed_form(run.blur, run.observed, **options))
 
-    grid = np.array([[score(value, count) for value in REGULARISERS] for count in STOPS])
-    ranges = ((REGULARISERS[0], REGULARISERS[-1]), (STOPS[0], STOPS[-1]))
+    grid = np.array([[score(value, count) for value in REGULARIZERS] for count in STOPS])
+    ranges = ((REGULARIZERS[0], REGULARIZERS[-1]), (STOPS[0], STOPS[-1]))
     draws = random_points(DRAWS, *ranges, Generator().manual_seed(0))
     return Search(grid=grid, draws=draws, draw_scores=[score(*draw) for draw in draws])
 

@@ -8,7 +8,7 @@ from deconv_demo.ui.charts import Line, line_chart, score_map
 from deconv_demo.ui.lab.inverse_data import (
     ITERATIONS,
     MAX_DB,
-    REGULARISERS,
+    REGULARIZERS,
     STOPS,
     Search,
     Trial,
@@ -154,11 +154,11 @@ def closed_html(run: Trial, exponent: float, language: str) -> str:
 
 def search_html(found: Search, language: str) -> str:
     """Return the map of scores, and the best result of each kind of search."""
-    row, column = divmod(int(found.grid.argmax()), len(REGULARISERS))
+    row, column = divmod(int(found.grid.argmax()), len(REGULARIZERS))
     best = max(range(len(found.draws)), key=found.draw_scores.__getitem__)
     chart = score_map(
         found.grid,
-        columns=REGULARISERS,
+        columns=REGULARIZERS,
         rows=STOPS,
         x_label=text(language, "lab.inverse.axis.regulariser"),
         y_label=text(language, "lab.inverse.axis.iterations"),
@@ -167,7 +167,7 @@ def search_html(found: Search, language: str) -> str:
         draws=found.draws,
     )
     results = [
-        ("grid", found.grid.size, REGULARISERS[column], STOPS[row], found.grid.max()),
+        ("grid", found.grid.size, REGULARIZERS[column], STOPS[row], found.grid.max()),
         ("random", len(found.draws), *found.draws[best], found.draw_scores[best]),
     ]
     headings = [

@@ -8,7 +8,13 @@ from deconv_demo.ui.event_options import MODEL_QUEUE, UNQUEUED
 from deconv_demo.ui.lab.overlap_data import MAX_KERNEL, MAX_LAYERS, MAX_STRIDE, NETWORKS
 from deconv_demo.ui.lab.overlap_html import overlap_html, painted_html, race_html
 from deconv_demo.ui.lab.picture import picture_key
-from deconv_demo.ui.lab.section import ServedSection, html_or_problem, render_key
+from deconv_demo.ui.lab.section import (
+    ServedSection,
+    html_or_problem,
+    preset_update,
+    wire_controls,
+    wire_preset,
+)
 from deconv_demo.ui.workspace import Workspace
 
 _FIRST = "DeblurGAN"
@@ -43,42 +49,26 @@ class OverlapSection(ServedSection):
     def wire(self) -> None:
         """Connect the events."""
         sliders = [self.kernel, self.stride, self.layers]
-        context = [self.workspace, self.language]
-        kept = (gr.skip(),) * len(sliders)  # for a name that only a program sends
-        self.preset.input(lambda name: NETWORKS.get(name, kept), self.preset, sliders, **UNQUEUED)
-        for slider in sliders:
-            # Also after a preset has moved it.
-            slider.change(
-                self._draw,
-                [*context, *sliders],
-                [self.preset, self.map, self.painted],
-                trigger_mode="always_last",
-                **UNQUEUED,
-            )
-        self.visibility.in_view(
-            self._on_visible,
-            [self.rendered_key, *context, *sliders],
-            [self.preset, self.map, self.painted, self.race, self.rendered_key],
-            **MODEL_QUEUE,
+        wire_preset(self.preset, NETWORKS, sliders)
+        wire_controls(
+            [slider.change for slider in sliders],  # also after a preset has moved them
+            self._draw,
+            [self.workspace, self.language, *sliders],
+            [self.preset, self.map, self.painted],
+            **UNQUEUED,
         )
+        outputs = [self.preset, self.map, self.painted, self.race]
+        self.wire_visibility(self._render, sliders, outputs, **MODEL_QUEUE)
 
     def _draw(
         self, workspace: Workspace, language: str, kernel_size: int, stride: int, layers: int
     ) -> tuple:
         settings = (int(kernel_size), int(stride), int(layers))
-        # A preset stays selected as long as the sliders keep its values.
-        fitting = [name for name, others in NETWORKS.items() if others == settings]
-        preset = gr.update() if fitting else gr.update(value=None)
         key = picture_key(workspace)
         drawn = html_or_problem(lambda: painted_html(key, *settings, language), language)
-        return preset, overlap_html(*settings, language), drawn
+        return preset_update(NETWORKS, settings), overlap_html(*settings, language), drawn
 
-    def _on_visible(
-        self, rendered_key: str, workspace: Workspace, language: str, *sliders: Any
-    ) -> tuple:
-        key = render_key(workspace, language)
-        if rendered_key == key:
-            return (gr.skip(),) * 5
+    def _render(self, workspace: Workspace, language: str, *sliders: Any) -> tuple:
         drawn = self._draw(workspace, language, *sliders)
         raced = html_or_problem(lambda: race_html(picture_key(workspace), language), language)
-        return (*drawn, raced, key)
+        return (*drawn, raced)

@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 
 from deconv_demo.classical import bicubic, psnr
 from deconv_demo.convolution import checkerboard_db, overlap_map, overlap_ratio
-from deconv_demo.degradations import bicubic_downsample_uint8
+from deconv_demo.degradations import bicubic_downsample_8bit
 from deconv_demo.networks import SCALE, build_upsamplers
 from deconv_demo.restoration import load_upsamplers
 from deconv_demo.ui.lab.picture import lab_image
@@ -117,7 +117,7 @@ def race(key: str, trained: bool) -> list[Upsampled]:
             stretched to the brightness and contrast of the ground truth.
     """
     clean = lab_image(key)[None]
-    small = bicubic_downsample_uint8(clean, SCALE)
+    small = bicubic_downsample_8bit(clean, SCALE)
     networks = load_upsamplers() if trained else build_upsamplers(_SEED)
     results = {"truth": clean, "bicubic": bicubic(small, scale=SCALE)}
     for kind, network in networks.items():

@@ -1,12 +1,13 @@
 """Base classes of the sections of the lab."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import gradio as gr
 
 from deconv_demo.ui import markup
+from deconv_demo.ui.event_options import UNQUEUED
 from deconv_demo.ui.i18n import Translations
 from deconv_demo.ui.lab.picture import picture_key
 from deconv_demo.ui.slider import Slider
@@ -34,6 +35,22 @@ class LabSection:
 
     def __init__(self, language: gr.State, workspace: gr.State, translations: Translations) -> None:
         self.language, self.workspace, self.translations = language, workspace, translations
+
+    def build(self) -> None:
+        """Place the components of the section."""
+        raise NotImplementedError
+
+    def wire(self) -> None:
+        """Connect the events; the default is for a section that has none."""
+
+    @property
+    def localized_outputs(self) -> list[gr.HTML]:
+        """Components whose content is replaced by ``localize`` in another language."""
+        raise NotImplementedError
+
+    def localize(self, workspace: Workspace, language: str) -> list[Any]:
+        """Return the content of ``localized_outputs`` in another language."""
+        raise NotImplementedError
 
     def build_slider(
         self,
@@ -80,6 +97,30 @@ class ServedSection(LabSection):
         paragraph = gr.Markdown(elem_classes="lab-text")
         return self.translations.register(paragraph, value=key)
 
+    def wire_visibility(
+        self, render: Callable[..., tuple], inputs: list, outputs: list, **options: Any
+    ) -> None:
+        """Render the section when somebody comes near, unless it shows the same already.
+
+        Args:
+            render: Function of workspace, language and the values of ``inputs``; returns the
+                values of ``outputs``.
+            inputs: Controls.
+            outputs: Components that it renders.
+            **options: How the event is run, see ``event_options``.
+        """
+
+        def on_visible(
+            rendered_key: str, workspace: Workspace, language: str, *controls: Any
+        ) -> tuple:
+            key = render_key(workspace, language)
+            if rendered_key == key:
+                return (gr.skip(),) * (len(outputs) + 1)
+            return (*render(workspace, language, *controls), key)
+
+        given = [self.rendered_key, self.workspace, self.language, *inputs]
+        self.visibility.in_view(on_visible, given, [*outputs, self.rendered_key], **options)
+
     @property
     def localized_outputs(self) -> list[gr.HTML]:
         """Components whose content is replaced by ``localize`` in another language."""
@@ -88,6 +129,28 @@ class ServedSection(LabSection):
     def localize(self, workspace: Workspace, language: str) -> list[str]:
         """Return the content of ``localized_outputs`` in another language."""
         return [language]
+
+
+def wire_controls(
+    events: list[Callable], render: Callable, inputs: list, outputs: Any, **options: Any
+) -> None:
+    """Render whenever one of several controls moves; of moves meanwhile the last one counts.
+
+    They are one event of the page: as an event each, the answer to an earlier move of one control
+    could come after that to a later move of another, and stay.
+    """
+    gr.on(events, render, inputs, outputs, trigger_mode="always_last", **options)
+
+
+def wire_preset(preset: gr.Dropdown, networks: Mapping[str, tuple], controls: list) -> None:
+    """Set controls to the values of the network that is chosen."""
+    unchanged = (gr.skip(),) * len(controls)  # for a name that only a program sends
+    preset.input(lambda name: networks.get(name, unchanged), preset, controls, **UNQUEUED)
+
+
+def preset_update(networks: Mapping[str, tuple], settings: tuple) -> Any:
+    """Return the update of a preset: it stays selected as long as the controls keep its values."""
+    return gr.update() if settings in networks.values() else gr.update(value=None)
 
 
 def render_key(workspace: Workspace, language: str) -> str:

@@ -44,7 +44,7 @@ def test_enlarging_alone_hardly_changes_it(photos, scale):
 @pytest.mark.parametrize("name", ["astronaut", "coffee", "cat"])
 @pytest.mark.parametrize("task_id", ["upscale_x2", "upscale_x4"])
 def test_the_upscalers_do_not_sharpen_blocks(photos, task_id, name, quality):
-    small = degradations.bicubic_downsample_uint8(photos[name][..., :256, :256], 2)
+    small = degradations.bicubic_downsample_8bit(photos[name][..., :256, :256], 2)
     compressed = degradations.jpeg(small, quality)
     pixels = image_tensors.to_uint8(compressed)
     picture = image_tensors.from_pixels(pixels, like=Image.new("RGB", (1, 1)))

@@ -53,7 +53,7 @@ def test_a_gray_setting_is_judged_on_gray_pictures_with_gray_noise(photo_pixels)
     pillow = np.asarray(Image.fromarray(pixels).convert("L"), dtype=float)
     for channel in clean[0].mul(255).numpy():
         assert np.abs(channel - pillow).max() <= 1
-    degraded, sigma, *_ = evaluation.degrade(clean, case, 0)
+    degraded, sigma, *_ = evaluation.degrade_for_case(clean, case, 0)
     assert torch.equal(degraded[:, 0], degraded[:, 1])
     assert torch.equal(degraded[:, 0], degraded[:, 2])
     assert (degraded - clean).std().item() == pytest.approx(sigma.item(), rel=0.05)
@@ -61,9 +61,9 @@ def test_a_gray_setting_is_judged_on_gray_pictures_with_gray_noise(photo_pixels)
 
 def test_damage_of_a_validation_picture_is_the_same_every_time(photos):
     clean, case = photos["cat"], TASKS["denoise"].benchmark_cases[0]
-    first, *_ = evaluation.degrade(clean, case, 4)
-    assert torch.equal(first, evaluation.degrade(clean, case, 4)[0])
-    assert not torch.equal(first, evaluation.degrade(clean, case, 5)[0])
+    first, *_ = evaluation.degrade_for_case(clean, case, 4)
+    assert torch.equal(first, evaluation.degrade_for_case(clean, case, 4)[0])
+    assert not torch.equal(first, evaluation.degrade_for_case(clean, case, 5)[0])
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def twin_folder(tmp_path, picture_folder):
     task = TASKS["upscale_x2"]
     for place, pixels in read_named_pictures([picture_folder]).items():
         clean = evaluation.clean_image(pixels, task, task.benchmark_cases[0])
-        small, *_ = evaluation.degrade(clean, task.benchmark_cases[0], 0)
+        small, *_ = evaluation.degrade_for_case(clean, task.benchmark_cases[0], 0)
         name = place.rsplit("/", 1)[-1].replace(".png", "x2.png")
         Image.fromarray(to_uint8(small)).save(folder / name)
     return folder
@@ -187,7 +187,7 @@ def test_rewritten_networks_are_timed_and_equal(capsys):
     assert set(found) == set(TASKS)
     for form in found.values():
         assert form["difference"] < 1e-5
-        assert 0.1 < form["lean"] < 10
+        assert 0.1 < form["inplace"] < 10
         assert 0.1 < form["subpixel"] < 10
 
 

@@ -68,8 +68,8 @@ def test_the_card_tells_what_each_run_was_worth(tmp_path):
     assert "| 10 | 900 | Adam | a laptop | 24.50 |  |" in card
     # It began where the first had not ended: it is judged on other damage.
     assert "| 30 | 3,000 | Muon, 0.002 | a laptop | 25.25 | +0.50 from 24.75 |" in card
-    local_estimates = [card.index(f"\n## {task_id}\n") for task_id in TASKS]
-    assert local_estimates == sorted(local_estimates), "in the order of the table of tasks"
+    offsets = [card.index(f"\n## {task_id}\n") for task_id in TASKS]
+    assert offsets == sorted(offsets), "in the order of the table of tasks"
     assert "![Validation PSNR of each network by minute of training](curves.svg)" in card
     ElementTree.parse(tmp_path / "curves.svg")
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 from PIL import Image
 
-from deconv_demo.inspection.ablation import OUTPUT, Edits, Skip
+from deconv_demo.inspection.network_ablation import OUTPUT, Edits, Skip
 from deconv_demo.restoration.weights import load_model
 from deconv_demo.ui.inside import ablation_data, crop_session
-from deconv_demo.ui.inside.ablation import SurgerySection
+from deconv_demo.ui.inside.ablation import AblationSection
 from deconv_demo.ui.workspace import Workspace
 
 
@@ -32,7 +32,7 @@ def workspace(tmp_path, photo_pixels):
 
 
 def test_edits_are_read_and_named(workspace):
-    subject = ablation_data.get_subject("visitor", workspace("denoise"))
+    subject = ablation_data.load_subject("visitor", workspace("denoise"))
     sent = {
         "channels": {"head": {"3": 0, "5": 1.5}},
         "skips": {"<input> <output>": 0.5},
@@ -58,14 +58,14 @@ def test_edits_are_read_and_named(workspace):
     ],
 )
 def test_edits_that_make_no_sense_are_refused(workspace, sent):
-    subject = ablation_data.get_subject("visitor", workspace("denoise"))
+    subject = ablation_data.load_subject("visitor", workspace("denoise"))
     with pytest.raises(ValueError, match="edits|factor|edited"):
         ablation_data.edits_from(sent, subject)
 
 
 @pytest.mark.parametrize(("task_id", "scale"), [("deblur", 1), ("upscale_x2", 2)])
 def test_an_operation_is_measured_against_untouched_and_truth(workspace, task_id, scale):
-    subject = ablation_data.get_subject("visitor", workspace(task_id, scale=scale))
+    subject = ablation_data.load_subject("visitor", workspace(task_id, scale=scale))
     table = ablation_data.ablation_view(subject, "head")
     assert table["size"] == [64, 48]
     assert (table["layer"], table["channels"]) == ("head", load_model(task_id).head.out_channels)
@@ -79,7 +79,7 @@ def test_an_operation_is_measured_against_untouched_and_truth(workspace, task_id
 
 def test_an_upscaler_is_operated_on_in_the_middle_of_the_crop(workspace):
     pixels = np.random.default_rng(0).integers(0, 256, (200, 300, 3), dtype=np.uint8)
-    subject = ablation_data.get_subject("visitor", workspace("upscale_x4", scale=4, pixels=pixels))
+    subject = ablation_data.load_subject("visitor", workspace("upscale_x4", scale=4, pixels=pixels))
     side, (top, left) = ablation_data.UPSCALED_CROP, (36, 86)
     middle = torch.from_numpy(pixels[top : top + side, left : left + side])
     assert torch.equal(subject.inputs[0][0], middle.permute(2, 0, 1).float() / 255)
@@ -88,9 +88,9 @@ def test_an_upscaler_is_operated_on_in_the_middle_of_the_crop(workspace):
 
 
 def test_two_visitors_share_nothing_but_the_network(workspace):
-    first = ablation_data.get_subject("first", workspace("denoise"))
+    first = ablation_data.load_subject("first", workspace("denoise"))
     pixels = np.zeros((48, 64, 3), np.uint8)
-    second = ablation_data.get_subject("second", workspace("deblur", pixels=pixels))
+    second = ablation_data.load_subject("second", workspace("deblur", pixels=pixels))
     assert first.key != second.key
     assert not torch.equal(first.activations.restored, second.activations.restored)
     for visitor in ("first", "second"):
@@ -99,7 +99,7 @@ def test_two_visitors_share_nothing_but_the_network(workspace):
 
 
 def test_a_ranking_reports_each_channel(workspace):
-    subject = ablation_data.get_subject("visitor", workspace("upscale_x2", scale=2))
+    subject = ablation_data.load_subject("visitor", workspace("upscale_x2", scale=2))
     states = list(ablation_data.rank(subject, "tail"))
     assert [state["done"] for state in states] == [1, 2, 3]
     assert {state["total"] for state in states} == {3}
@@ -109,7 +109,7 @@ def test_a_ranking_reports_each_channel(workspace):
 
 def test_a_ranking_without_a_result_ends(monkeypatch):
     """Files are deleted after an hour; the button is still there, and asks once."""
-    section = SurgerySection(None, None)
+    section = AblationSection(None, None)
     request = SimpleNamespace(session_hash="somebody")
     for workspace in (
         Workspace(),

@@ -72,7 +72,7 @@ def test_curves_and_pictures_belong_together(trial):
     # Given the picture as the filters take it, going round its borders, it beats them untold.
     filters = (
         trial.score(image)
-        for regularizer in inverse_data.REGULARISERS
+        for regularizer in inverse_data.REGULARIZERS
         for image in inverse_data.closed_forms(trial, regularizer).values()
     )
     assert trial.score(trial.learned) > max(filters) + 0.5
@@ -98,12 +98,12 @@ def test_pictures_without_anything_in_them(shade, noise, tmp_path):
 def test_the_search_scores_what_the_iteration_gives(trial):
     found = inverse_data.search(*CASE)
     row, column = 4, 6
-    iterations, regularizer = inverse_data.STOPS[row], inverse_data.REGULARISERS[column]
-    step = 1 / (trial.blur.squared_norm + inverse_data.REGULARISERS[-1])
+    iterations, regularizer = inverse_data.STOPS[row], inverse_data.REGULARIZERS[column]
+    step = 1 / (trial.blur.squared_norm + inverse_data.REGULARIZERS[-1])
     iterates = landweber(trial.blur, trial.observed, step=step, lam=regularizer)
     last = take(iterates, round(iterations))[-1]
     assert found.grid[row, column] == pytest.approx(trial.score(last), abs=1e-3)
-    assert found.grid.shape == (len(inverse_data.STOPS), len(inverse_data.REGULARISERS))
+    assert found.grid.shape == (len(inverse_data.STOPS), len(inverse_data.REGULARIZERS))
     assert 0 <= found.grid.max() - max(found.draw_scores) < 0.5
 
 

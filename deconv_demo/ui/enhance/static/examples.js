@@ -33,16 +33,16 @@ const draw = () => {
   const root = element.querySelector(".examples");
   const value = props.value;
   if (!root || !value || !value.items) return;
-  const title = document.createElement("p");
+  const title = createElement("p");
   title.className = "examples-title";
   title.textContent = value.title;
-  const list = document.createElement("div");
+  const list = createElement("div");
   list.className = "examples-list";
   for (const item of value.items) {
-    const button = document.createElement("button");
+    const button = createElement("button");
     button.type = "button";
     button.dataset.key = item.key;
-    const picture = document.createElement("img");
+    const picture = createElement("img");
     picture.src = item.picture;
     picture.alt = "";
     button.title = `${item.name} · ${item.task}`;
@@ -54,16 +54,16 @@ const draw = () => {
     });
     list.append(button);
   }
-  const credits = document.createElement("details");
-  const summary = document.createElement("summary");
+  const credits = createElement("details");
+  const summary = createElement("summary");
   summary.textContent = value.credits_title;
-  const text = document.createElement("p");
+  const text = createElement("p");
   text.textContent = value.credits;
   credits.append(summary, text);
-  const head = document.createElement("div");
+  const head = createElement("div");
   head.className = "examples-head";
   head.append(title, credits);
-  const note = document.createElement("p");
+  const note = createElement("p");
   note.className = "examples-note";
   note.role = "status";
   settle();

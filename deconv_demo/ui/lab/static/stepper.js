@@ -32,7 +32,7 @@ const state = {
 
 // ---- texts
 
-const boundTexts = []; // [node, key, property], boundTexts anew in another language
+const boundTexts = []; // [node, key, property], set anew in another language
 const t = (key, values = {}) =>
   (props.texts[key] ?? key).replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 const bindText = (node, key, property = "textContent") => {

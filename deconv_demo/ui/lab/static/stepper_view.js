@@ -1,4 +1,4 @@
-// The view of the stepper: its nodes, built once, and redraw(), which updates them.
+// The view of the stepper: its nodes, built once; stepper_redraw.js updates them.
 
 const boards = {
   input: makeBoard("input", {

@@ -67,7 +67,7 @@ def run_edited(
     model: nn.Module,
     inputs: Sequence[Tensor],
     edits: Edits,
-    known: Mapping[str, Tensor] | None = None,
+    cached: Mapping[str, Tensor] | None = None,
 ) -> Tensor:
     """Run a network as if it had been edited, and leave the network itself unchanged.
 
@@ -78,7 +78,7 @@ def run_edited(
         model: The network. Each edited layer is called once a pass, with one tensor.
         inputs: Arguments of its forward pass.
         edits: The changes. A factor of 1 changes nothing.
-        known: Outputs of layers in an unedited pass over these inputs, in order of execution.
+        cached: Outputs of layers in an unedited pass over these inputs, in order of execution.
             Layers before the first change are taken from here. Layers may be missing: they are
             computed.
 
@@ -96,8 +96,8 @@ def run_edited(
     """
     edits = _without_ones(edits)
     _check_names(model, edits)
-    known = known or {}
-    kept = dict(list(known.items())[: count_untouched(list(known), edits)])
+    cached = cached or {}
+    kept = dict(list(cached.items())[: count_reusable(list(cached), edits)])
     copied = weight_sharing_copy(model)
     outputs: dict[str, Tensor] = {}
     readers = _readers(edits)
@@ -133,12 +133,12 @@ def layer_input(
     model: nn.Module,
     inputs: Sequence[Tensor],
     layer_name: str,
-    known: Mapping[str, Tensor] | None = None,
+    cached: Mapping[str, Tensor] | None = None,
 ) -> Tensor:
     """Return the input of a layer, ``(1, C, h, w)``, without computing the layers after it.
 
     Args:
-        model, inputs, known: As for ``run_edited``.
+        model, inputs, cached: As for ``run_edited``.
         layer_name: Name of the layer.
 
     Raises:
@@ -153,7 +153,7 @@ def layer_input(
         raise _StopForward(given)
 
     try:
-        run_edited(model, inputs, Edits(layers={layer_name: stop}), known)
+        run_edited(model, inputs, Edits(layers={layer_name: stop}), cached)
     except _StopForward as reached:
         return reached.given
     raise ValueError(f"the layer {layer_name!r} is not called")
@@ -219,7 +219,7 @@ def _readers(edits: Edits) -> dict[str, dict[Skip, float]]:
     return readers
 
 
-def count_untouched(order: Sequence[str], edits: Edits) -> int:
+def count_reusable(order: Sequence[str], edits: Edits) -> int:
     """Return how many layers, from the first one on, have the same output without the edits.
 
     Args:

@@ -9,9 +9,16 @@ import torch.nn.functional as F
 from support.operated import inputs_of, known_of, scale_channel
 from torch import nn
 
-from deconv_demo.inspection.ablation import OUTPUT, Edits, Skip, layer_input, list_skips, run_edited
 from deconv_demo.inspection.feature_maps import record_feature_maps
 from deconv_demo.inspection.layer_stats import summarize_layers
+from deconv_demo.inspection.network_ablation import (
+    OUTPUT,
+    Edits,
+    Skip,
+    layer_input,
+    list_skips,
+    run_edited,
+)
 from deconv_demo.inspection.network_map import map_network
 from deconv_demo.networks.restorers import DeconvUpscaler, bicubic_upscale, crop_inputs
 from deconv_demo.restoration.weights import load_model
@@ -42,8 +49,8 @@ def unet_by_hand(model, image, sigma, *, skips, image_factor):
 def test_channels_equal_edited_weights_run_from_the_start(task_id, photos):
     model = load_model(task_id)
     inputs = inputs_of(task_id, photos)
-    known = known_of(model, inputs)
-    before = {name: tensor.clone() for name, tensor in known.items()}
+    cached = known_of(model, inputs)
+    before = {name: tensor.clone() for name, tensor in cached.items()}
     convolutions = [layer for layer in summarize_layers(model, *inputs) if layer.kind != "block"]
     for facts in [convolutions[0], *convolutions[4::9], convolutions[-1]]:
         # Of those that a ReLU behind lets through: some channels of a trained network are dead.
@@ -57,10 +64,10 @@ def test_channels_equal_edited_weights_run_from_the_start(task_id, photos):
             scale_channel(twin.get_submodule(facts.name), channel, factor)
         with torch.no_grad():
             expected = twin(*inputs)
-        result = run_edited(model, inputs, Edits(channels={facts.name: factors}), known)
+        result = run_edited(model, inputs, Edits(channels={facts.name: factors}), cached)
         assert (result - expected).abs().max() < TOLERANCE, facts.name
         assert (result - model(*inputs)).abs().max() > TOLERANCE, facts.name
-    assert all(torch.equal(known[name], before[name]) for name in known)
+    assert all(torch.equal(cached[name], before[name]) for name in cached)
 
 
 @pytest.mark.slow
@@ -68,7 +75,7 @@ def test_channels_equal_edited_weights_run_from_the_start(task_id, photos):
 def test_a_block_off_is_an_identity(task_id, photos):
     model = load_model(task_id)
     inputs = inputs_of(task_id, photos)
-    known = known_of(model, inputs)
+    cached = known_of(model, inputs)
     blocks = [facts.name for facts in summarize_layers(model, *inputs) if facts.kind == "block"]
     for name in (blocks[0], blocks[len(blocks) // 2], blocks[-1]):
         for factor in (0.0, 0.5, 2.0):
@@ -78,7 +85,7 @@ def test_a_block_off_is_an_identity(task_id, photos):
                 scale_channel(branch, channel, factor)
             with torch.no_grad():
                 expected = twin(*inputs)
-            result = run_edited(model, inputs, Edits(blocks={name: factor}), known)
+            result = run_edited(model, inputs, Edits(blocks={name: factor}), cached)
             assert (result - expected).abs().max() < TOLERANCE, name
             assert (result - model(*inputs)).abs().max() > TOLERANCE, name
 
@@ -94,8 +101,8 @@ def test_skips_equal_a_forward_pass_written_with_factors(skips, image_factor, ph
     } | ({IMAGE_SKIP: image_factor} if image_factor != 1 else {})
     with torch.no_grad():
         expected = unet_by_hand(model, *inputs, skips=skips, image_factor=image_factor)
-    for known in (known_of(model, inputs), {}):
-        result = run_edited(model, inputs, Edits(skips=factors), known)
+    for cached in (known_of(model, inputs), {}):
+        result = run_edited(model, inputs, Edits(skips=factors), cached)
         assert (result - expected).abs().max() < TOLERANCE
 
 
@@ -107,8 +114,8 @@ def test_skips_of_the_upscaler(photos):
         expected = 2 * bicubic_upscale(image, 4) + model.tail(F.relu(model.up[0](features)))
     around = Skip(source="head", target="up.0", main="merge")
     edits = Edits(skips={around: 0.25, IMAGE_SKIP: 2})
-    for known in (known_of(model, [image]), {}):
-        assert (run_edited(model, [image], edits, known) - expected).abs().max() < TOLERANCE
+    for cached in (known_of(model, [image]), {}):
+        assert (run_edited(model, [image], edits, cached) - expected).abs().max() < TOLERANCE
 
 
 def test_several_edits_at_once_and_a_size_that_is_padded(photos):
@@ -136,7 +143,7 @@ def test_several_edits_at_once_and_a_size_that_is_padded(photos):
     assert (result - expected).abs().max() < TOLERANCE
 
 
-def computed_layers(model, inputs, edits, known):
+def computed_layers(model, inputs, edits, cached):
     """Convolutions that really run, counted from outside the module tree."""
 
     class Counting(torch.overrides.TorchFunctionMode):
@@ -147,13 +154,13 @@ def computed_layers(model, inputs, edits, known):
             return func(*args, **(kwargs or {}))
 
     with Counting():
-        run_edited(model, inputs, edits, known)
+        run_edited(model, inputs, edits, cached)
     return Counting.count
 
 
 def test_only_what_lies_behind_the_change_runs_again(photos):
     model, inputs = load_model("denoise"), inputs_of("denoise", photos)
-    known = known_of(model, inputs)
+    cached = known_of(model, inputs)
     everything = sum(isinstance(m, (nn.Conv2d, nn.ConvTranspose2d)) for m in model.modules())
     for edits, expected in (
         (Edits(channels={"head": {0: 0.0}}), everything - 1),
@@ -165,36 +172,36 @@ def test_only_what_lies_behind_the_change_runs_again(photos):
         (Edits(skips={IMAGE_SKIP: 0.0}), 0),
         (Edits(), 0),
     ):
-        assert computed_layers(model, inputs, edits, known) == expected, edits
+        assert computed_layers(model, inputs, edits, cached) == expected, edits
     assert computed_layers(model, inputs, Edits(), {}) == everything
 
 
 def test_layers_inside_blocks_may_be_known_too(photos):
     model, inputs = load_model("upscale_x2"), inputs_of("upscale_x2", photos)
-    known = known_of(model, inputs, inside_blocks=True)
+    cached = known_of(model, inputs, inside_blocks=True)
     edits = Edits(channels={"trunk.4.conv1": {7: 0.0}})
-    assert computed_layers(model, inputs, edits, known) == 5  # conv2, a block, merge, tail
+    assert computed_layers(model, inputs, edits, cached) == 5  # conv2, a block, merge, tail
     expected = run_edited(model, inputs, edits)
-    assert (run_edited(model, inputs, edits, known) - expected).abs().max() < TOLERANCE
+    assert (run_edited(model, inputs, edits, cached) - expected).abs().max() < TOLERANCE
 
 
 def test_an_activation_in_place_does_not_spoil_what_is_known():
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(inplace=True), nn.Conv2d(4, 3, 3)).eval()
     image = torch.rand(1, 3, 12, 12)
-    known = known_of(model, [image])
-    before = known["0"].clone()
-    run_edited(model, [image], Edits(channels={"2": {0: 0.0}}), {"0": known["0"]})
-    assert torch.equal(known["0"], before)
+    cached = known_of(model, [image])
+    before = cached["0"].clone()
+    run_edited(model, [image], Edits(channels={"2": {0: 0.0}}), {"0": cached["0"]})
+    assert torch.equal(cached["0"], before)
 
 
 def test_two_threads_with_edits_of_their_own_never_meet(photos):
     model, inputs = load_model("denoise"), inputs_of("denoise", photos)
-    known = known_of(model, inputs)
+    cached = known_of(model, inputs)
     edits = {
         "first": Edits(channels={"up.0": {0: 0.0, 1: 2.0}}),
         "second": Edits(blocks={"decoder.1.0": 0.0}, skips={UNET_SKIP: 0.0}),
     }
-    alone = {name: run_edited(model, inputs, own, known) for name, own in edits.items()}
+    alone = {name: run_edited(model, inputs, own, cached) for name, own in edits.items()}
     plain = model(*inputs)
     together, results = threading.Barrier(3), {"first": [], "second": [], "untouched": []}
 
@@ -203,7 +210,7 @@ def test_two_threads_with_edits_of_their_own_never_meet(photos):
             together.wait(timeout=60)
             with torch.no_grad():
                 results[name].append(
-                    run_edited(model, inputs, edits[name], known)
+                    run_edited(model, inputs, edits[name], cached)
                     if name in edits
                     else model(*inputs)
                 )
@@ -233,7 +240,7 @@ def test_nothing_is_left_on_the_shared_network(photos):
 
 def test_a_layer_in_place_of_another_is_given_the_same(photos):
     model, inputs = load_model("upscale_x4"), inputs_of("upscale_x4", photos)
-    known, given, hooked = known_of(model, inputs), [], []
+    cached, given, hooked = known_of(model, inputs), [], []
     twin = copy.deepcopy(model)
     twin.tail.register_forward_pre_hook(lambda _module, values: hooked.append(values[0]))
     with torch.no_grad():
@@ -243,12 +250,12 @@ def test_a_layer_in_place_of_another_is_given_the_same(photos):
         given.append(features)
         return model.tail(features) * 2
 
-    doubled = run_edited(model, inputs, Edits(layers={"tail": instead}), known)
+    doubled = run_edited(model, inputs, Edits(layers={"tail": instead}), cached)
     expected = 2 * plain - bicubic_upscale(inputs[0], 4)
     assert (doubled - expected).abs().max() < TOLERANCE
     torch.testing.assert_close(given[0], hooked[0], atol=TOLERANCE, rtol=0)
-    for cached in (known, {}):
-        read = layer_input(model, inputs, "tail", cached)
+    for activations in (cached, {}):
+        read = layer_input(model, inputs, "tail", activations)
         torch.testing.assert_close(read, hooked[0], atol=TOLERANCE, rtol=0)
 
 
