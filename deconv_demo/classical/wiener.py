@@ -61,7 +61,7 @@ class WienerFilter:
         balance: float = BALANCE,
         floor: float = FLOOR,
     ) -> None:
-        self.size = [_fast_length(side + 2 * MARGIN) for side in (height, width)]
+        self.size = [fast_length(side + 2 * MARGIN) for side in (height, width)]
         # The kernel's middle is its origin, so what comes out lies that much further back.
         start = MARGIN - kernels.shape[-1] // 2
         self.rows, self.columns = slice(start, start + height), slice(start, start + width)
@@ -111,7 +111,7 @@ def _fade(side: int, whole: int, like: Tensor) -> Tensor:
     return torch.minimum(rise, fall).clamp(0, 1)
 
 
-def _fast_length(least: int) -> int:
+def fast_length(least: int) -> int:
     """The next length for which Fourier transforms are quick: 8 times small prime factors."""
     length = -(-least // 8) * 8
     while True:

@@ -98,7 +98,7 @@ def spectral_features(image: Tensor) -> Tensor:
 
 def _features_and_life(image: Tensor) -> tuple[Tensor, Tensor]:
     """``spectral_features``, and which of the pictures have any block that is not flat."""
-    grey = _luma(image.float())
+    grey = luma(image.float())
     window = torch.hann_window(BLOCK, periodic=False, device=grey.device)
     window = window[:, None] * window[None]
     fy = torch.fft.fftfreq(BLOCK, device=grey.device)[:, None]
@@ -136,14 +136,14 @@ def read_blur(reader: nn.Module, image: Tensor) -> Tensor:
         to tell, or with more than one blur, ``no_blur``.
     """
     unread = no_blur(image)
-    middle = _unit(_middle(image, LARGEST_READ))
-    kernels, readable = _read(reader, middle)
+    central = unit(middle(image, LARGEST_READ))
+    kernels, readable = _read(reader, central)
     for half in _halves(image):
-        others, clear = _read(reader, _unit(_middle(half, LARGEST_HALF)))
+        others, clear = _read(reader, unit(middle(half, LARGEST_HALF)))
         readable &= ~clear | (spectral_distance(others, kernels) < LARGEST_DISAGREEMENT)
     if not readable.any():
         return unread
-    return torch.where(readable.view(-1, 1, 1), right_way_round(middle, kernels), unread)
+    return torch.where(readable.view(-1, 1, 1), right_way_round(central, kernels), unread)
 
 
 def _read(reader: nn.Module, image: Tensor) -> tuple[Tensor, Tensor]:
@@ -194,7 +194,7 @@ def right_way_round(image: Tensor, kernels: Tensor) -> Tensor:
         kernels: ``(B, K, K)``.
     """
     turned = kernels.flip(1, 2)
-    grey = _luma(_middle(image, LARGEST_COMPARED)).unsqueeze(1)
+    grey = luma(middle(image, LARGEST_COMPARED)).unsqueeze(1)
     as_it_is, other = (
         _edges(wiener_deconvolve(grey, each, balance=COMPARED_BALANCE))
         for each in (kernels, turned)
@@ -202,14 +202,16 @@ def right_way_round(image: Tensor, kernels: Tensor) -> Tensor:
     return torch.where((other < as_it_is).view(-1, 1, 1), turned, kernels)
 
 
-def _luma(image: Tensor) -> Tensor:
+def luma(image: Tensor) -> Tensor:
+    """Return the brightness of ``(B, 3, H, W)`` or ``(B, 1, H, W)`` as ``(B, H, W)``."""
     if image.shape[1] == 1:
         return image[:, 0]
     red, green, blue = image.unbind(dim=1)
     return (0.299 * red).add_(green, alpha=0.587).add_(blue, alpha=0.114)
 
 
-def _unit(image: Tensor) -> Tensor:
+def unit(image: Tensor) -> Tensor:
+    """Return an image in uint8 or in ``[0, 1]`` as float32 in ``[0, 1]``."""
     return image.float().div(255) if image.dtype == torch.uint8 else image.float()
 
 
@@ -223,7 +225,8 @@ def _halves(image: Tensor) -> list[Tensor]:
     ]
 
 
-def _middle(image: Tensor, longest: int) -> Tensor:
+def middle(image: Tensor, longest: int) -> Tensor:
+    """Return the middle of ``(B, C, H, W)``, at most ``longest`` a side."""
     top, left = (max(side - longest, 0) // 2 for side in image.shape[-2:])
     return image[..., top : top + longest, left : left + longest]
 

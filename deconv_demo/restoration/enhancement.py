@@ -58,8 +58,9 @@ class Enhancement:
         facts: What was done: ``tiles``, ``dtype`` (for "int8" also ``tiles_in_float32``, those
             that reached beyond its levels), ``device``, ``megapixels`` (of the output), the
             controls with the values that were used, and for "deblur" ``blur_kernel``: what
-            a point of light became, as the program read it off the picture, 25 rows of 25
-            shares; None where the picture is too small or too flat to tell.
+            a point of light became, as the program read it off the picture, 31 rows of 31
+            shares, of a small picture 25 of 25; None where the picture is too small or too flat
+            to tell.
         restored: ``after`` at full strength, for blending without a second run.
     """
 
@@ -153,7 +154,8 @@ def enhance_by_tile(
     if model.guided:
         given = np.empty((*pixels.shape[:2], 6), np.uint8)
         given[..., :3] = pixels
-        kernel = blur_of(pixels, device)
+        with _one_tile_at_a_time:
+            kernel = blur_of(pixels, device)
         found["blur_kernel"] = _rounded(kernel) if was_read(kernel) else None
         steps = fill_guide(pixels, kernel, given[..., 3:])
         while True:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from deconv_demo.classical import WienerFilter, wiener_deconvolve
-from deconv_demo.estimation import no_blur, read_blur
+from deconv_demo.estimation import best_kernel, no_blur, on_one_thread, read_blur
 from deconv_demo.restoration.weights import load_reader
 
 CPU = torch.device("cpu")
@@ -35,9 +35,14 @@ def guide_of(image: Tensor, *, unread: bool = False) -> Tensor:
 
 @torch.inference_mode()
 def blur_of(pixels: np.ndarray, device: torch.device = CPU) -> Tensor:
-    """Estimate the blur of a picture of any size, ``(H, W, 3)`` uint8, as a ``(K, K)`` kernel."""
+    """Estimate the blur of a picture of any size, ``(H, W, 3)`` uint8, as a ``(K, K)`` kernel.
+
+    It is read off the spectrum, estimated as a shake of any shape, and taken for none; what the
+    picture itself speaks for is believed.
+    """
     image = torch.from_numpy(pixels).to(device).permute(2, 0, 1).unsqueeze(0)
-    return read_blur(_reader_on(device), image)[0]
+    read = read_blur(_reader_on(device), image)[0]
+    return on_one_thread(best_kernel, image, read)
 
 
 def was_read(kernel: Tensor) -> bool:
