@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from deconv_demo.classical import fast_length, power
+from deconv_demo.estimation.kernel_shape import centred, without_specks
 
 # Odd side of the kernels, in pixels: as far as 1/4 second in the hand reaches, and the path lies
 # about its centre of mass.
@@ -44,8 +45,6 @@ FIRST_WEIGHT, LAST_WEIGHT, WEIGHT_GROWTH = 8.0, 1e5, 2.0
 # Regularisation of the kernel by its own square and by that of its differences, against the mean
 # power of the gradients that show it.
 KERNEL_COST, KERNEL_SMOOTHNESS, KERNEL_STEPS = 0.02, 0.02, 30
-# Of a kernel's largest share, what is noise; and of its whole, what a speck may hold at most.
-FAINTEST_SHARE, LARGEST_SPECK = 0.02, 0.01
 # A picture with less mean squared gradient shows nothing but noise.
 FLATTEST_ACTIVITY = 2 * (0.5 / 255) ** 2
 
@@ -69,17 +68,30 @@ def estimate_shake(grey: Tensor) -> Tensor | None:
         scale = _Scale.of(grey if shrink == 1 else _resized(grey, size), side)
         if scale.activity < FLATTEST_ACTIVITY:
             return None
-        unit = (scale.activity / TYPICAL_ACTIVITY) ** ACTIVITY_POWER
         kernel = _first_guess(side, grey) if kernel is None else _enlarged(kernel, side)
         for _ in range(ROUNDS):
-            across, down = l0_gradients(scale.spectrum, kernel, scale.size, cost * unit)
-            strong = (across.square() + down.square() >= FAINT_EDGE * unit) & scale.inside
+            across, down = l0_gradients(scale.spectrum, kernel, scale.size, cost * scale.unit)
+            strong = (across.square() + down.square() >= FAINT_EDGE * scale.unit) & scale.inside
             found = least_squares_kernel([across * strong, down * strong], scale.blurred, kernel)
             if not found.sum() > 0:
                 return None
             kernel = centred(without_specks(found))
             cost = max(cost / COST_DECAY, LAST_COST)
     return kernel
+
+
+def edges_of(grey: Tensor, kernel: Tensor, cost: float) -> Tensor:
+    """Return the squared gradients of the latent image of a grey picture, ``(H - 1, W - 1)``.
+
+    Args:
+        grey: ``(H, W)`` in ``[0, 1]``.
+        kernel: ``(K, K)``, K odd.
+        cost: As for ``l0_gradients``, for a picture of typical contrast.
+    """
+    scale = _Scale.of(grey, kernel.shape[-1])
+    across, down = l0_gradients(scale.spectrum, kernel, scale.size, cost * max(scale.unit, 1e-3))
+    squares = across.square() + down.square()
+    return squares[scale.inside].view(grey.shape[0] - 1, grey.shape[1] - 1)
 
 
 def l0_gradients(
@@ -164,49 +176,6 @@ def least_squares_kernel(latent: list[Tensor], blurred: list[Tensor], start: Ten
     return kernel
 
 
-def without_specks(kernel: Tensor) -> Tensor:
-    """Remove from a kernel what is faint and the parts of it that hold little, and norm it.
-
-    Parts are connected over sides and corners. A path is one, but where the camera was fast it may
-    be too faint to be seen.
-
-    >>> kernel = torch.zeros(5, 5)
-    >>> kernel[0, 0], kernel[2, 2], kernel[3, 3] = 0.02, 0.5, 0.48
-    >>> [round(share, 2) for share in without_specks(kernel).diag().tolist()]
-    [0.0, 0.0, 0.51, 0.49, 0.0]
-    """
-    kernel = kernel * (kernel >= FAINTEST_SHARE * kernel.max())
-    filled = kernel > 0
-    names = torch.arange(1.0, kernel.numel() + 1, device=kernel.device).view_as(kernel) * filled
-    while True:
-        spread = F.max_pool2d(names[None, None], 3, 1, 1)[0, 0] * filled
-        if torch.equal(spread, names):
-            break
-        names = spread
-    held = kernel.new_zeros(kernel.numel() + 1)
-    held.index_add_(0, names.long().flatten(), kernel.flatten())
-    kernel = kernel * (held[names.long()] > LARGEST_SPECK * kernel.sum())
-    return kernel / kernel.sum().clamp_min(1e-12)
-
-
-def centred(kernel: Tensor) -> Tensor:
-    """Shift a kernel by whole pixels so that its centre of mass lies in its middle pixel.
-
-    What undoes it then does not shift the picture.
-
-    >>> kernel = torch.zeros(5, 5)
-    >>> kernel[0, 1] = 1
-    >>> centred(kernel).argmax().item()
-    12
-    """
-    side = kernel.shape[-1]
-    offsets = torch.arange(side, device=kernel.device) - side // 2
-    down, across = (round(float((kernel.sum(axis) * offsets).sum())) for axis in (1, 0))
-    wide = F.pad(kernel, (side,) * 4)
-    moved = wide[side + down : 2 * side + down, side + across : 2 * side + across]
-    return moved / moved.sum()
-
-
 def _scales() -> list[tuple[int, float]]:
     """Side of the kernel and how much smaller the picture is, from the full scale down."""
     scales = []
@@ -234,6 +203,11 @@ class _Scale:
     blurred: list[Tensor]
     inside: Tensor
     activity: float
+
+    @property
+    def unit(self) -> float:
+        """How much costs and thresholds of gradients are to be scaled for this picture."""
+        return (self.activity / TYPICAL_ACTIVITY) ** ACTIVITY_POWER
 
     @classmethod
     def of(cls, picture: Tensor, margin: int) -> "_Scale":
