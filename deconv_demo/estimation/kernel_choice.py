@@ -33,8 +33,8 @@ EDGE_COST, EDGE = 1e-3, 1e-4
 # By how much a shake must be better, in logarithms of the ratio: than what was read; than no blur;
 # and than that where nothing was read, mostly because parts of the picture are blurred differently.
 OVER_READ, OVER_SHARP, OVER_UNREAD = 0.01, 0.02, 0.10
-# A shake that correlates so well with what was read adds nothing but noise to it: nearly all did of
-# blurs of the shapes that are read, of shakes few.
+# A shake that correlates so well with what was read confirms it and adds nothing but noise: nearly
+# all did of blurs of the shapes that are read, of shakes few.
 ALIKE = 0.87
 
 
@@ -62,13 +62,16 @@ def best_kernel(image: Tensor, read: Tensor) -> Tensor:
     blurred = edges_read < edges - FEWER_EDGES
     usual = read if unread else known if blurred else point
     shake = estimate_shake(grey)
-    if shake is None or blurred and likeness(shake, known) > ALIKE:
+    alike = shake is not None and likeness(shake, known) > ALIKE
+    if shake is None or blurred and alike:
         return usual
     sharp, as_read, shaken = normalised_sparsity(grey, torch.stack([point, known, shake])).tolist()
     enough = sharp - (OVER_UNREAD if unread else OVER_SHARP)
     if blurred:
         edges, enough = min(edges, edges_read), min(enough, as_read - OVER_READ)
-    return shake if shaken < enough and edge_share(grey, shake) < edges else usual
+    if shaken >= enough or edge_share(grey, shake) >= edges:
+        return usual
+    return known if alike and not unread else shake
 
 
 def edge_share(grey: Tensor, kernel: Tensor) -> float:
