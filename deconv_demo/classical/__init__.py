@@ -27,7 +27,7 @@ from deconv_demo.classical.stopping import (
     noise_norm,
     random_points,
 )
-from deconv_demo.classical.wiener import WienerFilter, power, wiener_deconvolve
+from deconv_demo.classical.wiener import WienerFilter, fast_length, power, wiener_deconvolve
 
 __all__ = [
     "CircularConvolution",
@@ -38,6 +38,7 @@ __all__ = [
     "crop_border",
     "cycle_spun_wavelet",
     "discrepancy_stop",
+    "fast_length",
     "gaussian_filter",
     "ista_wavelets",
     "landweber",

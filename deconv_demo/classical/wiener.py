@@ -72,7 +72,7 @@ class WienerFilter:
         balance: float = BALANCE,
         floor: float = FLOOR,
     ) -> None:
-        self.size = [_fast_length(side + 2 * MARGIN) for side in (height, width)]
+        self.size = [fast_length(side + 2 * MARGIN) for side in (height, width)]
         # The origin of the kernel is its centre, so the result lies half a kernel further back.
         start = MARGIN - kernels.shape[-1] // 2
         self.rows, self.columns = slice(start, start + height), slice(start, start + width)
@@ -122,7 +122,7 @@ def _fade(side: int, whole: int, like: Tensor) -> Tensor:
     return torch.minimum(rise, fall).clamp(0, 1)
 
 
-def _fast_length(least: int) -> int:
+def fast_length(least: int) -> int:
     """Return the next fast length for Fourier transforms: 8 times prime factors up to 5."""
     length = -(-least // 8) * 8
     while True:

@@ -107,7 +107,7 @@ def spectral_features(image: Tensor) -> Tensor:
 
 def _features_and_validity(image: Tensor) -> tuple[Tensor, Tensor]:
     """Return ``spectral_features`` and a ``(B,)`` mask of images with a block that is not flat."""
-    gray = _luma(image.float())  # (B, H, W)
+    gray = to_brightness(image.float())  # (B, H, W)
     window = torch.hann_window(BLOCK, periodic=False, device=gray.device)
     window = window[:, None] * window[None]
     fy = torch.fft.fftfreq(BLOCK, device=gray.device)[:, None]
@@ -145,10 +145,10 @@ def estimate_kernels(estimator: nn.Module, image: Tensor) -> Tensor:
         small or too flat for an estimate, or with more than one blur.
     """
     identity = identity_kernels(image)
-    middle = _unit(_middle(image, MAX_READ))
+    middle = to_unit_range(center_part(image, MAX_READ))
     kernels, is_readable = _read(estimator, middle)
     for half in _halves(image):
-        others, clear = _read(estimator, _unit(_middle(half, MAX_HALF)))
+        others, clear = _read(estimator, to_unit_range(center_part(half, MAX_HALF)))
         is_readable &= ~clear | (spectral_distance(others, kernels) < MAX_DISAGREEMENT)
     if not is_readable.any():
         return identity
@@ -211,7 +211,7 @@ def resolve_flip_ambiguity(image: Tensor, kernels: Tensor) -> Tensor:
         kernels: ``(B, K, K)``.
     """
     turned = kernels.flip(1, 2)
-    gray = _luma(_middle(image, MAX_COMPARED)).unsqueeze(1)
+    gray = to_brightness(center_part(image, MAX_COMPARED)).unsqueeze(1)
     as_it_is, other = (
         _edges(wiener_deconvolve(gray, each, balance=COMPARED_BALANCE))
         for each in (kernels, turned)
@@ -219,14 +219,16 @@ def resolve_flip_ambiguity(image: Tensor, kernels: Tensor) -> Tensor:
     return torch.where((other < as_it_is).view(-1, 1, 1), turned, kernels)
 
 
-def _luma(image: Tensor) -> Tensor:
+def to_brightness(image: Tensor) -> Tensor:
+    """Return the brightness of ``(B, 3, H, W)`` or ``(B, 1, H, W)`` as ``(B, H, W)``."""
     if image.shape[1] == 1:
         return image[:, 0]
     red, green, blue = image.unbind(dim=1)
     return (0.299 * red).add_(green, alpha=0.587).add_(blue, alpha=0.114)
 
 
-def _unit(image: Tensor) -> Tensor:
+def to_unit_range(image: Tensor) -> Tensor:
+    """Return an image in uint8 or in ``[0, 1]`` as float32 in ``[0, 1]``."""
     return image.float().div(255) if image.dtype == torch.uint8 else image.float()
 
 
@@ -240,7 +242,8 @@ def _halves(image: Tensor) -> list[Tensor]:
     ]
 
 
-def _middle(image: Tensor, longest: int) -> Tensor:
+def center_part(image: Tensor, longest: int) -> Tensor:
+    """Return the middle of ``(B, C, H, W)``, at most ``longest`` a side."""
     top, left = (max(side - longest, 0) // 2 for side in image.shape[-2:])
     return image[..., top : top + longest, left : left + longest]
 

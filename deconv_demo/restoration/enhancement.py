@@ -68,7 +68,7 @@ class Enhancement:
         facts: Record of the run: ``tiles``, ``dtype`` (for "int8" also ``tiles_in_float32``, the
             number of tiles that fell back), ``device``, ``megapixels`` (of the output), the
             controls with the values that were used, and for "deblur" ``blur_kernel``: the
-            estimated PSF, 25 rows of 25 weights, or None where the picture is too small or too
+            estimated PSF, 31 rows of 31 weights, or None where the picture is too small or too
             flat for an estimate.
         restored: ``after`` at full strength, for blending without a second run.
     """
@@ -167,7 +167,8 @@ def enhance_by_tile(
     if model.guided:
         given = np.empty((*pixels.shape[:2], 6), np.uint8)
         given[..., :3] = pixels
-        kernel = estimate_kernel(pixels, device)
+        with _one_tile_at_a_time:
+            kernel = estimate_kernel(pixels, device)
         read_off["blur_kernel"] = None if is_identity(kernel) else _rounded(kernel)
         steps = fill_wiener_guide(pixels, kernel, given[..., 3:])
         while True:

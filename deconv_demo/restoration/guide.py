@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from deconv_demo.classical import WienerFilter, wiener_deconvolve
-from deconv_demo.estimation import estimate_kernels, identity_kernels
+from deconv_demo.estimation import best_kernel, estimate_kernels, identity_kernels, on_one_thread
 from deconv_demo.restoration.weights import load_estimator
 
 CPU = torch.device("cpu")
@@ -39,9 +39,14 @@ def wiener_guide(image: Tensor, *, skip_estimation: bool = False) -> Tensor:
 
 @torch.inference_mode()
 def estimate_kernel(pixels: np.ndarray, device: torch.device = CPU) -> Tensor:
-    """Estimate the blur kernel of a picture of any size, ``(H, W, 3)`` uint8, as ``(K, K)``."""
+    """Estimate the blur kernel of a picture of any size, ``(H, W, 3)`` uint8, as ``(K, K)``.
+
+    One candidate is estimated from the spectrum, one as a camera shake of any shape, and one is no
+    blur; the picture itself decides between them, see ``estimation.kernel_choice``.
+    """
     image = torch.from_numpy(pixels).to(device).permute(2, 0, 1).unsqueeze(0)
-    return estimate_kernels(_estimator_on(device), image)[0]
+    usual = estimate_kernels(_estimator_on(device), image)[0]
+    return on_one_thread(best_kernel, image, usual)
 
 
 def is_identity(kernel: Tensor) -> bool:
