@@ -6,6 +6,7 @@ from deconv_demo.degradations.blurring import (
     blur_and_noise,
     half_plane_masks,
 )
+from deconv_demo.degradations.camera import SHOT_RANGE
 from deconv_demo.degradations.compression import jpeg, random_jpeg
 from deconv_demo.degradations.kernels import (
     BLUR_KERNEL_SIZE,
@@ -16,14 +17,27 @@ from deconv_demo.degradations.kernels import (
     random_blur_kernel,
 )
 from deconv_demo.degradations.noise import add_gaussian_noise, is_gray, quantize
-from deconv_demo.degradations.photographs import photograph, random_grain, random_photograph
+from deconv_demo.degradations.photographs import (
+    FILE_PROB,
+    MONOCHROME_PROB,
+    QUALITIES,
+    RESIZED_PROB,
+    SHARPENED_PROB,
+    SMOOTHED_PROB,
+    photograph,
+    random_grain,
+    random_photograph,
+)
 from deconv_demo.degradations.resampling import bicubic_downsample, bicubic_downsample_8bit
 from deconv_demo.degradations.task_degradations import (
     APART_PROB,
+    GRAIN_PROB,
     GRAY_PROB,
     JPEG_PROB,
     MAX_FAINT_SIGMA,
     NOISE_PROB,
+    NOISELESS_PROB,
+    PLAIN_PROB,
     SHARED_NOISE_PROB,
     DegradedBatch,
 )
@@ -32,12 +46,22 @@ __all__ = [
     "APART_PROB",
     "BLUR_KERNEL_SIZE",
     "DegradedBatch",
+    "FILE_PROB",
+    "GRAIN_PROB",
     "GRAY_PROB",
     "IDENTITY_KERNEL",
     "JPEG_PROB",
     "MAX_FAINT_SIGMA",
+    "MONOCHROME_PROB",
+    "NOISELESS_PROB",
     "NOISE_PROB",
+    "PLAIN_PROB",
+    "QUALITIES",
+    "RESIZED_PROB",
     "SHARED_NOISE_PROB",
+    "SHARPENED_PROB",
+    "SHOT_RANGE",
+    "SMOOTHED_PROB",
     "add_gaussian_noise",
     "bicubic_downsample",
     "bicubic_downsample_8bit",

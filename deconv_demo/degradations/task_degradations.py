@@ -33,7 +33,7 @@ MAX_FAINT_SIGMA = 3 / 255
 
 # Of the denoiser's training crops: those with white noise, without any, and with the grain of
 # film; the others are photographs of a noisy camera.
-PLAIN_PROB, CLEAN_PROB, GRAIN_PROB, MAX_PLAIN_SIGMA = 0.33, 0.05, 0.14, 55 / 255
+PLAIN_PROB, NOISELESS_PROB, GRAIN_PROB, MAX_PLAIN_SIGMA = 0.33, 0.05, 0.14, 55 / 255
 # And of all of them: grey ones, whose channels share their noise, and colour ones
 # with noise of brightness alone, as film has it. Without them it leaves most of such noise.
 GRAY_PROB, SHARED_NOISE_PROB = 0.12, 0.05
@@ -72,12 +72,12 @@ def random_noise(clean: Tensor, generator: Generator) -> DegradedBatch:
 def _any_noise(image: Tensor, generator: Generator) -> tuple[Tensor, Tensor, Tensor]:
     """One noisy image, the strength of its noise, and its ground truth."""
     kind, level, common = torch.rand(3, generator=generator).tolist()
-    if kind < PLAIN_PROB + CLEAN_PROB:
+    if kind < PLAIN_PROB + NOISELESS_PROB:
         sigma = level * MAX_PLAIN_SIGMA if kind < PLAIN_PROB else 0.0
         shared = common < SHARED_NOISE_PROB or bool(is_gray(image[None]))
         noisy = add_gaussian_noise(image[None], sigma, generator, shared=shared)[0]
         return noisy, torch.tensor(sigma), image
-    make = random_grain if kind < PLAIN_PROB + CLEAN_PROB + GRAIN_PROB else random_photograph
+    make = random_grain if kind < PLAIN_PROB + NOISELESS_PROB + GRAIN_PROB else random_photograph
     noisy, target = make(image, generator)
     if is_gray(image[None]):  # a grey picture stays one
         noisy, target = (

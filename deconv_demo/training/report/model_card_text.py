@@ -2,11 +2,21 @@
 
 from deconv_demo.degradations import (
     APART_PROB,
+    FILE_PROB,
+    GRAIN_PROB,
     GRAY_PROB,
     JPEG_PROB,
     MAX_FAINT_SIGMA,
+    MONOCHROME_PROB,
     NOISE_PROB,
+    NOISELESS_PROB,
+    PLAIN_PROB,
+    QUALITIES,
+    RESIZED_PROB,
     SHARED_NOISE_PROB,
+    SHARPENED_PROB,
+    SHOT_RANGE,
+    SMOOTHED_PROB,
 )
 from deconv_demo.tasks import TASKS
 from deconv_demo.training.blur_estimator import BLUR_SPEC
@@ -49,9 +59,9 @@ CURVES = """## How training went
 ![Validation PSNR of each network by minute of training](curves.svg)
 
 A dot is where a run ended. A run that starts higher or lower than the last one ended is judged on
-other damage: from then on the upscalers and the deblurrer are also judged on JPEG files, the
-denoiser on grey pictures. Earlier runs are counted up to their best weights, the last ones as a
-whole; runs that brought nothing better are not counted.
+other degradations: from then on the upscalers and the deblurrer are also evaluated on JPEG files,
+the denoiser on grey pictures, and later on the noise of cameras. Earlier runs are counted up to
+their best weights, the last ones as a whole; runs that brought nothing better are not counted.
 """
 
 
@@ -71,9 +81,11 @@ clipped and rounded before a network sees it. RGB for denoise and deblur; for th
 channel of BT.601, `scale` pixels of border cut off. *degraded* is the damaged picture, for an
 upscale with its pixels repeated. *classical* is, for denoise, wavelet shrinkage (BayesShrink) told
 the noise; for deblur, on each picture the best of nine unsharp masks chosen with the truth in hand;
-for the upscales, bicubic. Deblur is blind; its inputs carry noise of 2.55 / 255. What a method can
+for the upscales, bicubic. Of a camera's noise, *network* and *classical* get the rms as sigma.
+Deblur is blind; its inputs carry noise of 2.55 / 255. What a method can
 do that knows the blur is shown beside it: a Wiener filter with a Laplacian regulariser, at the best
-of four balances on each picture; and the same filter with the blur that `blur_reader` found.
+of four balances on each picture; and the same filter with the blur that was estimated: what
+`blur_reader` found, a shake of any shape, or none, whichever the picture itself speaks for.
 
 *network* is what `enhance` gives in the numbers named under each table (`evaluate --dtype`). Left
 to itself it takes bfloat16 where the processor has it, else float32, but for the convolutions of
@@ -91,10 +103,18 @@ CQ100). The photographs themselves are not part of this repository.
 
 Training sees random crops of the photographs in the eight flips and rotations, half of them (in
 the last runs of each network) made up to two times smaller first, by antialiased bicubic
-interpolation, damaged anew each time: noise of 0 to 55 / 255, clipped and rounded
-({_percent(GRAY_PROB)} of the crops are made grey and get one noise for all channels, as do
-{_percent(SHARED_NOISE_PROB)} of the others); Gaussian blur of 0.4 to 3.0 pixels, straight and
-curved motion of 1 to 17 pixels, discs of radius 0.5 to 4, each with noise of 0 to 5 / 255;
+interpolation, degraded anew each time. The denoiser's get noise of 0 to 55 / 255, clipped and
+rounded ({_percent(GRAY_PROB)} of the crops are made grey and get one noise for all channels, as do
+{_percent(SHARED_NOISE_PROB)} of the others); in its last run this was {_percent(PLAIN_PROB)} of
+them. {_percent(GRAIN_PROB)} had noise that is coarse, common to the channels or stronger in one,
+{_percent(NOISELESS_PROB)} had none, and the others were photographed: taken back to a sensor
+(Brooks et al. 2019), given shot noise of variance {SHOT_RANGE[0]:g} to {SHOT_RANGE[1]:g} and the
+read noise that goes with it behind a Bayer mosaic, and developed; the ground truth goes the same
+way without noise. {_percent(SMOOTHED_PROB)} of these were smoothed as cameras do,
+{_percent(MONOCHROME_PROB)} made black-and-white, {_percent(SHARPENED_PROB)} sharpened,
+{_percent(RESIZED_PROB)} resized, {_percent(FILE_PROB)} saved as JPEG of quality {QUALITIES[0]} to
+{QUALITIES[1]}, some of them twice. The other networks' crops get Gaussian
+blur of 0.4 to 3.0 pixels, straight and curved motion of 1 to 17 pixels, discs of radius 0.5 to 4, each with noise of 0 to 5 / 255;
 antialiased bicubic downscaling. Of what the deblurrer is given {_percent(JPEG_PROB + NOISE_PROB)}
 comes from a JPEG file of quality 60 to 95, its blocks anywhere; of what the upscalers are given
 {_percent(JPEG_PROB)} does, and {_percent(NOISE_PROB)} has noise of up to
@@ -117,10 +137,11 @@ made darker, {_percent(JPEG_BEFORE_PROB)} come from a JPEG file before noise is 
 ## What they were not trained for
 
 Strong JPEG compression, noise in blotches or stripes, scratches, several damages at once,
-drawings and text. One blur is read for the whole picture; where its halves are blurred in two
-ways none is believed, and the deblurrer gains little; where the difference lies within a half it
-is not noticed, and can do harm. Soft repeated texture, such as bricks, can be read as a wider blur
-than there is, and is then sharpened too far; a picture that is sharp already is better left alone.
+drawings and text. The noise of cameras is estimated too low, and lower still out of a JPEG file:
+set by hand, the strength helps more. One blur is read for the
+whole picture; where its halves are blurred in two ways none is believed, and the deblurrer gains little; where the difference lies within a half it
+is not noticed, and can do harm. In a sharp picture mostly no blur is found, and it is then changed
+by a few levels at most; a picture that is sharp already is still better left alone.
 Lines of single pixels, hatching and dithering are read as the strongest noise and smeared. Of noise
 of 10 / 255 the upscalers make strokes: up to 2.3 dB below bicubic on three photographs of
 scikit-image, where denoising first is 1.7 to 3.7 dB above it. They sharpen what is there and
