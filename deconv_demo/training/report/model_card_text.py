@@ -114,7 +114,8 @@ way without noise. {_percent(SMOOTHED_PROB)} of these were smoothed as cameras d
 {_percent(MONOCHROME_PROB)} made black-and-white, {_percent(SHARPENED_PROB)} sharpened,
 {_percent(RESIZED_PROB)} resized, {_percent(FILE_PROB)} saved as JPEG of quality {QUALITIES[0]} to
 {QUALITIES[1]}, some of them twice. The other networks' crops get Gaussian
-blur of 0.4 to 3.0 pixels, straight and curved motion of 1 to 17 pixels, discs of radius 0.5 to 4, each with noise of 0 to 5 / 255;
+blur of 0.4 to 3.0 pixels, straight and curved motion of 1 to 17 pixels, discs of radius 0.5 to 4,
+each with noise of 0 to 5 / 255;
 antialiased bicubic downscaling. Of what the deblurrer is given {_percent(JPEG_PROB + NOISE_PROB)}
 comes from a JPEG file of quality 60 to 95, its blocks anywhere; of what the upscalers are given
 {_percent(JPEG_PROB)} does, and {_percent(NOISE_PROB)} has noise of up to
@@ -139,7 +140,8 @@ made darker, {_percent(JPEG_BEFORE_PROB)} come from a JPEG file before noise is 
 Strong JPEG compression, noise in blotches or stripes, scratches, several damages at once,
 drawings and text. The noise of cameras is estimated too low, and lower still out of a JPEG file:
 set by hand, the strength helps more. One blur is read for the
-whole picture; where its halves are blurred in two ways none is believed, and the deblurrer gains little; where the difference lies within a half it
+whole picture; where its halves are blurred in two ways none is believed, and the deblurrer gains
+little; where the difference lies within a half it
 is not noticed, and can do harm. In a sharp picture mostly no blur is found, and it is then changed
 by a few levels at most; a picture that is sharp already is still better left alone.
 Lines of single pixels, hatching and dithering are read as the strongest noise and smeared. Of noise
