@@ -1,6 +1,7 @@
 """The Wiener-deconvolved copy of a picture that guides a deblurring network."""
 
 import copy
+import hashlib
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -37,6 +38,12 @@ def wiener_guide(image: Tensor, *, skip_estimation: bool = False) -> Tensor:
     return wiener_deconvolve(image, kernels)
 
 
+# Kernels of the pictures that were last estimated, which takes a second: a picture is often run
+# again, looked into, or compared with a classical method.
+MAX_KERNELS = 32
+_kernels: dict[tuple[bytes, tuple[int, ...], torch.device], Tensor] = {}
+
+
 @torch.inference_mode()
 def estimate_kernel(pixels: np.ndarray, device: torch.device = CPU) -> Tensor:
     """Estimate the blur kernel of a picture of any size, ``(H, W, 3)`` uint8, as ``(K, K)``.
@@ -44,9 +51,16 @@ def estimate_kernel(pixels: np.ndarray, device: torch.device = CPU) -> Tensor:
     One candidate is estimated from the spectrum, one as a camera shake of any shape, and one is no
     blur; the picture itself decides between them, see ``estimation.kernel_choice``.
     """
-    image = torch.from_numpy(pixels).to(device).permute(2, 0, 1).unsqueeze(0)
-    usual = estimate_kernels(_estimator_on(device), image)[0]
-    return on_one_thread(best_kernel, image, usual)
+    key = (hashlib.sha256(pixels.tobytes()).digest(), pixels.shape, device)
+    kernel = _kernels.get(key)
+    if kernel is None:
+        image = torch.from_numpy(pixels).to(device).permute(2, 0, 1).unsqueeze(0)
+        usual = estimate_kernels(_estimator_on(device), image)[0]
+        kernel = on_one_thread(best_kernel, image, usual)
+        while len(_kernels) >= MAX_KERNELS:
+            _kernels.pop(next(iter(_kernels)), None)
+        _kernels[key] = kernel
+    return kernel.clone()
 
 
 def is_identity(kernel: Tensor) -> bool:
