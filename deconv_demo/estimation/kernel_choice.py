@@ -25,7 +25,7 @@ from deconv_demo.estimation.kernel_shape import kernel_similarity
 from deconv_demo.estimation.shake import SHAKE_KERNEL_SIZE, edges_of, estimate_shake
 
 # Side of the part of a picture that is judged, in pixels; and the least that shows a shake.
-MAX_COMPARED_SIDE, MIN_COMPARED_SIDE = 512, 128
+MAX_COMPARED_SIDE, MIN_COMPARED_SIDE = 512, 160
 # How the filter is balanced for that: noise must not drown the edges.
 COMPARED_BALANCE = 0.02
 # Next to the border the results depend on what lies beyond.

@@ -64,8 +64,11 @@ def facts_line(language: str, task_id: str | None, facts: dict[str, Any]) -> str
 
 def _blurs(language: str, facts: dict[str, Any]) -> str:
     """Return the estimated blur kernel, and beside it the one that was applied."""
+    # On one scale, although an estimate may be wider than what was applied.
+    side = max((len(facts.get(fact) or ()) for fact in ("blur_kernel", "blur_added")), default=0)
     figures = "".join(
-        f'<figure><img src="{_kernel_url(facts[fact])}" alt="{safe(name)}" width="75" height="75">'
+        f'<figure><img src="{_kernel_url(facts[fact], side)}" alt="{safe(name)}" width="75" '
+        'height="75">'
         f"<figcaption>{safe(name)}</figcaption></figure>"
         for fact, name in (
             ("blur_kernel", text(language, "facts.blur.read")),
@@ -80,10 +83,10 @@ def _blurs(language: str, facts: dict[str, Any]) -> str:
     return f'<div class="blurs">{figures}{note}</div>'
 
 
-def _kernel_url(kernel: Sequence[Sequence[float]]) -> str:
-    """Return a kernel as the data URL of a small picture; its largest weight is white."""
-    shares = np.asarray(kernel)
-    return data_url(np.rint(255 * shares / shares.max()).astype(np.uint8))
+def _kernel_url(kernel: Sequence[Sequence[float]], side: int) -> str:
+    """Return a kernel as a picture of ``side`` pixels a side; its largest weight is white."""
+    weights = np.pad(np.asarray(kernel), (side - len(kernel)) // 2)
+    return data_url(np.rint(255 * weights / weights.max()).astype(np.uint8))
 
 
 def score_table(language: str, task_id: str | None, scores: Sequence[Score]) -> str:
