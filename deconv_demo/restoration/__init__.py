@@ -8,7 +8,12 @@ from deconv_demo.restoration.enhancement import (
     enhance_by_tile,
     resolve_dtype_name,
 )
-from deconv_demo.restoration.guide import estimate_kernel, wiener_guide, wiener_guide_crop
+from deconv_demo.restoration.guide import (
+    estimate_kernel,
+    forget_kernels,
+    wiener_guide,
+    wiener_guide_crop,
+)
 from deconv_demo.restoration.precision import float_dtype, inference_device, inference_dtype
 from deconv_demo.restoration.reference_eval import (
     BLUR_SIZES,
@@ -54,6 +59,7 @@ __all__ = [
     "enhance_by_tile",
     "estimate_kernel",
     "find_estimator",
+    "forget_kernels",
     "find_weights",
     "float_dtype",
     "inference_device",

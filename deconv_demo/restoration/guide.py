@@ -63,6 +63,11 @@ def estimate_kernel(pixels: np.ndarray, device: torch.device = CPU) -> Tensor:
     return kernel.clone()
 
 
+def forget_kernels() -> None:
+    """Forget the kernels of the pictures that were last estimated, so that they are timed anew."""
+    _kernels.clear()
+
+
 def is_identity(kernel: Tensor) -> bool:
     """Return whether a kernel is the identity: no blur, or none that could be estimated."""
     return torch.equal(kernel, identity_kernels(kernel[None])[0])

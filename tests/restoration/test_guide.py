@@ -10,6 +10,7 @@ from deconv_demo.classical.metrics import psnr
 from deconv_demo.classical.wiener import wiener_deconvolve
 from deconv_demo.degradations import blur_and_noise, defocus_kernel, gaussian_kernel, motion_kernel
 from deconv_demo.pictures import image_tensors
+from deconv_demo.restoration import guide
 from deconv_demo.restoration.guide import (
     REACH,
     estimate_kernel,
@@ -144,3 +145,24 @@ def test_small_pictures_have_a_guide_too(shape):
 def test_a_flat_picture_stays_flat(value):
     pixels = np.full((200, 160, 3), value, np.uint8)
     assert np.array_equal(wiener_guide_crop(pixels, (0, 0, 160, 200)), pixels)
+
+
+def test_a_kernel_is_estimated_once_and_belongs_to_its_picture(monkeypatch):
+    guide.forget_kernels()
+    real, calls = guide.best_kernel, []
+    monkeypatch.setattr(guide, "best_kernel", lambda *given: calls.append(1) or real(*given))
+    pixels = skimage.data.astronaut()[:160, :170]
+    first = estimate_kernel(pixels)
+    with torch.inference_mode():
+        first += 1  # what one caller does with it is nobody else's
+    again = estimate_kernel(pixels.copy())
+    assert len(calls) == 1
+    assert again.sum().item() == pytest.approx(1, abs=1e-3)
+    estimate_kernel(np.ascontiguousarray(pixels[:, ::-1]))
+    assert len(calls) == 2
+    for shade in range(guide.MAX_KERNELS):
+        estimate_kernel(np.full((20, 20, 3), shade, np.uint8))
+    assert len(guide._kernels) == guide.MAX_KERNELS
+    guide.forget_kernels()
+    estimate_kernel(pixels)
+    assert len(calls) == 3 + guide.MAX_KERNELS

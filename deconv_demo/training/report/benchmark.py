@@ -23,6 +23,7 @@ from deconv_demo.pictures import from_pixels, to_image, to_uint8
 from deconv_demo.restoration import (
     enhance,
     float_dtype,
+    forget_kernels,
     inference_device,
     load_model,
     resolve_dtype_name,
@@ -238,6 +239,7 @@ def _dtype(name: str) -> str:
 
 
 def _enhance(picture: Image.Image, task_id: str, dtype: str) -> None:
+    forget_kernels()  # a visitor's picture is new
     # The strength is told, so that the network is timed and not the estimate.
     controls: ControlValues = {"sigma": 25 / 255} if task_id == "denoise" else {}
     enhance(picture, task_id, dtype=getattr(torch, dtype), **controls)
