@@ -23,6 +23,22 @@ def jpeg(image: Tensor, quality: int, *, subsampled: bool = True) -> Tensor:
     return stacked.to(image) / 255
 
 
+def shifted_jpeg(
+    image: Tensor, quality: int, *, rows: int, columns: int, subsampled: bool = True
+) -> Tensor:
+    """Compress images as ``jpeg`` does, as the rest of a photo cropped after it was saved.
+
+    Args:
+        image: ``(B, 3, H, W)`` in ``[0, 1]``.
+        quality: As Pillow and libjpeg count it.
+        rows: Rows, 0 to 7, cut off above: so much of the first row of 8 x 8 blocks is missing.
+        columns: Columns, 0 to 7, cut off at the left.
+        subsampled: Whether colour is stored at half the resolution.
+    """
+    whole = F.pad(image, (columns, 0, rows, 0), mode="replicate")
+    return jpeg(whole, quality, subsampled=subsampled)[:, :, rows:, columns:]
+
+
 def random_jpeg(
     image: Tensor,
     generator: Generator,
@@ -46,11 +62,13 @@ def random_jpeg(
         chosen, quality, down, right = torch.rand(4, generator=generator).tolist()
         if chosen >= probability:
             continue
-        rows, columns = int(8 * down), int(8 * right)
-        shifted = F.pad(image[index : index + 1], (columns, 0, rows, 0), mode="replicate")
         low, high = qualities
-        once = jpeg(shifted, low + round(quality * (high - low)))
-        compressed[index] = once[0, :, rows:, columns:]
+        compressed[index] = shifted_jpeg(
+            image[index : index + 1],
+            low + round(quality * (high - low)),
+            rows=int(8 * down),
+            columns=int(8 * right),
+        )[0]
     return compressed
 
 

@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from deconv_demo.degradations.camera import camera_noise, random_exposure, usual_read_noise
-from deconv_demo.degradations.compression import jpeg
-from deconv_demo.degradations.noise import quantize
+from deconv_demo.degradations.compression import jpeg, shifted_jpeg
+from deconv_demo.degradations.noise import is_gray, quantize
 
 # What a resize leaves of a side; the rest is mirrored.
 MIN_RESIZE = 0.6
@@ -82,6 +82,24 @@ def photograph(
     return noisy, quantize(clean)
 
 
+def measured(clean: Tensor, pair: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    """Round a degraded image and its ground truth to 8 bits and measure what lies between them.
+
+    Args:
+        clean: The image that was degraded, ``(3, H, W)``: if it is gray, both become so.
+        pair: As ``random_photograph`` and ``random_grain`` return it.
+
+    Returns:
+        The degraded image, the rms of its noise, ``()``, and the ground truth.
+    """
+    gray = bool(is_gray(clean[None]))
+    noisy, target = (
+        quantize(image.mean(dim=0, keepdim=True).expand(3, -1, -1) if gray else image)
+        for image in pair
+    )
+    return noisy, (noisy - target).square().mean().sqrt(), target
+
+
 def _perhaps_saved(image: Tensor, generator: Generator) -> Tensor:
     """Send some through a JPEG file, its blocks anywhere, and some of these through another."""
     for probability, qualities in (
@@ -91,10 +109,11 @@ def _perhaps_saved(image: Tensor, generator: Generator) -> Tensor:
         if not _chance(generator, probability):
             break
         rows, columns = (int(_between(generator, 0, 8)) for _ in range(2))
-        shifted = F.pad(image[None], (columns, 0, rows, 0), mode="replicate")
         quality = round(_between(generator, *qualities))
-        decoded = jpeg(shifted, quality, subsampled=_chance(generator, SUBSAMPLED_PROB))
-        image = decoded[0, :, rows:, columns:]
+        subsampled = _chance(generator, SUBSAMPLED_PROB)
+        image = shifted_jpeg(
+            image[None], quality, rows=rows, columns=columns, subsampled=subsampled
+        )[0]
     return image
 
 

@@ -18,8 +18,9 @@ from deconv_demo.degradations.blurring import (
 )
 from deconv_demo.degradations.compression import jpeg, random_jpeg
 from deconv_demo.degradations.kernels import IDENTITY_KERNEL, random_blur_kernel
-from deconv_demo.degradations.noise import add_gaussian_noise, is_gray, quantize
+from deconv_demo.degradations.noise import add_gaussian_noise, is_gray
 from deconv_demo.degradations.photographs import (
+    measured,
     photograph,
     random_grain,
     random_photograph,
@@ -78,13 +79,7 @@ def _any_noise(image: Tensor, generator: Generator) -> tuple[Tensor, Tensor, Ten
         noisy = add_gaussian_noise(image[None], sigma, generator, shared=shared)[0]
         return noisy, torch.tensor(sigma), image
     make = random_grain if kind < PLAIN_PROB + NOISELESS_PROB + GRAIN_PROB else random_photograph
-    noisy, target = make(image, generator)
-    if is_gray(image[None]):  # a grey picture stays one
-        noisy, target = (
-            picture.mean(dim=0, keepdim=True).expand(3, -1, -1) for picture in (noisy, target)
-        )
-    noisy, target = quantize(noisy), quantize(target)
-    return noisy, (noisy - target).square().mean().sqrt(), target
+    return measured(image, make(image, generator))
 
 
 def fixed_camera_noise(

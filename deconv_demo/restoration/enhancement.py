@@ -143,10 +143,9 @@ def enhance_by_tile(
     source = normalize(picture)
     _check_output_size(source, task)
     started = time.monotonic()
-
     device = inference_device()
-    wanted = dtype or inference_dtype(device)
-    model, dtype = prepare_for_inference(load_model(task_id), device, wanted)
+    dtype = dtype or inference_dtype(device)
+    model, dtype = prepare_for_inference(load_model(task_id), device, dtype)
     pixels = visible_pixels(source)
     gray = is_gray_pixels(pixels)
     if "sigma" in values and values["sigma"] is None:

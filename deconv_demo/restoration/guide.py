@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+import threading
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -42,6 +43,7 @@ def wiener_guide(image: Tensor, *, skip_estimation: bool = False) -> Tensor:
 # again, looked into, or compared with a classical method.
 MAX_KERNELS = 32
 _kernels: dict[tuple[bytes, tuple[int, ...], torch.device], Tensor] = {}
+_while_storing = threading.Lock()
 
 
 @torch.inference_mode()
@@ -51,21 +53,25 @@ def estimate_kernel(pixels: np.ndarray, device: torch.device = CPU) -> Tensor:
     One candidate is estimated from the spectrum, one as a camera shake of any shape, and one is no
     blur; the picture itself decides between them, see ``estimation.kernel_choice``.
     """
-    key = (hashlib.sha256(pixels.tobytes()).digest(), pixels.shape, device)
+    # Hashed where it lies: a copy of 50 megapixels would be 150 MB.
+    contents = np.ascontiguousarray(pixels).data
+    key = (hashlib.sha256(contents).digest(), pixels.shape, device)
     kernel = _kernels.get(key)
     if kernel is None:
         image = torch.from_numpy(pixels).to(device).permute(2, 0, 1).unsqueeze(0)
         usual = estimate_kernels(_estimator_on(device), image)[0]
         kernel = on_one_thread(best_kernel, image, usual)
-        while len(_kernels) >= MAX_KERNELS:
-            _kernels.pop(next(iter(_kernels)), None)
-        _kernels[key] = kernel
+        with _while_storing:
+            while len(_kernels) >= MAX_KERNELS:
+                _kernels.pop(next(iter(_kernels)))
+            _kernels[key] = kernel
     return kernel.clone()
 
 
 def forget_kernels() -> None:
     """Forget the kernels of the pictures that were last estimated, so that they are timed anew."""
-    _kernels.clear()
+    with _while_storing:
+        _kernels.clear()
 
 
 def is_identity(kernel: Tensor) -> bool:

@@ -73,7 +73,7 @@ NOISE_CASES = (
 
 
 def make_noise_validation_set(pictures: list[np.ndarray]) -> ValidationSet:
-    """Add the noise of each condition to the middle of each picture, the same every time."""
+    """Add the noise of each case to the middle of each picture, the same every time."""
     validation_set = []
     for index, pixels in enumerate(pictures):
         clean = pixels_to_image(center_crop(pixels, VALIDATION_CROP))

@@ -75,18 +75,9 @@ def with_its_noise(clean: Tensor, generator: Generator) -> DegradedBatch:
     )
     for index in (source < CAMERA_PROB + FILM_PROB).nonzero().flatten().tolist():
         make = random_photograph if source[index] < CAMERA_PROB else random_grain
-        compressed[index], sigma[index] = _photographed(shown[index], make(shown[index], generator))
+        pair = make(shown[index], generator)
+        compressed[index], sigma[index], _ = degradations.measured(shown[index], pair)
     return DegradedBatch(compressed, sigma)
-
-
-def _photographed(shown: Tensor, pair: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-    """Round a noisy image, grey if the one that was shown is, and measure the rms of its noise."""
-    gray = bool(degradations.is_gray(shown[None]))
-    noisy, clean = (
-        degradations.quantize(image.mean(dim=0).expand(3, -1, -1) if gray else image)
-        for image in pair
-    )
-    return noisy, (noisy - clean).square().mean().sqrt()
 
 
 def _shown(image: Tensor, choices: np.random.Generator) -> Tensor:

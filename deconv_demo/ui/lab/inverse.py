@@ -1,7 +1,7 @@
 """Not the inverse: why a transposed convolution does not undo a convolution, and what does."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
@@ -174,18 +174,12 @@ class InverseSection(ServedSection):
         noise: float,
         iteration: int,
     ) -> tuple:
-        try:
-            run = _load_trial(rendered_key, blur_id, size, noise)
-            if run is None:
-                return (gr.skip(),) * 3
-            return (
-                "",
-                courses_html(run, iteration, language),
-                curves_html(run, iteration, language),
-            )
-        except Exception as error:
-            log.exception("cannot show an iteration")
-            return problem_html(error, language), gr.skip(), gr.skip()
+        return _of_trial(
+            (rendered_key, blur_id, size, noise),
+            language,
+            lambda run: courses_html(run, iteration, language),
+            lambda run: curves_html(run, iteration, language),
+        )
 
     def _regularize(
         self,
@@ -196,14 +190,28 @@ class InverseSection(ServedSection):
         noise: float,
         exponent: float,
     ) -> tuple:
-        try:
-            run = _load_trial(rendered_key, blur_id, size, noise)
-            if run is None:
-                return gr.skip(), gr.skip()
-            return "", closed_html(run, exponent, language)
-        except Exception as error:
-            log.exception("cannot regularize")
-            return problem_html(error, language), gr.skip()
+        return _of_trial(
+            (rendered_key, blur_id, size, noise),
+            language,
+            lambda run: closed_html(run, exponent, language),
+        )
+
+
+def _of_trial(
+    trial: tuple[str, str, float, float],
+    language: str,
+    *panels: Callable[[inverse_data.Trial], str],
+) -> tuple:
+    """Return a message and each panel drawn of the trial; what is shown stays on any problem."""
+    unchanged = (gr.skip(),) * len(panels)
+    try:
+        run = _load_trial(*trial)
+        if run is None:
+            return gr.skip(), *unchanged
+        return "", *(panel(run) for panel in panels)
+    except Exception as error:
+        log.exception("cannot draw a trial")
+        return problem_html(error, language), *unchanged
 
 
 def _load_trial(
