@@ -3,7 +3,7 @@
 >>> from PIL import Image
 >>> from deconv_demo import TASKS, enhance
 >>> list(TASKS)
-['denoise', 'deblur', 'upscale_x2', 'upscale_x4']
+['denoise', 'deblur', 'jpeg', 'upscale_x2', 'upscale_x4']
 >>> enhance(Image.new("RGB", (64, 48), "gray"), "denoise").after.size
 (64, 48)
 """
@@ -20,19 +20,19 @@ os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 keep_freed_memory()
 
 __version__ = "0.1.0"
-__all__ = ["TASKS", "enhance", "__version__"]
+__all__ = ["TASKS", "diagnose", "enhance", "__version__"]
 
 if TYPE_CHECKING:
-    from deconv_demo.restoration import enhance
+    from deconv_demo.restoration import diagnose, enhance
     from deconv_demo.tasks import TASKS
 
 
 def __getattr__(name: str) -> Any:
     """Import the public names on first use: PyTorch alone takes seconds to import."""
-    if name == "enhance":
-        from deconv_demo.restoration import enhance
+    if name in ("diagnose", "enhance"):
+        from deconv_demo import restoration
 
-        return enhance
+        return getattr(restoration, name)
     if name == "TASKS":
         from deconv_demo.tasks import TASKS
 

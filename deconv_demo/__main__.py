@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 MAX_NAME_BYTES = 200  # file systems allow 255, and the unfinished file has a longer name
-TASK_IDS = ("denoise", "deblur", "upscale_x2", "upscale_x4")
+TASK_IDS = ("denoise", "deblur", "jpeg", "upscale_x2", "upscale_x4")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -22,7 +22,25 @@ def _parser() -> argparse.ArgumentParser:
     enhance.add_argument(
         "--sigma", type=float, help="denoise: noise of 8-bit values, 0 to 75; default: estimated"
     )
-    enhance.add_argument("--amount", type=float, help="deblur: 0 (nothing) to 1 (all), default 1")
+    enhance.add_argument(
+        "--strength", type=float, help="denoise: times the noise that is read, 0 to 2, default 1"
+    )
+    enhance.add_argument(
+        "--quality", type=float, help="jpeg: of the JPEG file, 5 to 100; default: read off"
+    )
+    enhance.add_argument(
+        "--amount", type=float, help="how much of the change: 0 (nothing) to 1 (all, the default)"
+    )
+    enhance.add_argument(
+        "--blur",
+        help="deblur: the blur, where it is known: straight:LENGTH:ANGLE (pixels, degrees), "
+        "disc:RADIUS, gaussian:SIGMA, or weights as JSON",
+    )
+    enhance.add_argument(
+        "--careful",
+        action="store_true",
+        help="average all eight flips and turns: a little better, for eight times the work",
+    )
     return parser
 
 
@@ -48,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
     # Imported here: PyTorch takes seconds to import, and --help should not.
     from deconv_demo.networks import WeightsError
     from deconv_demo.pictures import PictureError, get_writer, open_picture, save_picture
-    from deconv_demo.restoration import TileProgress, enhance
+    from deconv_demo.restoration import TileProgress, enhance, parse_blur
     from deconv_demo.tasks import TASKS
 
     def report(progress: TileProgress) -> None:
@@ -76,21 +94,33 @@ def main(arguments: list[str] | None = None) -> int:
         _check_target(output)  # before minutes of work, not after
         get_writer(output.suffix)
         picture = open_picture(options.photo)
-        result = enhance(picture, options.task, progress=report, **controls)
+        result = enhance(
+            picture,
+            options.task,
+            progress=report,
+            careful=options.careful,
+            kernel=parse_blur(options.blur or ""),
+            **controls,
+        )
         save_picture(result.after, output)
     except (PictureError, WeightsError, ValueError, TypeError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     width, height = result.after.size
     facts = result.facts
-    estimated = options.task == "denoise" and options.sigma is None
-    noise = f", estimated noise {facts['sigma'] * 255:.1f}/255" if estimated else ""
+    read = ""
+    if options.task == "denoise" and options.sigma is None:
+        read = f", estimated noise {facts['sigma'] * 255:.1f}/255"
+    elif options.task == "jpeg" and options.quality is None:
+        read = f", estimated quality {facts['quality']:.0f}"
+    if facts.get("left_alone"):
+        read += f", {1 - facts['share']:.0%} left as it was ({facts['left_alone']})"
     # A terminal may lack the letters of a name.
     encoding = sys.stdout.encoding or "utf-8"
     name = str(output).encode(encoding, "backslashreplace").decode(encoding)
     print(
         f"{name}: {width} x {height} in {result.seconds:.1f} s, {facts['tiles']} tiles, "
-        f"{facts['dtype']} on {facts['device']}{noise}"
+        f"{facts['dtype']} on {facts['device']}{read}"
     )
     return 0
 

@@ -28,6 +28,8 @@ class ControlValues(TypedDict, total=False):
     """The controls that tasks have, as ``enhance`` is given them."""
 
     sigma: float
+    strength: float
+    quality: float
     amount: float
 
 

@@ -179,7 +179,7 @@ def test_the_public_names():
 
     assert deconv_demo.enhance is enhance
     assert deconv_demo.TASKS is TASKS
-    assert sorted(deconv_demo.__all__) == ["TASKS", "__version__", "enhance"]
+    assert sorted(deconv_demo.__all__) == ["TASKS", "__version__", "diagnose", "enhance"]
     with pytest.raises(AttributeError, match="no attribute 'enhanse'"):
         _ = deconv_demo.enhanse
 

@@ -99,10 +99,10 @@ def test_enhancing_has_it_given_back(monkeypatch):
     from PIL import Image
 
     from deconv_demo import enhance
-    from deconv_demo.restoration import enhancement
+    from deconv_demo.restoration import tile_runner
 
     calls = []
-    monkeypatch.setattr(enhancement, "trim_when_idle", lambda: calls.append(1))
+    monkeypatch.setattr(tile_runner, "trim_when_idle", lambda: calls.append(1))
     enhance(Image.new("RGB", (16, 16)), "upscale_x2")
     assert calls
 

@@ -11,7 +11,7 @@ import torch
 from torch import Generator
 
 from deconv_demo.__main__ import TASK_IDS
-from deconv_demo.degradations import blur, task_degradations
+from deconv_demo.degradations import blur, jpeg_quality, task_degradations
 from deconv_demo.networks import restorers
 from deconv_demo.restoration.tiling import count_tiles
 from deconv_demo.tasks import TASKS
@@ -26,7 +26,17 @@ def seeded(seed: int = 0) -> Generator:
 
 
 def test_the_command_line_knows_the_same_tasks():
-    assert tuple(TASKS) == TASK_IDS == ("denoise", "deblur", "upscale_x2", "upscale_x4")
+    assert (
+        tuple(TASKS)
+        == TASK_IDS
+        == (
+            "denoise",
+            "deblur",
+            "jpeg",
+            "upscale_x2",
+            "upscale_x4",
+        )
+    )
 
 
 def test_the_table_cannot_be_changed():
@@ -53,8 +63,10 @@ def test_the_description_is_enough_to_build_the_network(task_id):
 
 
 def test_descriptions_differ_where_networks_do():
+    """Those of noise and of JPEG artifacts are built alike, and told a level both."""
     described = [task.describe()["network"] for task in TASKS.values()]
-    assert len(set(described)) == len(described)
+    assert len(set(described)) == len(described) - 1
+    assert TASKS["denoise"].describe()["network"] == TASKS["jpeg"].describe()["network"]
 
 
 @pytest.mark.parametrize("task_id", TASKS)
@@ -65,7 +77,8 @@ def test_controls(task_id):
         assert control.default is None or control.minimum <= control.default <= control.maximum
         assert control.shown_per_unit > 0
     names = [control.name for control in TASKS[task_id].controls]
-    assert names == {"denoise": ["sigma"], "deblur": ["amount"]}.get(task_id, [])
+    expected = {"denoise": ["sigma", "strength"], "jpeg": ["quality"]}.get(task_id, [])
+    assert names == [*expected, *(["amount"] if TASKS[task_id].scale == 1 else [])]
 
 
 def test_the_default_of_denoise_is_to_estimate():
@@ -88,6 +101,9 @@ def test_settings_degrade_to_the_right_size(task_id, name, random_image):
     if "sigma" in name:
         level = int(name.split("sigma ")[1])
         assert sigma.tolist() == pytest.approx([level / 255] * 2)
+    elif task_id == "jpeg":
+        worst = min(int(number) for number in re.findall(r"\d+", name))
+        assert [jpeg_quality(level) for level in sigma.tolist()] == pytest.approx([worst] * 2)
     elif task.build.keywords.get("noise_level_map"):
         rms = (degraded - target).square().mean(dim=(1, 2, 3)).sqrt()
         torch.testing.assert_close(sigma, rms)
@@ -147,7 +163,8 @@ def test_the_noise_told_is_the_noise_added():
 
 def test_upscales_have_no_control_and_are_judged_on_luma():
     for task_id, task in TASKS.items():
-        assert task.y_channel_metric == (task.scale > 1) == task_id.startswith("upscale"), task_id
+        assert (task.scale > 1) == task_id.startswith("upscale"), task_id
+        assert task.y_channel_metric == (task.scale > 1 or task_id == "jpeg"), task_id
     assert (TASKS["upscale_x2"].scale, TASKS["upscale_x4"].scale) == (2, 4)
 
 
@@ -172,13 +189,24 @@ def test_tiles_are_long_enough(task_id):
 
 
 BLURS = [case.name for case in TASKS["deblur"].benchmark_cases if case.kernel is not None]
+SHAPED = [name for name in BLURS if not name.startswith("shake")]
 
 
 def of_blur(name):
     return next(case for case in TASKS["deblur"].benchmark_cases if case.name == name)
 
 
-@pytest.mark.parametrize("name", BLURS)
+@pytest.mark.parametrize("name", sorted(set(BLURS) - set(SHAPED)))
+def test_a_shake_reaches_as_far_as_its_name_says(name):
+    kernel = of_blur(name).kernel
+    assert kernel.shape == (31, 31)
+    assert kernel.sum().item() == pytest.approx(1, abs=1e-5)
+    rows, columns = (kernel > 0.02 * kernel.max()).nonzero().unbind(1)
+    extent = max((places.max() - places.min() + 1).item() for places in (rows, columns))
+    assert extent == pytest.approx(int(re.search(r"\d+", name).group()), abs=2)
+
+
+@pytest.mark.parametrize("name", SHAPED)
 def test_a_blur_is_as_wide_as_its_name_says(name):
     kernel = of_blur(name).kernel.double()
     size = float(re.search(r"\d+(\.\d)?", name).group())

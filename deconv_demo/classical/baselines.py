@@ -5,6 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from deconv_demo.degradations import jpeg_level, jpeg_quality, shifted_jpeg
+
 
 def wavelet_denoise(degraded: Tensor, sigma: Tensor | None) -> Tensor:
     """Denoise by wavelet shrinkage in YCbCr (BayesShrink, Chang, Yu and Vetterli 2000).
@@ -113,6 +115,35 @@ def wiener_skimage(degraded: Tensor, kernel: Tensor, *, balance: float) -> Tenso
         filtered = wiener(padded, known, balance, clip=False)
         restored[index] = filtered[margin:-margin, margin:-margin]
     return torch.from_numpy(restored).to(degraded.dtype).clamp(0, 1)
+
+
+def reapply_jpeg(degraded: Tensor, level: Tensor | None, *, step: int = 2) -> Tensor:
+    """Remove JPEG blocks by saving the picture again with the blocks elsewhere, many times.
+
+    The mean over files whose blocks begin at other places has no edges of blocks (Nosratinia 2001,
+    "Enhancement of JPEG-Compressed Images by Re-application of JPEG").
+
+    Args:
+        degraded: ``(B, 3, H, W)`` in ``[0, 1]``.
+        level: ``jpeg_level`` of each image, ``(B,)``; None takes that of quality 50.
+        step: Pixels from one beginning to the next along each axis, of the 8 of a block.
+    """
+    levels = [jpeg_level(50)] * len(degraded) if level is None else level.tolist()
+    places = range(0, 8, step)
+    return torch.cat(
+        [
+            torch.stack(
+                [
+                    shifted_jpeg(
+                        image, round(max(jpeg_quality(strength), 1)), rows=rows, columns=columns
+                    )
+                    for rows in places
+                    for columns in places
+                ]
+            ).mean(dim=0)
+            for image, strength in zip(degraded.split(1), levels, strict=True)
+        ]
+    )
 
 
 def bicubic(degraded: Tensor, _sigma: Tensor | None = None, *, scale: int) -> Tensor:

@@ -7,14 +7,23 @@ from deconv_demo.degradations.blurring import (
     half_plane_masks,
 )
 from deconv_demo.degradations.camera import SHOT_RANGE
-from deconv_demo.degradations.compression import jpeg, random_jpeg
+from deconv_demo.degradations.compression import (
+    jpeg,
+    jpeg_level,
+    jpeg_quality,
+    random_jpeg,
+    shifted_jpeg,
+)
 from deconv_demo.degradations.kernels import (
     BLUR_KERNEL_SIZE,
     IDENTITY_KERNEL,
+    SHAKE_KERNEL_SIZE,
     defocus_kernel,
+    draw_path,
     gaussian_kernel,
     motion_kernel,
     random_blur_kernel,
+    random_shake_kernel,
 )
 from deconv_demo.degradations.noise import add_gaussian_noise, is_gray, quantize
 from deconv_demo.degradations.photographs import (
@@ -34,16 +43,28 @@ from deconv_demo.degradations.task_degradations import (
     APART_PROB,
     GRAIN_PROB,
     GRAY_PROB,
+    HIGH_QUALITIES,
     JPEG_PROB,
+    LOW_QUALITIES,
+    LOW_QUALITY_PROB,
     MAX_FAINT_SIGMA,
+    MISREAD_PROB,
     NOISE_PROB,
     NOISELESS_PROB,
     PLAIN_PROB,
+    SECOND_JPEG_PROB,
     SHARED_NOISE_PROB,
+    SUBSAMPLED_PROB,
     DegradedBatch,
 )
 
 __all__ = [
+    "HIGH_QUALITIES",
+    "LOW_QUALITIES",
+    "LOW_QUALITY_PROB",
+    "MISREAD_PROB",
+    "SECOND_JPEG_PROB",
+    "SUBSAMPLED_PROB",
     "APART_PROB",
     "BLUR_KERNEL_SIZE",
     "DegradedBatch",
@@ -60,6 +81,7 @@ __all__ = [
     "QUALITIES",
     "RESIZED_PROB",
     "SHARED_NOISE_PROB",
+    "SHAKE_KERNEL_SIZE",
     "SHARPENED_PROB",
     "SHOT_RANGE",
     "SMOOTHED_PROB",
@@ -70,10 +92,13 @@ __all__ = [
     "blur",
     "blur_and_noise",
     "defocus_kernel",
+    "draw_path",
     "gaussian_kernel",
     "half_plane_masks",
     "is_gray",
     "jpeg",
+    "jpeg_level",
+    "jpeg_quality",
     "measured",
     "motion_kernel",
     "photograph",
@@ -82,4 +107,6 @@ __all__ = [
     "random_grain",
     "random_jpeg",
     "random_photograph",
+    "random_shake_kernel",
+    "shifted_jpeg",
 ]

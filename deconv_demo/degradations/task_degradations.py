@@ -16,7 +16,7 @@ from deconv_demo.degradations.blurring import (
     blur_and_noise,
     half_plane_masks,
 )
-from deconv_demo.degradations.compression import jpeg, random_jpeg
+from deconv_demo.degradations.compression import jpeg, jpeg_level, random_jpeg, shifted_jpeg
 from deconv_demo.degradations.kernels import IDENTITY_KERNEL, random_blur_kernel
 from deconv_demo.degradations.noise import add_gaussian_noise, is_gray
 from deconv_demo.degradations.photographs import (
@@ -42,6 +42,14 @@ GRAY_PROB, SHARED_NOISE_PROB = 0.12, 0.05
 # Probability of two blurs, often one of them none, in the deblurrer's training crops. A photo has
 # one blur all over only if nothing but the camera moved; otherwise the guide is wrong somewhere.
 APART_PROB = 0.25
+
+# Of the training crops of the remover of JPEG artifacts: the qualities of a file, most of them low;
+# how many go through a second file and a third, their blocks elsewhere; how many files store colour
+# at half the resolution; how many crops are in no file at all; and how far, as a standard deviation
+# of the logarithm, the level that is told is off in some, as what is read off a picture is.
+LOW_QUALITIES, HIGH_QUALITIES, LOW_QUALITY_PROB = (5, 50), (50, 98), 0.65
+SECOND_JPEG_PROB, SUBSAMPLED_PROB, NO_JPEG_PROB = 0.3, 0.75, 0.03
+MISREAD_PROB, MISREAD_SPREAD = 0.4, 0.25
 
 
 class DegradedBatch(NamedTuple):
@@ -80,6 +88,51 @@ def _any_noise(image: Tensor, generator: Generator) -> tuple[Tensor, Tensor, Ten
         return noisy, torch.tensor(sigma), image
     make = random_grain if kind < PLAIN_PROB + NOISELESS_PROB + GRAIN_PROB else random_photograph
     return measured(image, make(image, generator))
+
+
+def random_jpeg_files(clean: Tensor, generator: Generator) -> DegradedBatch:
+    """Save each image as one JPEG file or several, and cut it so that the blocks begin anywhere.
+
+    The condition is the ``jpeg_level`` of the worst of the files, a little off in some.
+    """
+    made = [_in_jpeg_files(image, generator) for image in clean.split(1)]
+    return DegradedBatch(
+        torch.cat([image for image, _ in made]), torch.tensor([level for _, level in made])
+    )
+
+
+def _in_jpeg_files(image: Tensor, generator: Generator) -> tuple[Tensor, float]:
+    """Return one image ``(1, 3, H, W)`` out of its files, and the level to be told."""
+
+    def draw() -> float:
+        return torch.rand((), generator=generator).item()
+
+    if draw() < NO_JPEG_PROB:
+        return image, jpeg_level(90 + 10 * draw())
+    worst = 100
+    while True:
+        low, high = LOW_QUALITIES if draw() < LOW_QUALITY_PROB else HIGH_QUALITIES
+        quality = low + round((high - low) * draw())
+        rows, columns = int(8 * draw()), int(8 * draw())
+        subsampled = draw() < SUBSAMPLED_PROB
+        image = shifted_jpeg(image, quality, rows=rows, columns=columns, subsampled=subsampled)
+        worst = min(worst, quality)
+        if draw() >= SECOND_JPEG_PROB:
+            break
+    level = jpeg_level(worst)
+    if draw() < MISREAD_PROB:
+        level *= math.exp(MISREAD_SPREAD * torch.randn((), generator=generator).item())
+    return image, level
+
+
+def fixed_jpeg(
+    clean: Tensor, _generator: Generator, *, qualities: tuple[int, ...]
+) -> DegradedBatch:
+    """Save images as JPEG in 4:2:0, and what comes out again, 5 rows and 3 columns cut off."""
+    image = jpeg(clean, qualities[0])
+    for quality in qualities[1:]:
+        image = shifted_jpeg(image, quality, rows=5, columns=3)
+    return DegradedBatch(image, torch.full((len(clean),), jpeg_level(min(qualities))))
 
 
 def fixed_camera_noise(

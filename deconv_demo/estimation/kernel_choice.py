@@ -6,6 +6,9 @@ can fit anything, must leave fewer edges and also be sparser by the normalised s
 Tay and Fergus 2011, "Blind Deconvolution Using a Normalized Sparsity Measure": the mean magnitude
 of the gradients against its root mean square. Blur lowers the root mean square more than the mean,
 and the rings and the noise that a wrong kernel brings raise the mean more: either way it rises.
+
+And a shake is asked for twice more, in two halves of the picture: the camera moved alike before
+both, so that kernels that do not agree are no shake, or not one of the whole picture.
 """
 
 import torch
@@ -13,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from deconv_demo.classical import wiener_deconvolve
-from deconv_demo.degradations import IDENTITY_KERNEL
+from deconv_demo.degradations import IDENTITY_KERNEL, SHAKE_KERNEL_SIZE
 from deconv_demo.estimation.blur import (
     MAX_READ,
     MIN_BLOCK_STD,
@@ -22,10 +25,12 @@ from deconv_demo.estimation.blur import (
     to_unit_range,
 )
 from deconv_demo.estimation.kernel_shape import kernel_similarity
-from deconv_demo.estimation.shake import SHAKE_KERNEL_SIZE, edges_of, estimate_shake
+from deconv_demo.estimation.shake import edges_of, estimate_shake
 
 # Side of the part of a picture that is judged, in pixels; and the least that shows a shake.
 MAX_COMPARED_SIDE, MIN_COMPARED_SIDE = 512, 160
+# Shortest side of a half in which a shake is looked for again.
+MIN_HALF = 200
 # How the filter is balanced for that: noise must not drown the edges.
 COMPARED_BALANCE = 0.02
 # Next to the border the results depend on what lies beyond.
@@ -42,6 +47,16 @@ OVER_READ, OVER_SHARP, OVER_UNREAD = 0.01, 0.02, 0.10
 # A shake that correlates so well with what was read confirms it and adds nothing but noise: nearly
 # all did of blurs of the shapes that are read, of shakes few.
 ALIKE = 0.87
+# Correlations of the kernels of two halves and of the whole. From the first on, all of them
+# together confirm a shake; from the second on they do not speak against one, or one half alone,
+# where the other shows little; below the third they say that the picture has none or several.
+CONFIRMED, ALLOWED, ONE_ALLOWED, REFUTED = 0.83, 0.75, 0.93, 0.60
+# A confirmed shake is taken if its largest weight is below the first (what is estimated of a sharp
+# picture is close to a point), it is less like what was read than the second, and it is sparser
+# than no blur by the third, or leaves fewer edges than anything else by the fourth.
+MAX_PEAK, UNLIKE, SPARSER, FEWEST_EDGES = 0.16, 0.80, 0.02, 0.03
+# What was read is not taken instead of a shake that was not believed if it is less like it.
+TOO_UNLIKE = 0.75
 
 
 def best_kernel(image: Tensor, read: Tensor) -> Tensor:
@@ -71,13 +86,51 @@ def best_kernel(image: Tensor, read: Tensor) -> Tensor:
     alike = shake is not None and kernel_similarity(shake, known) > ALIKE
     if shake is None or blurred and alike:
         return usual
+    similarity = kernel_similarity(shake, known)
     sharp, as_read, shaken = normalized_sparsity(gray, torch.stack([point, known, shake])).tolist()
+    edges_shaken = edge_fraction(gray, shake)
+    stands_out = (
+        shake.max() <= MAX_PEAK
+        and similarity < UNLIKE
+        and (sharp - shaken >= SPARSER or edges_shaken < min(edges, edges_read) - FEWEST_EDGES)
+    )
     enough = sharp - (OVER_UNREAD if unread else OVER_SHARP)
     if blurred:
         edges, enough = min(edges, edges_read), min(enough, as_read - OVER_READ)
-    if shaken >= enough or edge_fraction(gray, shake) >= edges:
+    believed = shaken < enough and edges_shaken < edges
+    doubted = blurred and similarity < TOO_UNLIKE
+    if not (stands_out or believed or doubted):
         return usual
-    return known if alike and not unread else shake
+    # Nothing is known of halves that are too small: then what the whole shows decides.
+    is_small = max(gray.shape) // 2 < MIN_HALF or min(gray.shape) < MIN_HALF
+    together = None if is_small else _agreement(gray, shake)
+    if together and stands_out and min(together) >= CONFIRMED:
+        return shake
+    if not believed:
+        refuted = together is not None and doubted and min(together) < REFUTED
+        return point if refuted else usual
+    if alike and not unread:
+        return known
+    if together is None or min(together) >= ALLOWED or max(together[1:]) >= ONE_ALLOWED:
+        return shake
+    return point if similarity < TOO_UNLIKE else usual
+
+
+def _agreement(gray: Tensor, shake: Tensor) -> tuple[float, float, float]:
+    """Return the similarity of the kernels of two halves, and of each with that of the whole."""
+    height, width = gray.shape
+    if width >= height:
+        halves = gray[:, : width // 2], gray[:, width // 2 :]
+    else:
+        halves = gray[: height // 2], gray[height // 2 :]
+    first, second = (estimate_shake(half) for half in halves)
+    if first is None or second is None:
+        return 0.0, 0.0, 0.0
+    return (
+        kernel_similarity(first, second),
+        kernel_similarity(shake, first),
+        kernel_similarity(shake, second),
+    )
 
 
 def edge_fraction(gray: Tensor, kernel: Tensor) -> float:
@@ -126,7 +179,9 @@ def without_bars(plane: Tensor) -> Tensor:
     torch.Size([8, 9])
     """
     for axis in (0, 1):
-        textured = (plane.std(dim=1 - axis) > MIN_BLOCK_STD).nonzero().flatten().tolist()
+        textured = (
+            (plane.std(dim=1 - axis, correction=0) > MIN_BLOCK_STD).nonzero().flatten().tolist()
+        )
         if textured:
             plane = plane.narrow(axis, textured[0], textured[-1] - textured[0] + 1)
     return plane

@@ -63,3 +63,25 @@ def kernel_similarity(kernel: Tensor, other: Tensor) -> float:
     size = [2 * side for side in kernel.shape]
     product = torch.fft.rfft2(kernel, s=size) * torch.fft.rfft2(other, s=size).conj()
     return float(torch.fft.irfft2(product, s=size).max() / (kernel.norm() * other.norm()))
+
+
+def spread(kernel: Tensor) -> float:
+    """Return how wide a kernel is, in pixels: as wide as a disc of the same mean square radius.
+
+    >>> spread(torch.ones(1, 1))
+    0.0
+    >>> from deconv_demo.degradations import defocus_kernel
+    >>> round(spread(defocus_kernel(4.0)))
+    8
+    """
+    rows, columns = (
+        torch.arange(side, dtype=torch.float32, device=kernel.device) for side in kernel.shape
+    )
+    weights = kernel / kernel.sum()
+    down, across = weights.sum(1), weights.sum(0)
+    variance = sum(
+        float((part * places.square()).sum() - (part * places).sum().square())
+        for part, places in ((down, rows), (across, columns))
+    )
+    # A disc of radius r has a mean square radius of r^2 / 2.
+    return 2 * (2 * max(variance, 0.0)) ** 0.5

@@ -1,30 +1,35 @@
-"""Blind estimation of the noise level of a picture.
+"""Blind estimation of the noise of a picture: the network.
 
 Noise differs from one pixel to the next, and so do leaves, letters and knitted wool: formulas that
 look for the flattest part of a picture, or for the smallest eigenvalue of its patches, take all of
 these for noise. A small network is trained to tell them apart. At every place it estimates the
-noise level and its own certainty (high on a wall, low in a tree); the estimate for the picture is
-the mean of the levels, weighted with the certainty.
+noise level of each channel and its own certainty (high on a wall, low in a tree); the estimate for
+the picture is the mean of the levels, weighted with the certainty.
 
-In a colour picture noise differs between the channels and detail hardly does, which tells one from
-the other. A monochrome picture (gray, or toned like an old print) lacks this cue, and grain must
-be known by its shape: so such pictures have convolutions of their own.
+In a colour picture white noise differs between the channels and detail hardly does, which tells one
+from the other. Noise that went through a camera and a file is alike in the channels and coarse,
+and detail of the same kind is known only by what surrounds it: so every place also learns what the
+whole picture is like. A monochrome picture (gray, or toned like an old print) lacks the first cue:
+such pictures have convolutions of their own.
 """
 
-import math
+from typing import NamedTuple
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# Pictures with a shorter side are too small for an estimate, and mostly icons.
-MIN_SIDE = 16
-# A larger picture is sampled in up to 4 x 4 blocks of this side, evenly spread: more costs time.
-BLOCK, BLOCKS = 128, 4
 # Receptive field of the convolutions (the smoothing before them adds one pixel on each side).
 # Smaller pictures are mirrored up to it.
-RECEPTIVE_FIELD = 21
+RECEPTIVE_FIELD = 45
+# Places lie this many pixels apart, and the brightness of a place is the mean of this square in its
+# middle.
+STRIDE, MIDDLE = 4, 5
+# Brightnesses for which the level is told, and how far from each a place still counts, as the
+# standard deviation of a Gaussian. A brightness that hardly occurs takes the level of the picture,
+# which counts as much as this share of the certainty.
+BRIGHTNESSES = (0.1, 0.3, 0.5, 0.7, 0.9)
+_BRIGHTNESS_SPREAD, _PICTURE_SHARE = 0.1, 0.02
 # Gains that bring the parts of the input to about 1, and the usual standard deviation of noise on
 # [0, 255].
 _DETAIL_GAIN, _BRIGHTNESS_GAIN, _USUAL_LEVEL = 10.0, 2.0, 20.0
@@ -33,6 +38,37 @@ _DETAIL_GAIN, _BRIGHTNESS_GAIN, _USUAL_LEVEL = 10.0, 2.0, 20.0
 # JPEG of quality 75 by up to 6; nine in ten colour photographs deviate by more than 4.5, and with
 # noise of 5 all of them by more than 6.
 _OTHER_TONES = 4.0
+
+
+class LocalEstimates(NamedTuple):
+    """What is estimated at every fourth pixel.
+
+    Attributes:
+        level: Standard deviation of the noise on ``[0, 1]``, ``(B, C, h, w)``; C is 3, or 1 where
+            all channels are the same.
+        log_weight: Logarithm of the certainty, ``(B, C, h, w)``.
+        correlation: Correlation of the noise of neighbouring pixels, likewise: 0 for white noise.
+        brightness: In ``[0, 1]``, ``(B, 1, h, w)``.
+    """
+
+    level: Tensor
+    log_weight: Tensor
+    correlation: Tensor
+    brightness: Tensor
+
+
+class NoiseStatistics(NamedTuple):
+    """What is estimated of a whole picture.
+
+    Attributes:
+        channels: Standard deviation of the noise of red, green and blue on ``[0, 1]``, ``(B, 3)``.
+        by_brightness: The same for all channels together, at each of ``BRIGHTNESSES``, ``(B, 5)``.
+        correlation: Correlation of the noise of neighbouring pixels, ``(B,)``.
+    """
+
+    channels: Tensor
+    by_brightness: Tensor
+    correlation: Tensor
 
 
 class NoiseLevelEstimator(nn.Module):
@@ -46,57 +82,150 @@ class NoiseLevelEstimator(nn.Module):
 
     Shape:
         - Input: ``(B, 3, H, W)`` in ``[0, 1]``, sides of at least ``RECEPTIVE_FIELD``.
-        - Output: ``(B,)``, on ``[0, 1]``; may be a little below 0 where there is no noise.
+        - Output: ``NoiseStatistics``; levels may be a little below 0 where there is no noise.
 
-    >>> NoiseLevelEstimator()(torch.rand(2, 3, 40, 64)).shape
-    torch.Size([2])
+    >>> NoiseLevelEstimator()(torch.rand(2, 3, 48, 64)).channels.shape
+    torch.Size([2, 3])
     """
 
     def __init__(self, *, channels: tuple[int, int, int] = (24, 32, 64)) -> None:
         super().__init__()
-        self.colour = _convolutions(3, channels)
-        self.grey = _convolutions(1, channels)
+        self.colour = _Branch(3, channels)
+        self.grey = _Branch(1, channels)
 
-    def forward(self, image: Tensor) -> Tensor:
-        monochrome, found = is_monochrome(image), torch.empty(len(image), device=image.device)
+    def forward(self, image: Tensor) -> NoiseStatistics:
+        monochrome = is_monochrome(image)
+        found = [torch.empty(len(image), count, device=image.device) for count in (3, 5, 1)]
         for one_tone in (True, False):  # gray branch, then colour
             if (chosen := monochrome == one_tone).any():
-                # Level and certainty of the n images of this branch: (n, C, h, w).
-                level, certainty = self.local_estimates(image[chosen], one_tone=one_tone)
-                found[chosen] = weighted_mean(level.flatten(2), certainty.flatten(2)).mean(dim=1)
-        return found
+                estimates = self.local_estimates(image[chosen], one_tone=one_tone)
+                for part, value in zip(found, summarize(estimates), strict=True):
+                    part[chosen] = value.view(len(value), -1)
+        return NoiseStatistics(found[0], found[1], found[2].squeeze(1))
 
-    def local_estimates(self, image: Tensor, *, one_tone: bool) -> tuple[Tensor, Tensor]:
-        """Return, for every fourth pixel, the local noise level and the log of its weight.
+    def local_estimates(
+        self, image: Tensor, *, one_tone: bool, together: bool = False
+    ) -> LocalEstimates:
+        """Estimate the noise around every fourth pixel.
 
         Args:
             image: ``(B, 3, H, W)``, as for the whole network.
             one_tone: Whether to take the channels one by one, see ``is_monochrome``.
+            together: Whether the images are parts of one picture.
 
         Returns:
-            Two tensors ``(B, C, h, w)``, with ``h = (H - RECEPTIVE_FIELD) // 4 + 1``; ``C`` is 3 if
-            the channels are taken one by one and are not all the same, else 1.
+            Estimates of ``h = (H - RECEPTIVE_FIELD) // 4 + 1`` rows.
 
-        >>> image = torch.rand(1, 3, 21, 45)
-        >>> planes = NoiseLevelEstimator().local_estimates(image, one_tone=False)
-        >>> [tuple(plane.shape) for plane in planes]
-        [(1, 1, 1, 7), (1, 1, 1, 7)]
+        >>> image = torch.rand(1, 3, 45, 69)
+        >>> NoiseLevelEstimator().local_estimates(image, one_tone=False).level.shape
+        torch.Size([1, 3, 1, 7])
         """
-        count, read_by = len(image), self.colour
+        count, branch = len(image), self.colour
+        cut = (RECEPTIVE_FIELD - MIDDLE) // 2
+        brightness = image.mean(dim=1, keepdim=True)[..., cut:-cut, cut:-cut]
+        brightness = F.avg_pool2d(brightness, MIDDLE, stride=STRIDE)
         if one_tone:  # (B, C, H, W)
             # The channels become a batch: (B * C, 1, H, W).
             image = image[:, :1] if (image == image[:, :1]).all() else image
-            image, read_by = image.flatten(0, 1).unsqueeze(1), self.grey
+            image, branch = image.flatten(0, 1).unsqueeze(1), self.grey
         # Detail and brightness are separate inputs: noise of a level or two is lost when both share
         # the few digits of a bfloat16, in which networks are trained.
         smooth = F.avg_pool2d(image, 3, stride=1, padding=1, count_include_pad=False)
         detail = (image - smooth) * _DETAIL_GAIN
         # A third input marks pixels at black or white, where clipping hides part of the noise.
         clipped = ((image <= 0) | (image >= 1)).to(image)
-        given = [detail, smooth * _BRIGHTNESS_GAIN - 1, clipped]
-        # (B * C, 2, h, w) becomes (B, C, 2, h, w).
-        found = read_by(torch.cat(given, dim=1)).float().unflatten(0, (count, -1))
-        return (found[:, :, 0] + 1) * (_USUAL_LEVEL / 255), found[:, :, 1]  # 2 x (B, C, h, w)
+        given = torch.cat([detail, smooth * _BRIGHTNESS_GAIN - 1, clipped], dim=1)
+        found = branch(given, count=count, together=together).float()
+        levels, others = found[:, :-2], found[:, -2:]
+        # Of channels taken one by one, (B * C, ...) becomes (B, C, ...).
+        level = levels.reshape(count, -1, *levels.shape[-2:])
+        log_weight, correlation = (
+            each.reshape(count, -1, *each.shape[-2:]) for each in others.split(1, dim=1)
+        )
+        return LocalEstimates(
+            (level + 1) * (_USUAL_LEVEL / 255),
+            log_weight.expand_as(level),
+            correlation.expand_as(level),
+            brightness,
+        )
+
+
+class _Branch(nn.Module):
+    """The convolutions from detail, brightness and clipping of the channels to the estimates."""
+
+    def __init__(self, image_channels: int, channels: tuple[int, int, int]) -> None:
+        super().__init__()
+        full, half, quarter = channels
+        self.features = nn.Sequential(
+            nn.Conv2d(3 * image_channels, full, 3),
+            nn.ReLU(),
+            nn.Conv2d(full, half, 3, stride=2),
+            nn.ReLU(),
+            nn.Conv2d(half, half, 3),
+            nn.ReLU(),
+            nn.Conv2d(half, quarter, 3, stride=2),
+            nn.ReLU(),
+            nn.Conv2d(quarter, quarter, 3),
+            nn.ReLU(),
+            nn.Conv2d(quarter, quarter, 3, dilation=2),
+            nn.ReLU(),
+            nn.Conv2d(quarter, quarter, 3),
+        )
+        self.context = nn.Linear(2 * quarter, quarter)
+        self.mixed = nn.Conv2d(quarter, quarter, 1)
+        self.estimates = nn.Conv2d(quarter, image_channels + 2, 1)
+
+    def forward(self, given: Tensor, *, count: int, together: bool) -> Tensor:
+        """Return levels, log weight and correlation, ``(B * C, ...)``.
+
+        The features of a place meet mean and root mean square of all of its image, or of all
+        images ``together``, each channel for itself: ``count`` is B.
+        """
+        features = self.features(given)
+        mean, square = features.mean(dim=(2, 3)), features.square().mean(dim=(2, 3))
+        if together:
+            mean, square = (
+                each.unflatten(0, (count, -1)).mean(dim=0).repeat(count, 1)
+                for each in (mean, square)
+            )
+        known = torch.cat([mean, (square + 1e-6).sqrt()], dim=1)
+        features = F.relu(features + self.context(known)[..., None, None])
+        return self.estimates(F.relu(self.mixed(features)))
+
+
+def summarize(estimates: LocalEstimates) -> NoiseStatistics:
+    """Summarize the estimates of each image, every place weighted with its certainty.
+
+    Notes:
+        With levels ``s_i`` and log weights ``a_i``, a channel has ``sum_i w_i s_i`` with
+        ``w_i = exp(a_i) / sum_j exp(a_j)``; the level at a brightness ``b`` has weights
+        ``w_i exp(-(b_i - b)^2 / (2 * 0.1^2))`` instead.
+
+    >>> level = torch.tensor([[[[0.02, 0.06]]]])
+    >>> one = LocalEstimates(level, 0 * level, 0 * level, torch.tensor([[[[0.1, 0.9]]]]))
+    >>> found = summarize(one)
+    >>> [round(value, 3) for value in found.by_brightness[0].tolist()]
+    [0.021, 0.025, 0.04, 0.055, 0.059]
+    """
+    level, log_weight, correlation = (each.flatten(2) for each in estimates[:3])
+    weight = log_weight.softmax(dim=-1)  # (B, C, n)
+    channels = (weight * level).sum(dim=-1)  # (B, C)
+    near = near_brightness(estimates.brightness)  # (B, 5, n)
+    everywhere = channels.mean(dim=1, keepdim=True)
+    shared = weight.mean(dim=1)  # (B, n)
+    here = (near * (weight * level).mean(dim=1).unsqueeze(1)).sum(dim=-1)
+    share = (near * shared.unsqueeze(1)).sum(dim=-1)
+    by_brightness = (here + _PICTURE_SHARE * everywhere) / (share + _PICTURE_SHARE)
+    return NoiseStatistics(
+        channels.expand(-1, 3), by_brightness, (weight * correlation).sum(dim=-1).mean(dim=1)
+    )
+
+
+def near_brightness(brightness: Tensor) -> Tensor:
+    """Return how near places ``(B, 1, h, w)`` are to ``BRIGHTNESSES``, ``(B, 5, h * w)``."""
+    anchors = torch.tensor(BRIGHTNESSES, device=brightness.device).view(1, -1, 1)
+    off = brightness.flatten(2) - anchors
+    return torch.exp(-(off**2) / (2 * _BRIGHTNESS_SPREAD**2))
 
 
 def is_monochrome(images: Tensor) -> Tensor:
@@ -119,79 +248,3 @@ def _chroma_deviation(image: Tensor) -> Tensor:
     pixels = level.bincount(minlength=256).clamp_min(1)
     means = [(channel, level.bincount(channel, 256) / pixels) for channel in (red, blue)]
     return torch.stack([(channel - mean[level]).abs().mean() for channel, mean in means]).max()
-
-
-def _convolutions(image_channels: int, channels: tuple[int, int, int]) -> nn.Sequential:
-    """Build the layers from detail, brightness and clipping of each channel to level and weight."""
-    full, half, quarter = channels
-    return nn.Sequential(
-        nn.Conv2d(3 * image_channels, full, 3),
-        nn.ReLU(),
-        nn.Conv2d(full, half, 3, stride=2),
-        nn.ReLU(),
-        nn.Conv2d(half, half, 3),
-        nn.ReLU(),
-        nn.Conv2d(half, quarter, 3, stride=2),
-        nn.ReLU(),
-        nn.Conv2d(quarter, quarter, 3),
-        nn.ReLU(),
-        nn.Conv2d(quarter, 2, 1),
-    )
-
-
-def weighted_mean(values: Tensor, log_weights: Tensor) -> Tensor:
-    """Return the mean over the last dimension, weighted with the softmax of ``log_weights``."""
-    return (values * log_weights.softmax(dim=-1)).sum(dim=-1)
-
-
-@torch.inference_mode()
-def estimate_sigma(estimator: NoiseLevelEstimator, pixels: np.ndarray) -> float:
-    """Estimate the standard deviation of the noise of a picture.
-
-    Args:
-        estimator: Network on the CPU.
-        pixels: ``(H, W, 3)`` uint8, any size.
-
-    Returns:
-        Standard deviation on ``[0, 1]``; 0 for pictures too small for an estimate.
-
-    Notes:
-        With local levels ``s_i`` and log weights ``a_i`` over all places of all sampled blocks,
-        ``sigma = sum_i exp(a_i) s_i / sum_i exp(a_i)``, averaged over the channels that are
-        estimated one by one, and at least 0.
-
-    >>> estimate_sigma(NoiseLevelEstimator(), np.zeros((8, 8, 3), np.uint8))
-    0.0
-    """
-    if min(pixels.shape[:2]) < MIN_SIDE:
-        return 0.0
-    blocks = torch.from_numpy(np.stack(_spread_blocks(pixels)))  # (N, h, w, 3)
-    given = blocks.permute(0, 3, 1, 2).float().div(255)  # (N, 3, h, w)
-    given = given.contiguous(memory_format=torch.channels_last)
-    # Decided for all blocks together, for the two ways weigh places differently.
-    one_tone = bool(is_monochrome(torch.cat(tuple(given), dim=-1)[None]))
-    of_all = [
-        plane.transpose(0, 1).flatten(1)
-        for plane in estimator.local_estimates(given, one_tone=one_tone)
-    ]
-    return weighted_mean(*of_all).mean().clamp_min(0).item()  # mean over C
-
-
-def _spread_blocks(pixels: np.ndarray) -> list[np.ndarray]:
-    """Cut blocks of one size, evenly spread; a small picture is one block."""
-    missing = [(0, max(RECEPTIVE_FIELD - length, 0)) for length in pixels.shape[:2]]
-    if any(count for _, count in missing):
-        pixels = np.pad(pixels, [*missing, (0, 0)], mode="symmetric")
-    height, width = pixels.shape[:2]
-    if max(height, width) <= BLOCK * BLOCKS:
-        return [pixels]
-    return [
-        pixels[top : top + BLOCK, left : left + BLOCK]
-        for top in _starts(height)
-        for left in _starts(width)
-    ]
-
-
-def _starts(length: int) -> list[int]:
-    last, count = max(length - BLOCK, 0), min(BLOCKS, math.ceil(length / BLOCK))
-    return np.linspace(0, last, count).round().astype(int).tolist()

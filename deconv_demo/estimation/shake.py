@@ -22,11 +22,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from deconv_demo.classical import fast_length, power
+from deconv_demo.degradations import SHAKE_KERNEL_SIZE
 from deconv_demo.estimation.kernel_shape import centered, without_specks
 
-# Odd side of the kernels, in pixels: as far as 1/4 second in the hand reaches, and the path lies
-# about its centre of mass.
-SHAKE_KERNEL_SIZE = 31
 # Side of the kernel at the coarsest scale, where a shake is hardly more than a point; from one
 # scale to the next all sides grow by the root of 2.
 COARSEST_KERNEL = 3

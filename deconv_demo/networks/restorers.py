@@ -144,12 +144,12 @@ class DeconvUNet(Restorer):
             raise ValueError(f"beside a picture this network needs {needs}, got {condition!r}")
         height, width = image.shape[-2:]
         features = image
-        if self.guided and condition is not None:
-            features = torch.cat([image, condition.to(image)], dim=1)
+        if condition is not None:
+            condition = condition.to(image)
+            if self.noise_level_map and condition.dim() == 1:  # one strength everywhere
+                condition = condition.view(-1, 1, 1, 1).expand(-1, 1, height, width)
+            features = torch.cat([image, condition], dim=1)  # (B, 4 or 6, H, W)
         features = pad_to_multiple(features, self.size_multiple)
-        if self.noise_level_map and condition is not None:
-            level = condition.to(features).view(-1, 1, 1, 1).expand(-1, 1, *features.shape[-2:])
-            features = torch.cat([features, level], dim=1)  # (B, 4, H', W')
 
         features = self.head(features)  # (B, widths[0], H', W')
         skips = []

@@ -1,9 +1,9 @@
 """Conversions between pictures, pixels and tensors: upright, 8 bits, gray or RGB, with metadata.
 
 A `picture` is a Pillow image as ``normalize`` returns it: mode L, LA, RGB or RGBA, fully
-loaded, with only "exif" (bytes, without orientation), "icc_profile" and "dpi" in ``info``,
-if the file had them. `pixels` are ``(H, W, 3)`` uint8 RGB, an `image` is ``(1, 3, H, W)``
-float32 RGB in ``[0, 1]``.
+loaded, with only "exif" (bytes, without orientation), "icc_profile", "dpi" and "jpeg_quality" in
+``info``, if the file had them. `pixels` are ``(H, W, 3)`` uint8 RGB, an `image` is
+``(1, 3, H, W)`` float32 RGB in ``[0, 1]``.
 """
 
 from contextlib import suppress
@@ -24,8 +24,11 @@ from deconv_demo.pictures.image_io import (
     icc_profile_for,
     opened_file,
 )
+from deconv_demo.pictures.jpeg_tables import file_quality
 
 MODES = ("L", "LA", "RGB", "RGBA")
+# Alpha below which the colour of a pixel is not believed: a sixteenth of what is seen.
+FAINT = 16
 # EXIF 2.3, tag 0x0112: the transposition that turns the stored pixels upright.
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -83,17 +86,19 @@ def to_image(picture: Image.Image) -> Tensor:
 def visible_pixels(picture: Image.Image) -> np.ndarray:
     """Return ``(H, W, 3)`` uint8 RGB, with transparent pixels filled from the colours around them.
 
-    Transparent pixels may have any colour, mostly black, and a network would draw it into the rim
-    of the visible part.
+    Transparent pixels, and those that can hardly be seen, may have any colour, mostly black, and a
+    network would draw it into the rim of the visible part.
     """
-    if picture.mode not in ("LA", "RGBA") or picture.getchannel("A").getextrema()[1] == 0:
+    if picture.mode not in ("LA", "RGBA"):
+        return to_pixels(picture)
+    if not (np.asarray(picture.getchannel("A")) >= FAINT).any():
         return to_pixels(picture)
     return np.array(_fill_transparent(picture.convert("RGBA")))
 
 
 def _fill_transparent(picture: Image.Image) -> Image.Image:
     """Fill RGBA, some of it visible, from a smaller version of itself: colours spread outwards."""
-    mask = picture.getchannel("A").point(lambda alpha: 255 if alpha else 0)
+    mask = picture.getchannel("A").point(lambda alpha: 255 if alpha >= FAINT else 0)
     colors = picture.convert("RGB")
     if mask.getextrema()[0] != 0:
         return colors
@@ -177,9 +182,17 @@ def _normalize(picture: Image.Image) -> Image.Image:
         "exif": _carried_exif(picture, exif, plain.size) if exif else None,
         "icc_profile": icc_profile_for(plain.mode, picture.info.get("icc_profile")),
         "dpi": dpi,
+        "jpeg_quality": file_quality(picture) or _known_quality(picture),
     }
     plain.info = {key: value for key, value in carried.items() if value}
     return plain
+
+
+def _known_quality(picture: Image.Image) -> float | None:
+    """Return the quality that was read before, of a picture that is normalized again."""
+    quality = picture.info.get("jpeg_quality")
+    # Text of a file lies in ``info``, too, under any name.
+    return quality if isinstance(quality, float) and 1 <= quality <= 100 else None
 
 
 def _raw_exif(picture: Image.Image) -> bytes:

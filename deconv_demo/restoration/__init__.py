@@ -1,5 +1,7 @@
 """Restoration of a picture by a task: weights, guide, tiles, and scores on a known reference."""
 
+from deconv_demo.restoration.condition import Condition, level_map, scaled
+from deconv_demo.restoration.diagnosis import Diagnosis, Finding, diagnose
 from deconv_demo.restoration.enhancement import (
     Enhancement,
     TileProgress,
@@ -13,6 +15,15 @@ from deconv_demo.restoration.guide import (
     forget_kernels,
     wiener_guide,
     wiener_guide_crop,
+)
+from deconv_demo.restoration.known_blur import (
+    SIZES,
+    KernelError,
+    NoKernelError,
+    known_kernel,
+    parse_blur,
+    path_kernel,
+    shaped_kernel,
 )
 from deconv_demo.restoration.precision import float_dtype, inference_device, inference_dtype
 from deconv_demo.restoration.reference_eval import (
@@ -42,6 +53,19 @@ from deconv_demo.restoration.weights import (
 )
 
 __all__ = [
+    "Diagnosis",
+    "Finding",
+    "diagnose",
+    "Condition",
+    "level_map",
+    "scaled",
+    "shaped_kernel",
+    "path_kernel",
+    "parse_blur",
+    "known_kernel",
+    "KernelError",
+    "NoKernelError",
+    "SIZES",
     "BLURS",
     "BLUR_SIZES",
     "DegradationSpec",

@@ -1,43 +1,41 @@
 """Run a task on a picture at full size, with progress and cancellation tile by tile."""
 
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
-from torch import nn
 
 from deconv_demo.controls import resolve_controls
-from deconv_demo.estimation import estimate_sigma
-from deconv_demo.malloc import trim_when_idle
 from deconv_demo.pictures import (
     PictureError,
     from_pixels,
     is_gray_pixels,
     normalize,
+    to_pixels,
     visible_pixels,
 )
-from deconv_demo.restoration.guide import estimate_kernel, fill_wiener_guide, is_identity
+from deconv_demo.restoration.condition import read_condition
+from deconv_demo.restoration.guide import fill_wiener_guide
+from deconv_demo.restoration.hue import hue_of
+from deconv_demo.restoration.known_blur import known_kernel
 from deconv_demo.restoration.precision import (
     inference_device,
     inference_dtype,
     prepare_for_inference,
 )
+from deconv_demo.restoration.readable import readable_pixels
+from deconv_demo.restoration.tile_runner import TileRunner, one_tile_at_a_time
 from deconv_demo.restoration.tiling import TileLimits, count_tiles, run_in_tiles
-from deconv_demo.restoration.weights import load_model, load_noise_estimator
+from deconv_demo.restoration.trust import trust_in
+from deconv_demo.restoration.weights import load_model
 from deconv_demo.tasks import TASKS, Task
 
 # A result must fit in memory and in a browser: 200 megapixels are 600 MB of pixels.
 MAX_OUTPUT_PIXELS = 200_000_000
-
-# One tile at a time on the whole machine: two networks side by side on two cores would finish
-# no sooner and need twice the memory. Held for a tile, never across a yield, so that a
-# visitor who leaves cannot keep it.
-_one_tile_at_a_time = threading.BoundedSemaphore(1)
 
 
 @dataclass(frozen=True)
@@ -67,9 +65,11 @@ class Enhancement:
         seconds: Wall clock time, decoding and encoding not included.
         facts: Record of the run: ``tiles``, ``dtype`` (for "int8" also ``tiles_in_float32``, the
             number of tiles that fell back), ``device``, ``megapixels`` (of the output), the
-            controls with the values that were used, and for "deblur" ``blur_kernel``: the
-            estimated PSF, 31 rows of 31 weights, or None where the picture is too small or too
-            flat for an estimate.
+            controls with the values that were used; for "deblur" ``blur_kernel``: the PSF, rows of
+            weights, or None where there is no blur or none that could be read; where the noise was
+            read ``sigma_by_channel``, ``level_by_brightness`` and ``grain``; ``share``, how much
+            of the change was trusted, and ``left_alone``, why not all of it (or None);
+            ``careful``, and ``tinted`` where an enlargement kept the tint of a gray picture.
         restored: ``after`` at full strength, for blending without a second run.
     """
 
@@ -87,6 +87,8 @@ def enhance(
     *,
     progress: Callable[[TileProgress], None] | None = None,
     dtype: torch.dtype | None = None,
+    careful: bool = False,
+    kernel: torch.Tensor | Sequence[Sequence[float]] | None = None,
     **controls: float | None,
 ) -> Enhancement:
     """Run the network of a task over a picture at its full size.
@@ -97,13 +99,18 @@ def enhance(
         progress: Called before the first tile, for "deblur" several times while the blur is
             estimated and undone, and after every tile; an exception it raises ends the run.
         dtype: As for ``enhance_by_tile``.
-        **controls: Controls of the task by name: ``sigma=25 / 255`` for "denoise" (None estimates
-            it), ``amount=0.5`` for "deblur".
+        careful: Whether to average the results of all eight flips and turns: a little better, for
+            eight times the work.
+        kernel: Blur kernel of "deblur", where it is known; see ``known_blur`` for how to make one.
+        **controls: Controls of the task by name: ``sigma=25 / 255`` for "denoise" and
+            ``quality=40`` for "jpeg" (None reads them off the picture), ``strength=0.5`` for half
+            of the noise that was read, ``amount=0.5`` for half of the change.
 
     Raises:
         KeyError: ``task_id`` is not in ``TASKS``.
         TypeError: A control that the task does not have.
         ValueError: A control outside its range.
+        KernelError: ``kernel`` is none.
         PictureError: The picture cannot be used; the text says what to do.
         WeightsError: The weights are missing or damaged.
 
@@ -111,7 +118,9 @@ def enhance(
     >>> result.before.size, result.after.size
     ((40, 20), (40, 20))
     """
-    for step in enhance_by_tile(picture, task_id, dtype=dtype, **controls):
+    for step in enhance_by_tile(
+        picture, task_id, dtype=dtype, careful=careful, kernel=kernel, **controls
+    ):
         if isinstance(step, Enhancement):
             return step
         if progress is not None:
@@ -124,6 +133,8 @@ def enhance_by_tile(
     task_id: str,
     *,
     dtype: torch.dtype | None = None,
+    careful: bool = False,
+    kernel: torch.Tensor | Sequence[Sequence[float]] | None = None,
     **controls: float | None,
 ) -> Iterator[TileProgress | Enhancement]:
     """Run ``enhance`` as a generator that yields after each tile and the ``Enhancement`` last.
@@ -131,7 +142,7 @@ def enhance_by_tile(
     Closing the generator ends the work at the tile it has reached.
 
     Args:
-        picture, task_id, **controls: As for ``enhance``.
+        picture, task_id, careful, kernel, **controls: As for ``enhance``.
         dtype: Number format of the network: float32, bfloat16, or int8 in its residual blocks
             (float32 if these are not calibrated, and in tiles with activations far beyond the
             calibrated ranges); None takes the best for this machine.
@@ -140,6 +151,10 @@ def enhance_by_tile(
         raise KeyError(f"unknown task {task_id!r}; the tasks are {', '.join(TASKS)}")
     task = TASKS[task_id]
     values = resolve_controls(task.controls, controls, task_id=task_id)
+    if kernel is not None:
+        if not task.guided:
+            raise TypeError(f"{task_id} takes no blur kernel")
+        kernel = known_kernel(kernel)
     source = normalize(picture)
     _check_output_size(source, task)
     started = time.monotonic()
@@ -147,12 +162,17 @@ def enhance_by_tile(
     dtype = dtype or inference_dtype(device)
     model, dtype = prepare_for_inference(load_model(task_id), device, dtype)
     pixels = visible_pixels(source)
-    gray = is_gray_pixels(pixels)
-    if "sigma" in values and values["sigma"] is None:
-        with _one_tile_at_a_time:
-            found = estimate_sigma(load_noise_estimator(), pixels)
-        (sigma,) = (control for control in task.controls if control.name == "sigma")
-        values["sigma"] = min(found, sigma.maximum)
+    with one_tile_at_a_time:
+        condition, values = read_condition(
+            task,
+            model,
+            readable_pixels(source, pixels),
+            values,
+            device,
+            kernel=kernel,
+            file_quality=source.info.get("jpeg_quality"),
+        )
+        trust = trust_in(task, condition, values, pixels)
     cut: TileLimits = {
         "max_pixels": task.tile_pixels,
         "multiple": model.size_multiple,
@@ -161,51 +181,56 @@ def enhance_by_tile(
     total = count_tiles(*pixels.shape[:2], **cut)
     yield TileProgress(0, total, None)
 
-    given = pixels
-    read_off: dict[str, Any] = {}
-    if model.guided:
-        given = np.empty((*pixels.shape[:2], 6), np.uint8)
-        given[..., :3] = pixels
-        with _one_tile_at_a_time:
-            kernel = estimate_kernel(pixels, device)
-        read_off["blur_kernel"] = None if is_identity(kernel) else _rounded(kernel)
-        steps = fill_wiener_guide(pixels, kernel, given[..., 3:])
+    hue = hue_of(pixels) if task.scale > 1 else None
+    given = pixels if hue is None else hue.gray
+    if condition.kernel is not None:
+        given, steps = _with_guide(given, condition.kernel)
         while True:
-            with _one_tile_at_a_time:
+            with one_tile_at_a_time:
                 if next(steps, None) is None:
                     break
             yield TileProgress(0, total, None)
 
     output = np.empty((source.height * task.scale, source.width * task.scale, 3), np.uint8)
     tiles_started = time.monotonic()
-    has_fallen_back: list[bool] = []
-    for done in run_in_tiles(
-        given,
-        _tile_runner(model, device, dtype, values.get("sigma"), has_fallen_back),
+    runner = TileRunner(
+        model=model,
+        device=device,
+        dtype=dtype,
         scale=task.scale,
-        output=output,
-        **cut,
-    ):
+        condition=condition,
+        careful=careful,
+        has_fallen_back=[],
+    )
+    for done in run_in_tiles(given, runner, scale=task.scale, output=output, **cut):
         elapsed = time.monotonic() - tiles_started
         yield TileProgress(done, total, elapsed / done * (total - done))
 
-    restored = from_pixels(output, like=source, gray=gray)
+    trust.apply(pixels, output)
     before = source if task.scale == 1 else _bicubic(source, task.scale)
-    amount = values.get("amount")
-    after = restored if amount is None else blend(before, restored, amount)
+    if hue is not None:
+        # What is transparent has colours of its own in the file, which nobody sees.
+        seen = before if source.mode == "RGB" else _bicubic(Image.fromarray(pixels), task.scale)
+        hue.put_back(output, to_pixels(seen))
+    restored = from_pixels(output, like=source, gray=is_gray_pixels(pixels))
+    amount = values.get("amount", 1.0)
+    fell_back = runner.has_fallen_back
     yield Enhancement(
         task_id=task_id,
         before=before,
-        after=after,
+        after=restored if amount is None else blend(before, restored, amount),
         seconds=time.monotonic() - started,
         facts={
             "tiles": total,
-            "dtype": _name(torch.float32 if all(has_fallen_back) else dtype),
-            **({"tiles_in_float32": sum(has_fallen_back)} if dtype == torch.int8 else {}),
+            "dtype": _name(torch.float32 if all(fell_back) else dtype),
+            **({"tiles_in_float32": sum(fell_back)} if dtype == torch.int8 else {}),
             "device": device.type,
             "megapixels": output.shape[0] * output.shape[1] / 1e6,
             **values,
-            **read_off,
+            **condition.facts(),
+            **trust.facts(),
+            **({"careful": True} if careful else {}),
+            **({} if hue is None else {"tinted": True}),
         },
         restored=restored,
     )
@@ -243,43 +268,15 @@ def resolve_dtype_name(task_id: str, wanted: str | None = None) -> str:
     return _name(prepare_for_inference(load_model(task_id), device, dtype)[1])
 
 
-def _tile_runner(
-    model: nn.Module,
-    device: torch.device,
-    dtype: torch.dtype,
-    sigma: float | None,
-    has_fallen_back: list[bool],
-) -> Callable[[np.ndarray], np.ndarray]:
-    """Wrap a network as ``run_in_tiles`` calls it: uint8 pixels in, float pixels out.
-
-    The last three of six channels are the guide. ``has_fallen_back`` gets one entry per tile:
-    whether it was done in float32 instead of 8 bits.
-    """
-
-    def run(tile: np.ndarray) -> np.ndarray:
-        given = torch.from_numpy(tile).to(device).permute(2, 0, 1).unsqueeze(0).float().div(255)
-        image, *condition = given.split(3, dim=1)
-        if sigma is not None:
-            condition = [torch.tensor([sigma], device=device)]
-        with (
-            _one_tile_at_a_time,
-            torch.inference_mode(),
-            torch.autocast(device.type, torch.bfloat16, enabled=dtype == torch.bfloat16),
-        ):
-            restored = model(image.contiguous(memory_format=torch.channels_last), *condition)
-            has_fallen_back.append(getattr(model, "has_fallen_back", False))
-        trim_when_idle()
-        return restored[0].permute(1, 2, 0).mul(255).cpu().numpy()
-
-    return run
-
-
 def _name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def _rounded(kernel: torch.Tensor) -> list[list[float]]:
-    return [[round(weight, 4) for weight in row] for row in kernel.tolist()]
+def _with_guide(pixels: np.ndarray, kernel: torch.Tensor) -> tuple[np.ndarray, Iterator[int]]:
+    """Return six channels, the last three of which get the guide while the iterator is followed."""
+    given = np.empty((*pixels.shape[:2], 6), np.uint8)
+    given[..., :3] = pixels
+    return given, fill_wiener_guide(pixels, kernel, given[..., 3:])
 
 
 def _bicubic(source: Image.Image, scale: int) -> Image.Image:

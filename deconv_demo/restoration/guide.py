@@ -39,6 +39,8 @@ def wiener_guide(image: Tensor, *, skip_estimation: bool = False) -> Tensor:
     return wiener_deconvolve(image, kernels)
 
 
+# A kernel with so much of its weight in the middle is no blur.
+_ALL = 0.999
 # Kernels of the pictures that were last estimated, which takes a second: a picture is often run
 # again, looked into, or compared with a classical method.
 MAX_KERNELS = 32
@@ -58,7 +60,13 @@ def estimate_kernel(pixels: np.ndarray, device: torch.device = CPU) -> Tensor:
     key = (hashlib.sha256(contents).digest(), pixels.shape, device)
     kernel = _kernels.get(key)
     if kernel is None:
-        image = torch.from_numpy(pixels).to(device).permute(2, 0, 1).unsqueeze(0)
+        # A view of a decoded picture may be read-only, of which PyTorch warns.
+        image = (
+            torch.from_numpy(np.require(pixels, requirements="W"))
+            .to(device)
+            .permute(2, 0, 1)
+            .unsqueeze(0)
+        )
         usual = estimate_kernels(_estimator_on(device), image)[0]
         kernel = on_one_thread(best_kernel, image, usual)
         with _while_storing:
@@ -76,7 +84,8 @@ def forget_kernels() -> None:
 
 def is_identity(kernel: Tensor) -> bool:
     """Return whether a kernel is the identity: no blur, or none that could be estimated."""
-    return torch.equal(kernel, identity_kernels(kernel[None])[0])
+    middle = kernel.shape[-1] // 2
+    return bool(kernel[middle, middle] > _ALL * kernel.sum())
 
 
 def fill_wiener_guide(

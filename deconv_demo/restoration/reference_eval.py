@@ -121,7 +121,8 @@ def score_result(
     """
     task = TASKS[result.task_id]
     clean, degraded = to_image(reference), to_image(damaged)
-    level = torch.tensor([sigma]) if task.build.keywords.get("noise_level_map") else None
+    strength = task.level_of({**result.facts, "sigma": sigma})
+    level = None if strength is None else torch.tensor([strength])
     name, classical = best_classical(result.task_id, degraded, level, clean)
     rows = [
         ("damaged", repeat_pixels(degraded, task.scale)),

@@ -31,7 +31,11 @@ UPSAMPLERS_FILE = "upsamplers.safetensors"
 RANGES_FILE = "ranges.safetensors"
 # Networks that estimate a condition from a picture; each name is also that of a file, a command and
 # an entry of metrics.json.
-ESTIMATORS = {"blur_reader": BlurKernelEstimator, "noise_reader": NoiseLevelEstimator}
+ESTIMATORS = {
+    "blur_reader": BlurKernelEstimator,
+    "noise_reader": NoiseLevelEstimator,
+    "jpeg_reader": NoiseLevelEstimator,
+}
 
 _FOR_AN_HOUR = "--data FOLDER_OF_PHOTOS --minutes 60"
 _trusted = False
@@ -145,7 +149,16 @@ def load_estimator(name: str) -> nn.Module:
 
 def load_noise_estimator() -> NoiseLevelEstimator:
     """Return ``load_estimator("noise_reader")``, which can say more than other networks."""
-    estimator = load_estimator("noise_reader")
+    return _load_level_estimator("noise_reader")
+
+
+def load_jpeg_estimator() -> NoiseLevelEstimator:
+    """Return ``load_estimator("jpeg_reader")``, which reads the strength of JPEG artifacts."""
+    return _load_level_estimator("jpeg_reader")
+
+
+def _load_level_estimator(name: str) -> NoiseLevelEstimator:
+    estimator = load_estimator(name)
     assert isinstance(estimator, NoiseLevelEstimator)
     return estimator
 

@@ -43,7 +43,11 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("task_id", choices=TASKS)
     train.add_argument("--start-from", type=Path, metavar="FILE", help="weights of a relative")
     trained = {"train": train}
-    for name, quantity in (("blur_reader", "a blur"), ("noise_reader", "the strength of noise")):
+    for name, quantity in (
+        ("blur_reader", "a blur"),
+        ("noise_reader", "the strength of noise"),
+        ("jpeg_reader", "the quality of JPEG files"),
+    ):
         trained[name] = commands.add_parser(
             name, help=f"train the network that estimates {quantity}"
         )
@@ -79,6 +83,13 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument(
         "--dtype", choices=("float32", "bfloat16", "int8"), help="instead of this machine's best"
     )
+    pairs = commands.add_parser("pairs", help="measure a network on real pictures, blind")
+    pairs.add_argument("task_id", choices=TASKS)
+    for name in ("--degraded", "--truth"):
+        pairs.add_argument(name, type=Path, required=True, metavar="FOLDER")
+    pairs.add_argument("--shift", type=int, default=0, help="best over so many pixels of shift")
+    pairs.add_argument("--luma", action="store_true", help="measure on Y")
+    pairs.add_argument("--careful", action="store_true", help="average all flips and turns")
     benchmark = commands.add_parser("benchmark", help="seconds and memory on this machine")
     benchmark.add_argument("--rounds", type=_COUNT, default=5)
     benchmark.add_argument("--metrics", type=Path, help="keep the numbers in this file too")
@@ -136,14 +147,26 @@ def main(arguments: list[str] | None = None) -> int:
         elif options.command in ESTIMATORS:
             from deconv_demo.training.blur_estimator import BLUR_SPEC
             from deconv_demo.training.estimators import EstimatorSpec, train_estimator
+            from deconv_demo.training.jpeg_estimator import JPEG_SPEC
             from deconv_demo.training.noise_estimator import NOISE_SPEC
 
-            specs: tuple[EstimatorSpec[Any], ...] = (BLUR_SPEC, NOISE_SPEC)
+            specs: tuple[EstimatorSpec[Any], ...] = (BLUR_SPEC, NOISE_SPEC, JPEG_SPEC)
             by_name = {spec.name: spec for spec in specs}
             train_estimator(
                 by_name[options.command],
                 weights_path=options.weights or WEIGHTS_DIR / f"{options.command}.safetensors",
                 **_budget(options),
+            )
+        elif options.command == "pairs":
+            from deconv_demo.training.report.pairs import evaluate_pairs
+
+            evaluate_pairs(
+                options.task_id,
+                degraded=options.degraded,
+                truth=options.truth,
+                shift=options.shift,
+                luma=options.luma,
+                careful=options.careful,
             )
         elif options.command == "failures":
             from deconv_demo.training.report.failures import draw_failures

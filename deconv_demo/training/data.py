@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
+from deconv_demo.classical import wiener_deconvolve
 from deconv_demo.degradations import DegradedBatch, quantize
 from deconv_demo.pictures import PictureError, open_picture, to_pixels
 from deconv_demo.restoration import wiener_guide
@@ -23,6 +24,8 @@ CLEAN_ENDING = re.compile(r"[-_](HR|GT)$", re.IGNORECASE)
 MAX_REDUCTION = 2
 # Probability that a batch of a guided network gets its guide without an estimate of the blur.
 SKIP_ESTIMATION_PROB = 0.04
+# Probability that a batch of a guided network is of shakes, where there are some.
+SHAKE_PROB = 0.5
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"}
 
 
@@ -180,6 +183,12 @@ class CropSpec(Protocol):
     def guided(self) -> bool: ...
 
 
+class KnownBlurs(Protocol):
+    """A degradation that comes with the kernels that are undone in the guide."""
+
+    def degrade(self, clean: Tensor, generator: Generator) -> tuple[Tensor, Tensor]: ...
+
+
 class CropSampler:
     """A sampler of random degraded / clean pairs: picture, place, and one of eight symmetries.
 
@@ -191,6 +200,7 @@ class CropSampler:
         task: Task that defines the size of a crop and its degradation.
         generator: Source of all randomness, on the CPU.
         device: Device on which crops are degraded and returned.
+        shakes: For a guided task, blurs that come with a kernel to be undone: half of the batches.
     """
 
     def __init__(
@@ -199,8 +209,9 @@ class CropSampler:
         task: CropSpec,
         generator: Generator,
         device: torch.device,
+        shakes: KnownBlurs | None = None,
     ) -> None:
-        self.task, self.generator, self.device = task, generator, device
+        self.task, self.generator, self.device, self.shakes = task, generator, device, shakes
         self.pictures = [torch.from_numpy(array) for array in pictures]
         self.weights = torch.tensor([float(len(p) * p.shape[1]) for p in self.pictures])
         self.side = crop_side(task)
@@ -219,13 +230,21 @@ class CropSampler:
             drawn = torch.rand(len(clean), generator=self.generator)
             gray = (drawn < self.task.recipe.grey_share).to(clean.device)
             clean[gray] = to_gray(clean[gray])
-        degraded, condition, target = self.task.degrade(clean, self.generator)
-        clean = clean if target is None else target
+        kernels = None
+        if self.shakes is not None and self._chance(SHAKE_PROB):
+            degraded, kernels = self.shakes.degrade(clean, self.generator)
+            condition = None
+        else:
+            degraded, condition, target = self.task.degrade(clean, self.generator)
+            clean = clean if target is None else target
         margin, scale = self.task.recipe.margin, self.task.scale
         degraded, clean = _cut(degraded, margin), _cut(clean, margin * scale)
         if self.task.guided:
-            drawn = torch.rand((), generator=self.generator)
-            condition = wiener_guide(degraded, skip_estimation=bool(drawn < SKIP_ESTIMATION_PROB))
+            if kernels is not None:
+                condition = wiener_deconvolve(degraded, kernels)
+            else:
+                skip = self._chance(SKIP_ESTIMATION_PROB)
+                condition = wiener_guide(degraded, skip_estimation=skip)
             top, left = (self._integer(self.task.recipe.context + 1) for _ in range(2))
             rows, columns = (slice(at, at + self.task.recipe.patch) for at in (top, left))
             degraded, condition, clean = (
@@ -251,6 +270,9 @@ class CropSampler:
             return self.side
         largest = min(MAX_REDUCTION * self.side, shortest)
         return self.side + self._integer(int(largest) - self.side + 1)
+
+    def _chance(self, probability: float) -> bool:
+        return torch.rand((), generator=self.generator).item() < probability
 
     def _integer(self, below: int) -> int:
         return int(torch.randint(below, (), generator=self.generator))

@@ -16,16 +16,24 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from deconv_demo.classical import y_channel
 from deconv_demo.networks import read_header, read_tensors, save_weights
 from deconv_demo.restoration import float_dtype, load_into
 from deconv_demo.tasks import TASKS, Task
 from deconv_demo.training.data import CropSampler, center_crop, crop_side, read_pictures
 from deconv_demo.training.optimizers import make_optimizers
+from deconv_demo.training.shakes import ShakePairs
 from deconv_demo.training.validation import psnr_by_case
 
 WARM_UP_STEPS = 200
+# Shakes of which a guided network learns; each takes a second to estimate before the first step.
+SHAKES = 240
+# Share of the budget from which on the learning rate falls.
+DECAY_FROM = 0.75
 VALIDATION_CROP = 256
 HELD_OUT_PICTURES = 16
+# Of the pictures for validation a guided network gets every third.
+GUIDED_STEP = 3
 SECONDS_BETWEEN_LINES = 30
 SECONDS_BETWEEN_VALIDATIONS = 300
 # Validation costs a forward pass over every benchmark case; it may take this fraction of the time.
@@ -74,7 +82,7 @@ def train(
     Args:
         task_id: Key of ``TASKS``.
         data: Folders and tar files of clean photographs.
-        minutes: Training time; the learning rate falls to zero along a cosine over it.
+        minutes: Training time; the learning rate falls to zero over the last quarter of it.
         weights_path: Safetensors file to continue and to replace.
         validation: Folders and tar files for validation; None holds out 16 pictures of ``data``.
         start_from: Weights of a related network, whose fitting tensors are copied, for a network
@@ -101,6 +109,8 @@ def train(
     else:
         held_out = read_pictures(validation)
     held_out = [center_crop(pixels, VALIDATION_CROP) for pixels in held_out]
+    if task.guided:  # every kernel is searched for, which takes a second each
+        held_out = held_out[::GUIDED_STEP]
 
     model = task.build()
     header: dict[str, str] = {}
@@ -116,7 +126,11 @@ def train(
     ema_model = copy.deepcopy(model).eval().requires_grad_(False)
 
     seed = torch.seed() if seed is None else seed
-    sampler = CropSampler(pictures, task, torch.Generator().manual_seed(seed % 2**63), device)
+    generator = torch.Generator().manual_seed(seed % 2**63)
+    shakes = ShakePairs.estimate(pictures, SHAKES, generator) if task.guided else None
+    if shakes is not None and not shakes.pairs:  # pictures too small or too flat to show any
+        shakes = None
+    sampler = CropSampler(pictures, task, generator, device, shakes)
     peak = recipe.learning_rate if learning_rate is None else learning_rate
     optimizers = make_optimizers(model, recipe.optimiser, learning_rate=peak)
 
@@ -209,6 +223,9 @@ def _step(
     with bfloat16_autocast(degraded.device):
         restored = model(degraded) if condition is None else model(degraded, condition)
     loss = F.l1_loss(restored, clean)
+    if recipe.luma_share:
+        luma = F.l1_loss(y_channel(restored), y_channel(clean))
+        loss = torch.lerp(loss, luma, recipe.luma_share)
     loss.backward()
     nn.utils.clip_grad_norm_(model.parameters(), recipe.gradient_clip)
     for optimizer in optimizers:
@@ -229,8 +246,14 @@ def update_ema(ema_model: nn.Module, model: nn.Module, *, decay: float, step: in
 
 
 def _lr_factor(step: int, progress: float) -> float:
-    """Return the factor of the learning rate: a warm-up, then a cosine to zero over the budget."""
-    return min(1.0, (step + 1) / WARM_UP_STEPS) * (1 + math.cos(math.pi * min(progress, 1))) / 2
+    """Return the factor of the learning rate: a warm-up, a constant, and a line to zero at the end.
+
+    A rate that falls from the start, as along a cosine, wastes the first run of many: what comes
+    after has to climb back. Of a constant one all of the run is worth the same, and the decay at
+    its end brings in what the noise of the steps has hidden.
+    """
+    left = (1 - min(progress, 1)) / (1 - DECAY_FROM)
+    return min(1.0, (step + 1) / WARM_UP_STEPS) * min(1.0, left)
 
 
 def bfloat16_autocast(device: torch.device) -> torch.autocast:

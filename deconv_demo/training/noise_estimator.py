@@ -1,7 +1,8 @@
 """Training data, loss and validation of the noise level estimator."""
 
+import math
 import warnings
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -10,7 +11,16 @@ from torch import Generator, Tensor, nn
 
 from deconv_demo import degradations
 from deconv_demo.degradations import DegradedBatch, random_grain, random_photograph
-from deconv_demo.estimation import MIN_SIDE, NoiseLevelEstimator, estimate_sigma
+from deconv_demo.estimation import (
+    BRIGHTNESSES,
+    MIDDLE,
+    MIN_SIDE,
+    RECEPTIVE_FIELD,
+    STRIDE,
+    NoiseLevelEstimator,
+    estimate_sigma,
+    near_brightness,
+)
 from deconv_demo.pictures import to_uint8
 from deconv_demo.tasks import Recipe
 from deconv_demo.training.data import pixels_to_image
@@ -23,17 +33,20 @@ from deconv_demo.training.synthetic_images import random_drawing
 MAX_LEVEL = 80
 # Probability of no noise, and an exponent that favours weak noise, which is the most common and the
 # hardest to tell from detail.
-CLEAN_PROB, TOWARDS_WEAK = 0.15, 1.7
+CLEAN_PROB, TOWARDS_WEAK = 0.22, 1.7
 # Probability of a drawing (in a third of these, over a part only), of a dim crop, of few levels.
-DRAWN_PROB, DIM_PROB, LEVELED_PROB, MAX_LEVELS = 0.2, 0.1, 0.04, 16
+DRAWN_PROB, DIM_PROB, LEVELED_PROB, MAX_LEVELS = 0.3, 0.1, 0.04, 16
 # Probability of a JPEG before the noise and of one after it. A denoiser given the noise level from
 # before the file does about best after it, too.
 JPEG_BEFORE_PROB, JPEG_AFTER_PROB, JPEG_AFTER_QUALITIES = 0.15, 0.25, (40, 95)
 # Probability of noise of brightness alone, and of the same noise in every channel of a gray crop: a
 # gray page may as well come from a colour camera.
-SHARED_NOISE_PROB, SHARED_ON_GRAY_PROB = 0.06, 0.75
+SHARED_NOISE_PROB, SHARED_ON_GRAY_PROB = 0.14, 0.75
 # Probability that a gray crop is toned with its noise, like an old print, and its weakest channel.
 TONED_PROB, MIN_CHANNEL_GAIN = 0.2, 0.4
+# Probability that the channels have noise of different strength, as in lamp light, where blue is
+# amplified most, and the smallest share of the strongest.
+UNEQUAL_PROB, MIN_SHARE = 0.15, 0.15
 # Probability of noise that is not white, as out of a camera, and the largest grain, the standard
 # deviation of a blur in pixels. The denoiser, which was trained on white noise, does best with a
 # sigma of up to 1.25 times that of the grain.
@@ -43,16 +56,38 @@ COARSE_PROB, MAX_GRAIN = 0.2, 1.0
 CLEAN_PART_PROB = 0.2
 # Crops that are photographs of a noisy camera, and those with the grain of film, common to the
 # channels or stronger in one. To be estimated of them is the rms of what lies over the truth.
-CAMERA_PROB, FILM_PROB = 0.35, 0.08
+CAMERA_PROB, FILM_PROB = 0.38, 0.12
 # An error of so much, of 255, on a clean picture weighs as much as one of twice the noise.
 TOLERATED = 2.0
+# What is read too low leaves noise and costs so many times what is read too high, which a visitor
+# can lower. The other parts of the loss, beside that of the strength of the whole picture.
+UNDER_READING = 1.15
+CHANNEL_SHARE, BRIGHTNESS_SHARE, CORRELATION_SHARE = 0.3, 0.3, 0.1
+# A brightness is measured where so large a share of a crop is near it; fainter noise, on [0, 1],
+# has no correlation to be measured beside the rounding to 8 bits.
+OCCURS, FAINT = 0.03, 1.5 / 255
+
+
+class NoiseTarget(NamedTuple):
+    """What is to be estimated of noisy crops; NaN where it is not known.
+
+    Attributes:
+        channels: Strength of the noise of red, green and blue on ``[0, 1]``, ``(B, 3)``.
+        by_brightness: Its strength at each of ``BRIGHTNESSES``, ``(B, 5)``.
+        correlation: Correlation of the noise of neighbouring pixels, ``(B, 1)``.
+    """
+
+    channels: Tensor
+    by_brightness: Tensor
+    correlation: Tensor
 
 
 def with_its_noise(clean: Tensor, generator: Generator) -> DegradedBatch:
-    """Add noise with sigma drawn for each image from 0 to 80 / 255, and sigma as condition.
+    """Add noise with sigma drawn for each image from 0 to 80 / 255.
 
     Some images are replaced by drawings, some come from a JPEG, some get a clean part after the
-    noise, some are compressed as JPEG in the end.
+    noise, some are compressed as JPEG in the end; others are photographs of a noisy camera. The
+    condition holds the parts of ``NoiseTarget`` side by side.
     """
     choices = np.random.default_rng(int(torch.randint(2**31, (), generator=generator)))
     shown = torch.cat([_shown(image, choices) for image in clean.split(1)])
@@ -66,25 +101,63 @@ def with_its_noise(clean: Tensor, generator: Generator) -> DegradedBatch:
     noise = torch.where(shared.view(-1, 1, 1, 1), noise[:, :1], noise)
     noise = torch.cat([_perhaps_coarse(image, choices) for image in noise.split(1)])
     tones = torch.stack([_tone(image, choices) for image in shown])
-    noisy = shown + sigma.view(-1, 1, 1, 1) * noise
+    shares = torch.stack([_channel_shares(image, choices) for image in shown])
+    noisy = shown + sigma.view(-1, 1, 1, 1) * shares.view(-1, 3, 1, 1) * noise
     noisy = degradations.quantize(noisy * tones.view(-1, 3, 1, 1))
-    sigma = sigma * tones.mean(dim=1)
     noisy = torch.cat([_with_clean_part(image, choices) for image in noisy.split(1)])
     compressed = degradations.random_jpeg(
         noisy, generator, probability=JPEG_AFTER_PROB, qualities=JPEG_AFTER_QUALITIES
     )
+    # A file takes noise away and adds its own, so that the correlation is no longer known.
+    whole = (compressed == noisy).flatten(1).all(dim=1, keepdim=True)
+    target = NoiseTarget(
+        sigma.view(-1, 1) * tones * shares,
+        (sigma * (tones * shares).mean(dim=1)).view(-1, 1).repeat(1, len(BRIGHTNESSES)),
+        torch.where(whole, correlation_of(noise), math.nan),
+    )
     for index in (source < CAMERA_PROB + FILM_PROB).nonzero().flatten().tolist():
         make = random_photograph if source[index] < CAMERA_PROB else random_grain
         pair = make(shown[index], generator)
-        compressed[index], sigma[index], _ = degradations.measured(shown[index], pair)
-    return DegradedBatch(compressed, sigma)
+        compressed[index], _, truth = degradations.measured(shown[index], pair)
+        measured = measure(compressed[index : index + 1], truth[None])
+        for part, value in zip(target, measured, strict=True):
+            part[index] = value[0]
+    return DegradedBatch(compressed, torch.cat(target, dim=1))
+
+
+def measure(noisy: Tensor, truth: Tensor) -> NoiseTarget:
+    """Measure the noise between images ``(B, 3, H, W)`` and their ground truth."""
+    noise = noisy - truth
+    cut = (RECEPTIVE_FIELD - MIDDLE) // 2
+    inner, squares = (
+        F.avg_pool2d(each.mean(dim=1, keepdim=True)[..., cut:-cut, cut:-cut], MIDDLE, stride=STRIDE)
+        for each in (noisy, noise.square())
+    )
+    near = near_brightness(inner)
+    total = near.sum(dim=-1)
+    variance = (near * squares.flatten(2)).sum(dim=-1) / total.clamp_min(1e-6)
+    by_brightness = torch.where(
+        total > OCCURS * squares[0].numel(), variance.sqrt(), torch.full_like(variance, math.nan)
+    )
+    channels = noise.square().mean(dim=(2, 3)).sqrt()
+    return NoiseTarget(channels, by_brightness, correlation_of(noise))
+
+
+def correlation_of(noise: Tensor) -> Tensor:
+    """Return the correlation of neighbouring pixels of ``(B, C, H, W)``, NaN without noise."""
+    gray = noise.mean(dim=1)
+    power = gray.square().mean(dim=(1, 2))
+    along = (gray[..., 1:] * gray[..., :-1]).mean(dim=(1, 2))
+    across = (gray[:, 1:] * gray[:, :-1]).mean(dim=(1, 2))
+    known = torch.where(power > FAINT**2, (along + across) / 2 / power.clamp_min(1e-12), math.nan)
+    return known.unsqueeze(1)
 
 
 def _shown(image: Tensor, choices: np.random.Generator) -> Tensor:
     """Return a photo ``(1, 3, H, W)`` as it is, dim, of few levels, or partly or all a drawing."""
     kind = choices.random()
     if kind < DRAWN_PROB:
-        drawing = pixels_to_image(random_drawing(choices, image.shape[-1]))
+        drawing = pixels_to_image(random_drawing(choices, image.shape[-1], to_uint8(image[0])))
         first = choices.integers(image.shape[-1]) if kind < DRAWN_PROB / 3 else 0
         return torch.cat([image[..., :first], drawing[..., first:]], dim=-1)
     if kind < DRAWN_PROB + DIM_PROB:
@@ -101,6 +174,14 @@ def _tone(image: Tensor, choices: np.random.Generator) -> Tensor:
         return torch.ones(3)
     tone = torch.from_numpy(choices.uniform(MIN_CHANNEL_GAIN, 1, 3)).float()
     return tone / tone.max()
+
+
+def _channel_shares(image: Tensor, choices: np.random.Generator) -> Tensor:
+    """Return the share of the noise that each channel of ``(3, H, W)`` has: not alike in some."""
+    if choices.random() >= UNEQUAL_PROB or degradations.is_gray(image[None]).item():
+        return torch.ones(3)
+    shares = torch.from_numpy(choices.uniform(MIN_SHARE, 1, 3)).float()
+    return shares / shares.max()
 
 
 def _perhaps_coarse(noise: Tensor, choices: np.random.Generator) -> Tensor:
@@ -173,11 +254,26 @@ def relative_error(found: Tensor, sigma: Tensor) -> Tensor:
     return ((found - sigma) * 255).abs() / (sigma * 255 + TOLERATED)
 
 
-def _loss(estimator: nn.Module, noisy: Tensor, sigma: Tensor) -> Tensor:
+def level_loss_of(estimator: nn.Module, noisy: Tensor, target: Tensor) -> Tensor:
+    """Return the loss of a level estimator; what is NaN in the target is not known."""
     with bfloat16_autocast(noisy.device):
         found = estimator(noisy.contiguous(memory_format=torch.channels_last))
-    off = relative_error(found, sigma)
-    return F.smooth_l1_loss(off, torch.zeros_like(off), beta=0.05)
+    channels, by_brightness, correlation = target.split((3, len(BRIGHTNESSES), 1), dim=1)
+    strength = channels.square().mean(dim=1).sqrt()
+    loss = _level_loss(found.channels.square().mean(dim=1).add(1e-9).sqrt(), strength)
+    loss = loss + CHANNEL_SHARE * _level_loss(found.channels, channels)
+    loss = loss + BRIGHTNESS_SHARE * _level_loss(found.by_brightness, by_brightness)
+    off = (found.correlation.unsqueeze(1) - correlation).abs()[~correlation.isnan()]
+    return loss + CORRELATION_SHARE * off.sum() / len(noisy)
+
+
+def _level_loss(found: Tensor, level: Tensor) -> Tensor:
+    """Return the error of the levels that are known; one too low costs more than one too high."""
+    known = ~level.isnan()
+    off = relative_error(found, level.nan_to_num())[known]
+    weights = torch.where((found < level)[known], UNDER_READING, 1.0)
+    loss = F.smooth_l1_loss(off, torch.zeros_like(off), beta=0.05, reduction="none")
+    return (weights * loss).sum() / level.numel()
 
 
 NOISE_SPEC = EstimatorSpec(
@@ -197,6 +293,6 @@ NOISE_SPEC = EstimatorSpec(
     ),
     smallest_side=MIN_SIDE,
     make_validation_set=make_noise_validation_set,
-    loss=_loss,
+    loss=level_loss_of,
     validate=validate_sigma,
 )

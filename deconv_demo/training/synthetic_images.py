@@ -10,7 +10,9 @@ _TEXT = (
     "stamps overlap. WHERE = 0123456789 (x, y) + k? "
 ) * 2
 _LINE, _WORD = 100, 6
-_KINDS = (("print", 0.5), ("shapes", 0.3), ("pattern", 0.1), ("pixels", 0.1))
+_KINDS = (("print", 0.42), ("shapes", 0.25), ("pattern", 0.08), ("pixels", 0.08))
+# And those that are made of a photograph: by dots of a screen, or as pixel art.
+_KINDS_OF_PHOTO = (("screen", 0.08), ("art", 0.09))
 # Print is often black on white, on many screens light on dark, and mostly antialiased.
 _WHITE_PROB, _DARK_PROB, _BLACK_PROB, _SMOOTHED_PROB = 0.4, 0.3, 0.7, 0.8
 _MAX_DARK_LEVEL = 40
@@ -21,12 +23,16 @@ _LARGE_PROB, _SMALL = 0.4, 14
 _MAX_PALETTE, _MAX_PIXEL = 16, 10
 
 
-def random_drawing(generator: np.random.Generator, side: int) -> np.ndarray:
+def random_drawing(
+    generator: np.random.Generator, side: int, photo: np.ndarray | None = None
+) -> np.ndarray:
     """Draw a page of print, a heap of shapes and words, stripes, a chessboard or large pixels.
 
     Args:
         generator: Source of all choices.
         side: Number of rows and of columns.
+        photo: A photograph, ``(side, side, 3)`` uint8, that may be printed in dots of a screen, or
+            made into pixel art; None draws neither.
 
     Returns:
         ``(side, side, 3)`` uint8, without any noise.
@@ -34,7 +40,13 @@ def random_drawing(generator: np.random.Generator, side: int) -> np.ndarray:
     >>> random_drawing(np.random.default_rng(0), 96).shape
     (96, 96, 3)
     """
-    kind = generator.choice([name for name, _ in _KINDS], p=[share for _, share in _KINDS])
+    kinds = _KINDS if photo is None else _KINDS + _KINDS_OF_PHOTO
+    shares = np.array([share for _, share in kinds])
+    kind = generator.choice([name for name, _ in kinds], p=shares / shares.sum())
+    if kind == "screen" and photo is not None:
+        return _screened(generator, photo)
+    if kind == "art" and photo is not None:
+        return _pixel_art(generator, photo)
     if kind == "pattern":
         return _pattern(generator, side)
     if kind == "pixels":
@@ -107,6 +119,36 @@ def _large_pixels(generator: np.random.Generator, side: int) -> np.ndarray:
     count = -(-side // size)
     squares = generator.integers(0, len(palette), (count, count))
     pixels = np.array(palette, np.uint8)[squares].repeat(size, axis=0).repeat(size, axis=1)
+    return np.ascontiguousarray(pixels[:side, :side])
+
+
+def _screened(generator: np.random.Generator, photo: np.ndarray) -> np.ndarray:
+    """Print a photo in dots, black or of one colour a channel, whose size tells its brightness."""
+    rows, columns = np.indices(photo.shape[:2])
+    period, soft = generator.uniform(2.5, 9), generator.uniform(0.02, 0.5)
+    one_ink = generator.random() < _PURE_PROB
+    value = photo.mean(axis=-1, keepdims=True) / 255 if one_ink else photo / 255
+    dots = np.empty(value.shape)
+    for channel in range(value.shape[-1]):
+        angle = generator.uniform(0, np.pi / 2)
+        along = rows * np.cos(angle) + columns * np.sin(angle)
+        across = columns * np.cos(angle) - rows * np.sin(angle)
+        wave = np.cos(2 * np.pi * along / period) * np.cos(2 * np.pi * across / period)
+        dots[..., channel] = (value[..., channel] - (wave + 1) / 2) / soft + 0.5
+    dots = np.broadcast_to(dots.clip(0, 1), photo.shape)
+    paper, ink = (255, 255, 255), _color(generator) if one_ink else (0, 0, 0)
+    return np.rint(ink + dots * (np.subtract(paper, ink))).astype(np.uint8)
+
+
+def _pixel_art(generator: np.random.Generator, photo: np.ndarray) -> np.ndarray:
+    """Show a photo in few colours and large pixels, a pixel each at the least."""
+    size = int(generator.integers(1, _MAX_PIXEL // 2 + 1))
+    side = len(photo)
+    count = -(-side // size)
+    small = Image.fromarray(photo).resize((count, count), Image.Resampling.BOX)
+    colors = int(generator.integers(4, 4 * _MAX_PALETTE))
+    few = small.quantize(colors, dither=Image.Dither.NONE).convert("RGB")
+    pixels = np.asarray(few).repeat(size, axis=0).repeat(size, axis=1)
     return np.ascontiguousarray(pixels[:side, :side])
 
 

@@ -10,10 +10,9 @@ import numpy as np
 from deconv_demo.restoration import Score
 from deconv_demo.tasks import TASKS
 from deconv_demo.ui.data_url import data_url
+from deconv_demo.ui.noise_chart import noise_chart
 from deconv_demo.ui.texts import text
 
-# Noise that hardly anybody notices: its removal changes as little.
-MIN_SHOWN_SIGMA = 2.5 / 255
 MAX_SIGMA = next(c.maximum for c in TASKS["denoise"].controls if c.name == "sigma")
 # PSNR of an empty bar and of a full one; pictures worth a look lie between.
 MIN_PSNR, MAX_PSNR = 10.0, 50.0
@@ -38,8 +37,9 @@ def facts_line(language: str, task_id: str | None, facts: dict[str, Any]) -> str
     """Return the facts of the last run in one line, and the estimated blur kernel."""
     if task_id is None:
         return ""
+    steps = facts.get("steps") or [task_id]
     parts = [
-        text(language, f"task.short.{task_id}"),
+        " → ".join(text(language, f"task.short.{step}") for step in steps),
         text(language, "facts.size", width=facts["size"][0], height=facts["size"][1]),
         text(language, "facts.seconds", seconds=f"{facts['seconds']:.1f}"),
         text(
@@ -50,16 +50,24 @@ def facts_line(language: str, task_id: str | None, facts: dict[str, Any]) -> str
     if "sigma" in facts:
         key = "facts.estimated" if facts["estimated"] else "facts.sigma"
         parts.append(text(language, key, sigma=f"{facts['sigma'] * 255:.1f}"))
+    if "quality" in facts:
+        key = "facts.quality.read" if facts["estimated"] else "facts.quality"
+        parts.append(text(language, key, quality=round(facts["quality"])))
+    if facts.get("careful"):
+        parts.append(text(language, "facts.careful"))
     if facts.get("amount", 1) < 1:
         parts.append(text(language, "facts.amount", amount=round(facts["amount"] * 100)))
     if "shown" in facts:
         width, height = facts["shown"]
         parts.append(text(language, "facts.cut", width=width, height=height))
     line = f'<p class="facts">{" · ".join(safe(part) for part in parts)}</p>'
-    if facts.get("estimated") and not MIN_SHOWN_SIGMA <= facts["sigma"] < MAX_SIGMA:
-        key = "facts.clean" if facts["sigma"] < MIN_SHOWN_SIGMA else "facts.strongest"
-        line += f'<p class="fine">{safe(text(language, key))}</p>'
-    return line + _blurs(language, facts)
+    if facts.get("estimated") and facts.get("sigma", 0) >= MAX_SIGMA:
+        line += f'<p class="fine">{safe(text(language, "facts.strongest"))}</p>'
+    elif facts.get("left_alone"):
+        kept = round(100 * (1 - facts["share"]))
+        sentence = text(language, f"alone.{facts['left_alone']}", kept=kept)
+        line += f'<p class="fine left-alone">{safe(sentence)}</p>'
+    return line + noise_chart(language, facts) + _blurs(language, facts)
 
 
 def _blurs(language: str, facts: dict[str, Any]) -> str:
@@ -71,7 +79,10 @@ def _blurs(language: str, facts: dict[str, Any]) -> str:
         'height="75">'
         f"<figcaption>{safe(name)}</figcaption></figure>"
         for fact, name in (
-            ("blur_kernel", text(language, "facts.blur.read")),
+            (
+                "blur_kernel",
+                text(language, f"facts.blur.{'given' if facts.get('told_blur') else 'read'}"),
+            ),
             ("blur_added", text(language, "facts.blur.added")),
         )
         if facts.get(fact) is not None
@@ -79,6 +90,7 @@ def _blurs(language: str, facts: dict[str, Any]) -> str:
     if "blur_kernel" not in facts:
         return ""
     key = "facts.blur.unread" if facts["blur_kernel"] is None else "facts.blur"
+    key = "facts.blur.told" if facts.get("told_blur") else key
     note = f'<p class="fine">{safe(text(language, key))}</p>'
     return f'<div class="blurs">{figures}{note}</div>'
 
@@ -114,7 +126,8 @@ def score_table(language: str, task_id: str | None, scores: Sequence[Score]) -> 
 
 
 def _classical(task_id: str) -> str:
-    return {"denoise": "wavelet", "deblur": "unsharp"}.get(task_id, "bicubic")
+    names = {"denoise": "wavelet", "deblur": "unsharp", "jpeg": "reapplied"}
+    return names.get(task_id, "bicubic")
 
 
 def _row(language: str, name: str, score: Score, *, best: bool) -> str:

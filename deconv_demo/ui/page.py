@@ -12,7 +12,7 @@ for _name in ("NO_PROXY", "no_proxy"):
 import gradio as gr  # noqa: E402
 from starlette.middleware import Middleware  # noqa: E402
 
-from deconv_demo.ui.api import build_endpoint  # noqa: E402
+from deconv_demo.ui.api import PageBlocks, build_endpoint  # noqa: E402
 from deconv_demo.ui.cache_cleanup import keep_clean  # noqa: E402
 from deconv_demo.ui.enhance.example_strip import strip_value  # noqa: E402
 from deconv_demo.ui.enhance.tab import EnhanceTab  # noqa: E402
@@ -37,7 +37,7 @@ APPEARANCES = ("light", "dark", "projector")
 def build_page() -> gr.Blocks:
     """Build the whole page; nothing is served yet."""
     translations = Translations()
-    with gr.Blocks(title="Deconv Lab", analytics_enabled=False) as page:
+    with PageBlocks(title="Deconv Lab", analytics_enabled=False) as page:
         made_files: set[str] = set()
         page.temp_file_sets.append(made_files)
         store = FileStore(made_files.add)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from deconv_demo.networks import WeightsError
 from deconv_demo.pictures import PictureError
+from deconv_demo.restoration import KernelError
 
 LANGUAGES = {"en": "English", "zh-CN": "中文"}
 _LOCALES = Path(__file__).resolve().parent.parent / "locales"
@@ -55,6 +56,8 @@ def error_sentence(language: str, error: Exception) -> str:
     if isinstance(error, PictureError):
         translated = _strings(language).get(f"error.picture.{error.code}")
         return translated.format(**error.values) if translated else str(error)
+    if isinstance(error, KernelError):
+        return text(language, "error.kernel" if error.is_missing else "error.kernel_range")
     if isinstance(error, WeightsError):
         return text(language, "error.weights")
     # PyTorch reports a lack of memory on the CPU as a plain RuntimeError, and on a graphics card

@@ -9,7 +9,15 @@ from torch import Generator
 
 from deconv_demo.classical.metrics import psnr
 from deconv_demo.classical.wiener import wiener_deconvolve
-from deconv_demo.degradations import IDENTITY_KERNEL, blur, blur_and_noise, gaussian_kernel
+from deconv_demo.degradations import (
+    IDENTITY_KERNEL,
+    blend_two_blurs,
+    blur,
+    blur_and_noise,
+    gaussian_kernel,
+    half_plane_masks,
+    random_shake_kernel,
+)
 from deconv_demo.estimation import estimate_kernels, kernel_choice, shake
 from deconv_demo.estimation.kernel_choice import edge_fraction, normalized_sparsity, textured_part
 from deconv_demo.estimation.kernel_shape import centered, kernel_similarity, without_specks
@@ -226,3 +234,15 @@ def test_the_most_textured_part_is_judged():
     assert part.shape == (512, 512)
     assert (part != 0.5).float().mean() > 0.55
     assert torch.equal(textured_part(plane[:300], 1000), plane[:300])
+
+
+def test_two_shakes_of_one_picture_are_none():
+    """As where something moved in front of what did not: the halves do not agree."""
+    clean = photograph("astronaut", 512)
+    first, second = (random_shake_kernel(Generator().manual_seed(seed)) for seed in (1, 12))
+    apart = blend_two_blurs(clean, first, second, half_plane_masks(512, 512, *torch.zeros(2, 1)))
+    chosen = best_kernel(apart, IDENTITY_KERNEL)
+    for kernel in (first, second):
+        assert kernel_similarity(chosen, kernel) < 0.6
+    alone = best_kernel(blur(clean, first), gaussian_kernel(2.0))
+    assert kernel_similarity(alone, first) > 0.8

@@ -10,6 +10,7 @@ from deconv_demo.inspection.layer_stats import summarize_layers
 def inputs_of(task_id, photos):
     image = photos["astronaut"][..., :40, :48].contiguous(memory_format=torch.channels_last)
     told = {"denoise": [torch.tensor([25 / 255])], "deblur": [image.flip(-1)]}
+    told["jpeg"] = told["denoise"]
     return [image, *told.get(task_id, [])]
 
 

@@ -84,7 +84,7 @@ class Visitor:
 
     def choose_task(self, task_id: str) -> None:
         self.page.check(f"#task input[value={task_id}]")
-        controls = {"denoise": "#sigma", "deblur": "#amount"}
+        controls = {"denoise": "#estimate", "deblur": "#blur-source", "jpeg": "#read-quality"}
         for owner, control in controls.items():
             state = "visible" if owner == task_id else "hidden"
             self.page.wait_for_selector(control, state=state)

@@ -10,9 +10,16 @@ from deconv_demo.networks.weight_files import WeightsError, read_header, sha256
 from deconv_demo.restoration.weights import ESTIMATORS, WEIGHTS_DIR, load_estimator
 from deconv_demo.tasks import TASKS
 from deconv_demo.training import __main__ as command_line
-from deconv_demo.training import blur_estimator, estimators, noise_cases, noise_estimator
+from deconv_demo.training import (
+    blur_estimator,
+    estimators,
+    jpeg_estimator,
+    noise_cases,
+    noise_estimator,
+)
 from deconv_demo.training.blur_estimator import BLUR_SPEC
 from deconv_demo.training.estimators import train_estimator
+from deconv_demo.training.jpeg_estimator import JPEG_SPEC
 from deconv_demo.training.noise_estimator import NOISE_SPEC
 
 
@@ -30,14 +37,15 @@ def quick(spec, **recipe):
 
 
 BLUR = quick(BLUR_SPEC, patch=96, batch=2)
-NOISE = quick(NOISE_SPEC, patch=48, batch=2)
+NOISE = quick(NOISE_SPEC, patch=64, batch=2)
+JPEG = quick(JPEG_SPEC, patch=64, batch=2)
 
 
 @pytest.mark.parametrize(
     ("spec", "steps", "rate"),
     [
         (quick(BLUR_SPEC, patch=72, batch=8, ema_decay=0.8), 25, 2e-3),
-        (quick(NOISE_SPEC, patch=48, batch=8, ema_decay=0.8), 60, 3e-3),
+        (quick(NOISE_SPEC, patch=64, batch=8, ema_decay=0.8), 60, 3e-3),
     ],
     ids=["blur", "noise"],
 )
@@ -64,6 +72,7 @@ def test_training_teaches_something(spec, steps, rate, tmp_path, picture_folder)
 def test_worse_weights_do_not_replace_better_ones(name, tmp_path, picture_folder, monkeypatch):
     monkeypatch.setattr(blur_estimator, "BLUR_SPEC", BLUR)
     monkeypatch.setattr(noise_estimator, "NOISE_SPEC", NOISE)
+    monkeypatch.setattr(jpeg_estimator, "JPEG_SPEC", JPEG)
     path = tmp_path / f"{name}.safetensors"
     path.write_bytes((WEIGHTS_DIR / path.name).read_bytes())
     before = path.read_bytes()
@@ -73,7 +82,7 @@ def test_worse_weights_do_not_replace_better_ones(name, tmp_path, picture_folder
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("spec", [BLUR, NOISE], ids=["blur", "noise"])
+@pytest.mark.parametrize("spec", [BLUR, NOISE, JPEG], ids=["blur", "noise", "jpeg"])
 def test_weights_that_are_no_numbers_are_never_kept(spec, tmp_path, picture_folder):
     path = tmp_path / f"{spec.name}.safetensors"
     options = {"data": [picture_folder], "minutes": 5, "steps": 9, "seed": 0, "weights_path": path}

@@ -170,9 +170,9 @@ def test_the_learning_rate_rises_and_falls():
     assert loop._lr_factor(last // 2 - 1, 0.0) == pytest.approx(0.5)
     for progress, probability in (
         (0, 1),
-        (0.25, 0.854),
-        (0.5, 0.5),
-        (0.75, 0.146),
+        (0.5, 1),
+        (loop.DECAY_FROM, 1),
+        (0.9, 0.4),
         (1, 0),
         (1.2, 0),
     ):

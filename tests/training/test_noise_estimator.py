@@ -7,6 +7,7 @@ import torch
 from torch import Generator, nn
 
 from deconv_demo.degradations import is_gray
+from deconv_demo.estimation.noise import BRIGHTNESSES, LocalEstimates, near_brightness
 from deconv_demo.training import noise_estimator as training
 from deconv_demo.training.data import to_gray
 
@@ -31,7 +32,9 @@ def many(photos, count: int):
 
 
 def damaged(clean, seed=0):
-    return training.with_its_noise(clean, Generator().manual_seed(seed))[:2]
+    """The noisy crops, and the mean of the levels of their channels."""
+    noisy, condition, _ = training.with_its_noise(clean, Generator().manual_seed(seed))
+    return noisy, condition[:, :3].mean(dim=1)
 
 
 @pytest.mark.parametrize("coarse", [0, 1])
@@ -137,9 +140,10 @@ class Knowing(nn.Module):
         super().__init__()
         self.level = level
 
-    def local_estimates(self, image, *, one_tone):
+    def local_estimates(self, image, *, one_tone, together):
         levels = torch.full((len(image), 1, 2, 2), self.level / 255)
-        return levels, torch.zeros_like(levels)
+        none = torch.zeros_like(levels)
+        return LocalEstimates(levels, none, none, none)
 
 
 def test_errors_are_told_for_each_condition_beside_those_of_wavelets(photo_pixels):
@@ -213,3 +217,36 @@ def test_conditions_are_what_their_names_say(photo_pixels):
 def test_no_numbers_are_never_good(photo_pixels):
     validation_set = training.make_noise_validation_set([photo_pixels["cat"]])
     assert np.isnan(training.validate_sigma(Knowing(float("nan")), validation_set)["error"])
+
+
+def test_camera_noise_is_measured_by_channel_and_brightness():
+    """Against the same by hand, on noise that grows with light."""
+    ramp = torch.linspace(0, 1, 400).expand(1, 3, 400, 400)
+    noise = torch.randn(1, 3, 400, 400, generator=Generator().manual_seed(0))
+    strength = torch.tensor([0.02, 0.04, 0.06]).view(1, 3, 1, 1)
+    noisy = ramp + noise * strength * (0.5 + ramp)
+    channels, by_brightness, correlation = training.measure(noisy, ramp)
+    rms = ((0.5 + ramp[0, 0]) ** 2).mean().sqrt()
+    assert channels[0].tolist() == pytest.approx((strength.flatten() * rms).tolist(), rel=0.02)
+    whole = strength.square().mean().sqrt()
+    expected = [whole.item() * (0.5 + brightness) for brightness in BRIGHTNESSES]
+    assert by_brightness[0].tolist() == pytest.approx(expected, rel=0.1)
+    assert correlation.item() == pytest.approx(0, abs=0.02)
+
+
+def test_what_does_not_occur_is_not_measured():
+    dark = torch.full((1, 3, 128, 128), 0.1)
+    noise = 0.02 * torch.randn(1, 3, 128, 128, generator=Generator().manual_seed(0))
+    _, by_brightness, _ = training.measure(dark + noise, dark)
+    assert by_brightness.isnan().tolist() == [[False, False, True, True, True]]
+    assert training.measure(dark, dark).correlation.isnan().all()
+    assert near_brightness(torch.tensor([[[[0.3]]]]))[0, 1].item() == 1
+
+
+def test_reading_too_little_costs_more_than_too_much():
+    """A visitor can lower what was read; of noise that was not found nothing is removed."""
+    level = torch.tensor([[0.1]])
+    low, high = (training._level_loss(level + off, level).item() for off in (-0.03, 0.03))
+    assert low == pytest.approx(training.UNDER_READING * high, rel=1e-4)
+    unknown = torch.tensor([[float("nan")]])
+    assert training._level_loss(level, unknown).item() == 0

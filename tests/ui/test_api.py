@@ -16,7 +16,9 @@ from PIL import Image
 
 from deconv_demo.pictures.errors import MESSAGES
 from deconv_demo.pictures.image_tensors import open_picture
+from deconv_demo.restoration.diagnosis import diagnose
 from deconv_demo.restoration.enhancement import enhance
+from deconv_demo.restoration.known_blur import shaped_kernel
 from deconv_demo.tasks import TASKS
 from deconv_demo.ui import api
 
@@ -56,7 +58,14 @@ def test_pixels_are_those_of_enhance(client, noise_file, task_id):
 
 @pytest.mark.parametrize(
     ("task_id", "sent", "controls"),
-    [("denoise", (60, 1), {"sigma": 60 / 255}), ("deblur", (-1, 0.25), {"amount": 0.25})],
+    [
+        ("denoise", (60, 1), {"sigma": 60 / 255}),
+        ("denoise", (40, 1, -1, "", False, 0.5), {"sigma": 40 / 255, "strength": 0.5}),
+        ("deblur", (-1, 0.25), {"amount": 0.25}),
+        ("deblur", (-1, 1, -1, "disc:2"), {"kernel": shaped_kernel("disc", 2)}),
+        ("jpeg", (-1, 1, 20), {"quality": 20}),
+        ("jpeg", (-1, 1, 20, "", True), {"quality": 20, "careful": True}),
+    ],
 )
 def test_controls_arrive(client, noise_file, task_id, sent, controls):
     _, after, _ = predict(client, noise_file, task_id, *sent)
@@ -175,8 +184,14 @@ WRONG_TYPES = [
     ("denoise", {"sigma": True}, "sigma must be a number"),
     ("deblur", {"amount": {}}, "amount must be a number from 0 to 1"),
     ("deblur", {"amount": 2}, "amount must be a number from 0 to 1, got '2'"),
-    (None, {}, "task_id must be one of denoise, deblur, upscale_x2, upscale_x4, got 'None'"),
+    (None, {}, "task_id must be one of denoise, deblur, jpeg, upscale_x2, upscale_x4, got 'None'"),
     (["denoise"], {}, "task_id must be one of"),
+    ("jpeg", {"quality": 3}, "quality must be -1 or a number from 5 to 100"),
+    ("jpeg", {"quality": "good"}, "quality must be a number from -1 to 100, got 'good'"),
+    ("deblur", {"blur": "disc:900"}, "the size of disc must be from 0.5 to 8"),
+    ("deblur", {"blur": "[[0]]"}, "the weights of a blur kernel are at least 0"),
+    ("deblur", {"blur": "[" * 30000}, "this tells no blur"),
+    ("denoise", {"strength": 3}, "strength must be a number from 0 to 2"),
     ("sharpen", {}, "got 'sharpen'"),
 ]
 
@@ -204,11 +219,12 @@ def test_a_fault_of_ours_is_logged(client, noise_file, monkeypatch, caplog):
     assert "ZeroDivisionError: a bug" in caplog.text
 
 
-def test_it_is_the_only_public_endpoint(client):
+def test_these_are_the_only_public_endpoints(client):
     endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert set(endpoints) == {"/enhance"}
+    assert set(endpoints) == {"/enhance", "/diagnose"}
     names = [parameter["parameter_name"] for parameter in endpoints["/enhance"]["parameters"]]
-    assert names == ["picture", "task_id", "sigma", "amount"]
+    assert names[:4] == ["picture", "task_id", "sigma", "amount"]
+    assert names[4:] == ["quality", "blur", "careful", "strength"]
 
 
 def test_results_lie_under_a_safe_name(client, tmp_path):
@@ -216,3 +232,10 @@ def test_results_lie_under_a_safe_name(client, tmp_path):
     Image.new("RGB", (12, 12), "gray").save(path)
     _, after, _ = predict(client, path, "denoise")
     assert Path(after).name == "my-photo-1-denoise.png"
+
+
+def test_a_diagnosis_is_that_of_python(client, noise_file):
+    found = client.predict(handle_file(noise_file), api_name="/diagnose")
+    assert found == diagnose(open_picture(noise_file)).as_record()
+    with pytest.raises(AppError, match="No picture has arrived"):
+        client.predict(None, api_name="/diagnose")

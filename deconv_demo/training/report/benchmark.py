@@ -179,7 +179,7 @@ def _rounding_difference(task_id: str, coarse: torch.dtype, side: int) -> dict[s
     for case in (task.benchmark_cases[0], task.benchmark_cases[-1]):
         degraded, sigma, _ = case.degrade(face, Generator().manual_seed(0))
         picture = from_pixels(to_uint8(degraded), like=Image.new("RGB", (1, 1)))
-        controls: ControlValues = {} if sigma is None else {"sigma": sigma.item()}
+        controls: ControlValues = {} if sigma is None else task.level_controls(sigma.item())
         results = []
         for dtype in (torch.float32, coarse):
             result = enhance(picture, task_id, dtype=dtype, **controls)
@@ -241,7 +241,7 @@ def _dtype(name: str) -> str:
 def _enhance(picture: Image.Image, task_id: str, dtype: str) -> None:
     forget_kernels()  # a visitor's picture is new
     # The strength is told, so that the network is timed and not the estimate.
-    controls: ControlValues = {"sigma": 25 / 255} if task_id == "denoise" else {}
+    controls = TASKS[task_id].level_controls(25 / 255)
     enhance(picture, task_id, dtype=getattr(torch, dtype), **controls)
 
 

@@ -187,7 +187,7 @@ def _evaluate_case(
             read = estimate_kernel(to_uint8(degraded))
             add("Wiener, blur read", best_wiener(degraded, read, clean), clean)
             add("Wiener, told the blur", best_wiener(degraded, case.kernel, clean), clean)
-        controls: ControlValues = {} if sigma is None else {"sigma": sigma.item()}
+        controls: ControlValues = {} if sigma is None else task.level_controls(sigma.item())
         result = enhance(picture, task_id, dtype=number, **controls)
         add("network", to_image(result.after), clean)
         if coarse:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Generator, Tensor
 
@@ -20,7 +21,7 @@ from deconv_demo.training.metrics_file import add_to_report, prepare_report
 
 _RGB = Image.new("RGB", (1, 1))
 _ROWS, _COLUMNS = 160, 240
-_SIGMA = 25 / 255
+_SIGMA = 12 / 255
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,17 +85,27 @@ FAILURES = (
         ),
     ),
     Failure(
-        name="compressed-noise",
+        name="resized-blocks",
+        task_id="jpeg",
+        picture="astronaut",
+        corner=(20, 120),
+        damage="JPEG of quality 20, then made 1.4 times larger",
+        degrade=lambda clean: _enlarged_jpeg(clean, 20, 1.4),
+        what_goes_wrong=(
+            "Enlarged, the blocks are no longer 8 pixels wide and their edges are soft: the "
+            "network, which knows files as they were saved, finds little to remove."
+        ),
+    ),
+    Failure(
+        name="banding",
         task_id="denoise",
         picture="astronaut",
         corner=(20, 120),
-        damage="noise of 25 / 255, then JPEG of quality 30",
-        degrade=lambda clean: degradations.jpeg(
-            degradations.add_gaussian_noise(clean, _SIGMA, _seeded()), 30
-        ),
+        damage="every row brighter or darker, by 12 / 255",
+        degrade=lambda clean: _with_bands(clean, _SIGMA),
         what_goes_wrong=(
-            "Compression has turned grains into blotches. The estimate of the strength takes "
-            "them for detail, and so does the network."
+            "Rows that a sensor reads out too bright or too dark are one edge after another, and "
+            "not grain: the network knows noise that differs from pixel to pixel."
         ),
     ),
 )
@@ -125,7 +136,8 @@ def draw_failures(folder: Path, metrics_path: Path) -> list[dict[str, Any]]:
         damaged = failure.degrade(clean)
         picture = from_pixels(to_uint8(damaged), like=_RGB)
         restored = to_image(enhance(picture, failure.task_id).after)
-        sigma = torch.tensor([_SIGMA]) if failure.task_id == "denoise" else None
+        told = {"denoise": _SIGMA, "jpeg": degradations.jpeg_level(20)}.get(failure.task_id)
+        sigma = None if told is None else torch.tensor([told])
         classical_name, classical = best_classical(failure.task_id, damaged, sigma, clean)
         enlarged = repeat_pixels(damaged, task.scale)
         side_by_side = torch.cat([enlarged, restored, clean], dim=-1)
@@ -163,6 +175,21 @@ def _moved_two_ways(clean: Tensor, length: float) -> Tensor:
     sides = degradations.half_plane_masks(height, width, torch.zeros(1), torch.zeros(1))
     blurred = degradations.blend_two_blurs(clean, along, down, sides)
     return degradations.add_gaussian_noise(blurred, 2.55 / 255, _seeded())
+
+
+def _enlarged_jpeg(clean: Tensor, quality: int, factor: float) -> Tensor:
+    """Compress a smaller copy, and enlarge it to the size of the clean image."""
+    height, width = (round(side / factor) for side in clean.shape[-2:])
+    small = F.interpolate(clean, size=(height, width), mode="bicubic", antialias=True)
+    small = degradations.jpeg(small.clamp(0, 1), quality)
+    enlarged = F.interpolate(small, size=clean.shape[-2:], mode="bicubic", antialias=True)
+    return degradations.quantize(enlarged)
+
+
+def _with_bands(clean: Tensor, sigma: float) -> Tensor:
+    """Make every row of pixels brighter or darker."""
+    rows = torch.randn(1, 1, clean.shape[-2], 1, generator=_seeded())
+    return degradations.quantize(clean + sigma * rows)
 
 
 def _seeded() -> Generator:

@@ -6,7 +6,12 @@ from typing import Any
 from deconv_demo.tasks import TASKS
 from deconv_demo.training.metrics_file import MetricsFileError, read_report
 from deconv_demo.training.report.curves import draw_curves
-from deconv_demo.training.report.model_card_estimators import blur_reader, hardware, noise_reader
+from deconv_demo.training.report.model_card_estimators import (
+    blur_reader,
+    hardware,
+    jpeg_reader,
+    noise_reader,
+)
 from deconv_demo.training.report.model_card_text import CURVES, HEAD, tail
 
 # float16 and another processor change a validation PSNR by less than this.
@@ -49,6 +54,8 @@ def write_card(metrics_path: Path, card_path: Path) -> None:
         sections.append(blur_reader(metrics["blur_reader"]))
     if "noise_reader" in metrics:
         sections.append(noise_reader(metrics["noise_reader"]))
+    if "jpeg_reader" in metrics:
+        sections.append(jpeg_reader(metrics["jpeg_reader"]))
     if "upsamplers" in metrics:
         sections.append(_upsamplers(metrics["upsamplers"]))
     card_path.write_text("\n".join(sections) + tail(), encoding="utf-8")

@@ -7,12 +7,14 @@ from typing import Any
 
 import gradio as gr
 
+from deconv_demo.restoration import KernelError
 from deconv_demo.tasks import TASKS
 from deconv_demo.ui import markup
 from deconv_demo.ui.enhance import workflow
+from deconv_demo.ui.enhance.blur_pad import pad_value
 from deconv_demo.ui.enhance.compare import TEXT_KEYS, compare_value
 from deconv_demo.ui.enhance.examples import EXAMPLES, cache_result, cached_result, open_example
-from deconv_demo.ui.enhance.task_controls import get_controls
+from deconv_demo.ui.enhance.task_controls import DEFAULTS, read_controls
 from deconv_demo.ui.event_options import event_field
 from deconv_demo.ui.texts import error_sentence, text
 from deconv_demo.ui.workspace import FileStore, Workspace, get_url
@@ -36,7 +38,7 @@ class EnhanceEvents:
         try:
             workspace, preview = workflow.choose(path, self.store)
         except Exception as error:
-            return None, self._problem(error, language), *self.result_updates(Workspace(), language)
+            return None, self.problem(error, language), *self.result_updates(Workspace(), language)
         picture = gr.skip() if preview is None else str(preview)
         return (
             picture,
@@ -48,19 +50,21 @@ class EnhanceEvents:
         """Forget the picture."""
         return markup.status(""), *self.result_updates(Workspace(), language)
 
-    def run(
-        self,
-        task_id: str,
-        estimate: bool,
-        sigma: float,
-        amount: float,
-        workspace: Workspace,
-        language: str,
-    ) -> Iterator[tuple]:
-        """Run the task on the picture."""
-        controls = get_controls(task_id, estimate, sigma, amount)
+    def run(self, task_id: str, *values: Any) -> Iterator[tuple]:
+        """Run the task on the picture.
+
+        Args:
+            task_id: Key of ``TASKS``.
+            *values: Those of ``TaskControls.inputs``, then workspace and language.
+        """
+        *given, workspace, language = values
+        try:
+            controls = read_controls(task_id, *given)
+        except KernelError as error:
+            yield self.failed(error, language)
+            return
         steps = workflow.run_task(workspace, task_id, controls, language, self.store)
-        yield from self._follow(steps, language)
+        yield from self.follow_steps(steps, language)
 
     def run_reference_test(
         self,
@@ -69,21 +73,22 @@ class EnhanceEvents:
         blur_size: float,
         jpeg_quality: float,
         task_id: str,
-        estimate: bool,
-        sigma: float,
-        amount: float,
-        workspace: Workspace,
-        language: str,
+        *values: Any,
     ) -> Iterator[tuple]:
-        """Degrade the picture, restore it, and score the result."""
+        """Degrade the picture, restore it, and score the result; ``values`` as for ``run``."""
+        *given, workspace, language = values
         spec = workflow.degradation_from_controls(
             task_id, noise=noise, blur=blur, blur_size=blur_size, jpeg_quality=jpeg_quality
         )
-        controls = get_controls(task_id, estimate, sigma, amount)
+        try:
+            controls = read_controls(task_id, *given)
+        except KernelError as error:
+            yield self.failed(error, language)
+            return
         steps = workflow.run_reference_test(
             workspace, task_id, controls, spec, language, self.store
         )
-        yield from self._follow(steps, language)
+        yield from self.follow_steps(steps, language)
 
     def pick_example(self, language: str, event: gr.EventData) -> Iterator[tuple]:
         """Open the example whose button was pressed."""
@@ -116,12 +121,12 @@ class EnhanceEvents:
         try:
             workspace = open_example(example_id)
         except Exception as error:
-            yield gr.skip(), gr.skip(), *self._failed(error, language)
+            yield gr.skip(), gr.skip(), *self.failed(error, language)
             return
         if kept := self._kept(example_id, language):
             yield kept
             return
-        controls = get_controls(task_id, True, 0, 100)
+        controls = read_controls(task_id, *DEFAULTS)
         # It can be run again although this run may be stopped.
         ready, buttons = self._status_line(workspace, language), self.buttons(working=True)
         result_updates = self.result_updates(workspace, language)
@@ -129,7 +134,7 @@ class EnhanceEvents:
         # Kept for all visitors: a class that opens the page at once waits for one run.
         steps = workflow.run_task(workspace, task_id, controls, language, FileStore())
         remembered = cache_result(example_id, steps)
-        for update in self._follow(remembered, language):
+        for update in self.follow_steps(remembered, language):
             yield str(workspace.source), task_id, *update
 
     def waiting(self, language: str) -> tuple:
@@ -173,7 +178,7 @@ class EnhanceEvents:
             )
         return markup.status(sentence)
 
-    def _follow(self, steps: Iterator[Any], language: str) -> Iterator[tuple]:
+    def follow_steps(self, steps: Iterator[Any], language: str) -> Iterator[tuple]:
         """Turn the steps of a run into updates of the page; an error becomes its sentence."""
         unchanged = (gr.skip(),) * 5
         try:
@@ -185,7 +190,7 @@ class EnhanceEvents:
                 line = markup.status(sentence, progress=progress or 0)
                 yield line, *self.buttons(working=True), *unchanged, gr.skip()
         except Exception as error:
-            yield self._failed(error, language)
+            yield self.failed(error, language)
 
     def _finished(self, workspace: Workspace, language: str) -> tuple:
         workspace = dataclasses.replace(workspace, language=language)
@@ -198,20 +203,25 @@ class EnhanceEvents:
             strength,
         )
 
-    def _failed(self, error: Exception, language: str) -> tuple:
+    def failed(self, error: Exception, language: str) -> tuple:
+        """Return the updates of a run that ended with an error."""
         unchanged = (gr.skip(),) * 6
-        return self._problem(error, language), *self.buttons(working=False), *unchanged
+        return self.problem(error, language), *self.buttons(working=False), *unchanged
 
     def change_amount(self, amount: float, workspace: Workspace, language: str) -> tuple:
         """Blend the last result again with a new amount."""
-        if workspace.task_id != "deblur" or workspace.restored is None:
+        if workspace.restored is None or TASKS[workspace.task_id].scale > 1:
             return (gr.skip(),) * 6
         try:
             workspace = workflow.change_amount(workspace, amount / 100, self.store)
         except Exception as error:
-            return self._problem(error, language), *((gr.skip(),) * 5)
+            return self.problem(error, language), *((gr.skip(),) * 5)
         line = markup.status(text(language, "status.blended", amount=round(amount)))
         return line, *self.result_updates(workspace, language)
+
+    def show_kernel(self, workspace: Workspace, language: str) -> dict:
+        """Return the value of the pad, which can start from the kernel that was read."""
+        return pad_value(language, workspace.facts.get("blur_kernel"))
 
     def offer(self, suffix: str, workspace: Workspace, language: str) -> tuple:
         """Offer the result for download in a format."""
@@ -220,7 +230,7 @@ class EnhanceEvents:
         try:
             path = workflow.encode(workspace, suffix, self.store)
         except Exception as error:
-            return gr.skip(), self._problem(error, language)
+            return gr.skip(), self.problem(error, language)
         return gr.DownloadButton(value=str(path), interactive=True), gr.skip()
 
     def result_updates(self, workspace: Workspace, language: str) -> tuple:
@@ -244,7 +254,8 @@ class EnhanceEvents:
             before = "compare.before.bicubic"
         elif workspace.truth is not None:
             before = "compare.before.damaged"
-        label = text(language, f"task.short.{workspace.task_id}")
+        steps = workspace.facts.get("steps") or [workspace.task_id]
+        label = " → ".join(text(language, f"task.short.{step}") for step in steps)
         keys = TEXT_KEYS - {"before", "after"}
         return compare_value(
             before_url=get_url(workspace.before),
@@ -264,7 +275,8 @@ class EnhanceEvents:
         return gr.Button(interactive=not working), gr.Button(interactive=working)
 
     @staticmethod
-    def _problem(error: Exception, language: str) -> str:
+    def problem(error: Exception, language: str) -> str:
+        """Return the status line of an error, and log what is no visitor's fault."""
         if workflow.is_our_fault(error):
             log.exception("unexpected error", exc_info=error)
         return markup.status(error_sentence(language, error), error=True)

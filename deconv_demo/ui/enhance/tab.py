@@ -5,11 +5,18 @@ import gradio as gr
 from deconv_demo.restoration import BLURS
 from deconv_demo.tasks import TASKS
 from deconv_demo.ui.enhance.compare import build_compare
+from deconv_demo.ui.enhance.diagnosis import empty_diagnosis
+from deconv_demo.ui.enhance.diagnosis_events import DiagnosisEvents
 from deconv_demo.ui.enhance.example_strip import build_example_strip
 from deconv_demo.ui.enhance.examples import EXAMPLES
 from deconv_demo.ui.enhance.handlers import FIRST_EXAMPLE, EnhanceEvents
 from deconv_demo.ui.enhance.picture_input import build_picture_input
-from deconv_demo.ui.enhance.task_controls import show_blur_size, show_controls
+from deconv_demo.ui.enhance.task_controls import (
+    DEFAULTS,
+    TaskControls,
+    show_blur_size,
+    show_controls,
+)
 from deconv_demo.ui.event_options import MODEL_QUEUE, PRIVATE, UNQUEUED
 from deconv_demo.ui.i18n import Translations
 from deconv_demo.ui.slider import Slider
@@ -40,11 +47,13 @@ class EnhanceTab:
     ) -> None:
         self.language, self.workspace = language, workspace
         self.translations, self.events = translations, EnhanceEvents(store)
+        self.looking = DiagnosisEvents(self.events)
+        self.task_controls = TaskControls(translations)
 
     @staticmethod
     def style_sheets() -> str:
         """Return the style sheets of the tab."""
-        return read_static(__file__, "compare.css")
+        return "\n".join(read_static(__file__, name) for name in ("compare.css", "blur_pad.css"))
 
     def build(self) -> None:
         """Build the layout of the tab."""
@@ -66,6 +75,13 @@ class EnhanceTab:
         # A filled box has no button for another file: its file dialog opens from here, too.
         self.own = tr(gr.Button(size="md", elem_id="own"), value="enhance.own")
         self.examples = build_example_strip()
+        self.diagnose = tr(gr.Button(size="md", elem_id="diagnose"), value="enhance.diagnose")
+        self.diagnosis = gr.HTML(elem_id="diagnosis")
+        self.follow = tr(
+            gr.Button(visible=False, variant="primary", size="md", elem_id="follow"),
+            value="enhance.follow",
+        )
+        self.steps = gr.State([])
         first_task = EXAMPLES[FIRST_EXAMPLE].task_id
         self.task = tr(
             gr.Radio(
@@ -76,27 +92,7 @@ class EnhanceTab:
             label="enhance.task",
             choices=[(f"task.{task_id}", task_id) for task_id in TASKS],
         )
-        sigma = next(c for c in TASKS["denoise"].controls if c.name == "sigma")
-        with gr.Group(visible=first_task == "denoise") as self.denoise_group:
-            self.estimate = tr(gr.Checkbox(value=True), label="enhance.estimate")
-            self.sigma = tr(
-                Slider(
-                    sigma.minimum * sigma.shown_per_unit,
-                    round(sigma.maximum * sigma.shown_per_unit),
-                    value=25,
-                    step=sigma.step * sigma.shown_per_unit,
-                    interactive=False,
-                    elem_id="sigma",
-                ),
-                label="enhance.sigma",
-                info="enhance.sigma.info",
-            )
-        with gr.Group(visible=first_task == "deblur") as self.deblur_group:
-            self.amount = tr(
-                Slider(0, 100, value=100, step=5, elem_id="amount"),
-                label="enhance.amount",
-                info="enhance.amount.info",
-            )
+        self.task_controls.build(first_task)
         # Progress and errors appear beside the Run button, visible on any screen.
         with gr.Column(elem_classes="dock"):
             self.status = gr.HTML(elem_id="status")
@@ -160,22 +156,17 @@ class EnhanceTab:
             opened: Event after which the page opens with a finished example.
         """
         shown, working = self._result_outputs, self._run_outputs
-        controls = [self.task, self.estimate, self.sigma, self.amount]
+        self.task_controls.wire()
+        controls = [self.task, *self.task_controls.inputs]
         state = [self.workspace, self.language]
 
         self.task.change(
             show_controls,
             self.task,
-            [self.denoise_group, self.deblur_group, self.blur_group, self.noise],
+            [*self.task_controls.groups, self.blur_group, self.noise, self.jpeg],
             **UNQUEUED,
         )
         self.blur.change(show_blur_size, self.blur, self.blur_size, **UNQUEUED)
-        self.estimate.change(
-            lambda estimate: gr.Slider(interactive=not estimate),
-            self.estimate,
-            self.sigma,
-            **UNQUEUED,
-        )
         buttons = [self.status, self.run, self.stop]
         run_event = self.run.click(self.events.waiting, self.language, buttons, **UNQUEUED).then(
             self.events.run,
@@ -199,8 +190,20 @@ class EnhanceTab:
         )
         example_event.then(None, None, None, js=_SETTLE_EXAMPLES, queue=False)
         # Its result was made with these values; with others, Run would give another.
-        self.examples.pick(lambda: (True, 100), None, [self.estimate, self.amount], **UNQUEUED)
+        # What is drawn stays on the pad, and is told again where the visitor chooses so.
+        reset = [one for one in self.task_controls.inputs if one is not self.task_controls.drawn]
+        defaults = [value for value in DEFAULTS if value != ""]
+        self.examples.pick(lambda: defaults, None, reset, **UNQUEUED)
         # A finished result is shown without the queue, so that nobody finds an empty page.
+        advice = [self.diagnosis, self.follow, self.steps]
+        diagnosis_event = self.diagnose.click(
+            self.events.waiting, self.language, buttons, **UNQUEUED
+        ).then(self.looking.look, state, [*buttons, *advice], **MODEL_QUEUE)
+        follow_event = self.follow.click(
+            self.events.waiting, self.language, buttons, **UNQUEUED
+        ).then(self.looking.follow, [self.steps, *state], working, **MODEL_QUEUE)
+        for forget in (self.examples.pick, self.picture.upload, self.picture.clear):
+            forget(empty_diagnosis, None, advice, cancels=[diagnosis_event], **UNQUEUED)
         opening_event = opened.then(
             self.events.open_finished,
             self.language,
@@ -212,28 +215,30 @@ class EnhanceTab:
             [self.picture, self.task, *working],
             **MODEL_QUEUE,
         )
-        for event in (run_event, answer_event):
+        for event in (run_event, answer_event, follow_event):
             event.then(None, None, None, js=_SHOW_RESULT, queue=False)
-        running = [run_event, answer_event, example_event, opening_event]
+        running = [run_event, answer_event, example_event, opening_event, follow_event]
+        diagnosis_event.then(self.events.idle, None, [self.run, self.stop], **UNQUEUED)
         for event in running:
             # ``.then`` also fires after a cancel, but only when the running tile has finished.
             # Until then Run stays disabled, or a click on it would be lost.
             event.then(self.events.idle, None, [self.run, self.stop], **UNQUEUED)
-            event.then(self.events.refresh_language, state, self.localized_outputs, **UNQUEUED)
+            event.then(self.events.refresh_language, state, self.localized_outputs[:-1], **UNQUEUED)
+            event.then(self.events.show_kernel, state, self.task_controls.pad, **UNQUEUED)
             self._offer_after(event)
         # Not ``input``: that one also follows a removal, still with the picture removed.
         self.picture.upload(
             self.events.choose,
             [self.picture, self.language],
             [self.picture, self.status, *shown],
-            cancels=running,
+            cancels=[*running, diagnosis_event],
             **PRIVATE,
         )
         self.picture.clear(
             self.events.clear,
             self.language,
             [self.status, *shown],
-            cancels=running,
+            cancels=[*running, diagnosis_event],
             **UNQUEUED,
         )
         self.own.click(None, None, None, js=_OPEN_FILE_DIALOG, queue=False)
@@ -241,14 +246,14 @@ class EnhanceTab:
             self.events.stopped,
             self.language,
             [self.status, self.stop],
-            cancels=running,
+            cancels=[*running, diagnosis_event],
             **UNQUEUED,
         )
         # ``input``, not only ``release``: the arrow keys move the slider too.
         self._offer_after(
-            self.amount.input(
+            self.task_controls.amount.input(
                 self.events.change_amount,
-                [self.amount, *state],
+                [self.task_controls.amount, *state],
                 [self.status, *shown],
                 trigger_mode="always_last",
                 **PRIVATE,
@@ -276,13 +281,16 @@ class EnhanceTab:
     @property
     def _run_outputs(self) -> list:
         """Outputs of a run, in the order of its updates."""
-        return [self.status, self.run, self.stop, *self._result_outputs, self.sigma]
+        return [self.status, self.run, self.stop, *self._result_outputs, self.task_controls.sigma]
 
     @property
     def localized_outputs(self) -> list[gr.HTML]:
         """Components whose content is replaced by ``localize`` in another language."""
-        return [self.status, self.compare, self.facts, self.scores]
+        return [self.status, self.compare, self.facts, self.scores, self.task_controls.pad]
 
     def localize(self, workspace: Workspace, language: str) -> list:
         """Return the content of ``localized_outputs`` in another language."""
-        return list(self.events.localize(workspace, language))
+        return [
+            *self.events.localize(workspace, language),
+            self.events.show_kernel(workspace, language),
+        ]

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -13,6 +14,7 @@ from deconv_demo.restoration import (
     BLURS,
     DegradationSpec,
     Enhancement,
+    KernelError,
     Score,
     TileProgress,
     blend,
@@ -55,12 +57,12 @@ def choose(path: str | None, store: FileStore) -> tuple[Workspace, Path | None]:
 def run_task(
     workspace: Workspace,
     task_id: str,
-    controls: dict[str, float | None],
+    controls: dict[str, Any],
     language: str,
     store: FileStore,
 ) -> Iterator[Step | Workspace]:
     """Run a task on the picture of a workspace; yields steps first, the new workspace last."""
-    source = _still(workspace.source)
+    source = still_there(workspace.source)
     yield text(language, "status.preparing"), None
     picture = open_picture(source)
     # A ground truth is of use only at the output size of the task.
@@ -74,16 +76,16 @@ def run_task(
 def run_reference_test(
     workspace: Workspace,
     task_id: str,
-    controls: dict[str, float | None],
+    controls: dict[str, Any],
     spec: DegradationSpec,
     language: str,
     store: FileStore,
 ) -> Iterator[Step | Workspace]:
     """Take the picture as ground truth, degrade it, run the task, and score the result."""
-    source = _still(workspace.source)
+    source = still_there(workspace.source)
     yield text(language, "status.damaging"), None
     # The ground truth of an example is the clean picture, not the degraded one on the page.
-    clean = open_picture(_still(workspace.reference) if workspace.is_example else source)
+    clean = open_picture(still_there(workspace.reference) if workspace.is_example else source)
     scale = TASKS[task_id].scale
     truth = prepare_reference(clean, scale)
     damaged = degrade(truth, dataclasses.replace(spec, scale=scale))
@@ -109,8 +111,8 @@ def degradation_from_controls(
 
 def change_amount(workspace: Workspace, amount: float, store: FileStore) -> Workspace:
     """Blend the last result with the network's input, without running it again."""
-    before = open_picture(_still(workspace.network_input))
-    restored = open_picture(_still(workspace.restored))
+    before = open_picture(still_there(workspace.network_input))
+    restored = open_picture(still_there(workspace.restored))
     after = blend(before, restored, amount)
     shown = preview_crop(after)
     return dataclasses.replace(
@@ -126,7 +128,7 @@ def change_amount(workspace: Workspace, amount: float, store: FileStore) -> Work
 
 def encode(workspace: Workspace, suffix: str, store: FileStore) -> Path:
     """Return the result as a file of another format, with its metadata."""
-    after = _still(workspace.after)
+    after = still_there(workspace.after)
     if after.suffix == f".{suffix}":
         return after
     picture = open_picture(after)
@@ -135,14 +137,14 @@ def encode(workspace: Workspace, suffix: str, store: FileStore) -> Path:
 
 def is_our_fault(error: Exception) -> bool:
     """Return whether an error belongs in the log, because no visitor could have avoided it."""
-    return not isinstance(error, PictureError)
+    return not isinstance(error, PictureError | KernelError)
 
 
 def _scores_of_blend(workspace: Workspace, after: Image.Image) -> tuple[Score, ...]:
     """Score a blended result again; degraded picture and classical method keep their scores."""
     if not workspace.scores:
         return ()
-    clean = to_image(open_picture(_still(workspace.truth)))
+    clean = to_image(open_picture(still_there(workspace.truth)))
     value, similarity = scores(to_image(after), clean, TASKS[workspace.task_id])
     network = dataclasses.replace(workspace.scores[-1], psnr_db=value, ssim=similarity)
     return (*workspace.scores[:-1], network)
@@ -159,7 +161,7 @@ def _browsers_show(source: Path) -> bool:
         return False
 
 
-def _still(path: Path | None) -> Path:
+def still_there(path: Path | None) -> Path:
     """Return a file of a workspace.
 
     Raises:
@@ -176,7 +178,7 @@ def _truth_for(workspace: Workspace, picture: Image.Image, task_id: str) -> Imag
     # After a reference test the clean picture itself may be run: then there is no ground truth.
     if not workspace.is_example:
         return None
-    truth = open_picture(_still(workspace.reference))
+    truth = open_picture(still_there(workspace.reference))
     scale = TASKS[task_id].scale
     fits = truth.size == (picture.width * scale, picture.height * scale)
     return truth if fits else None
@@ -188,13 +190,13 @@ def _run(
     truth: Image.Image | None,
     judge_it: Callable[..., list[Score]],
     task_id: str,
-    controls: dict[str, float | None],
+    controls: dict[str, Any],
     language: str,
     store: FileStore,
 ) -> Iterator[Step | Workspace]:
     for progress in enhance_by_tile(picture, task_id, **controls):
         if isinstance(progress, TileProgress):
-            yield _tile_step(progress, task_id, language)
+            yield tile_step(progress, task_id, language)
             continue
         result: Enhancement = progress
     yield text(language, "status.writing"), 1.0
@@ -205,7 +207,10 @@ def _run(
     facts = {
         **result.facts,
         "seconds": result.seconds,
-        "estimated": "sigma" in result.facts and controls.get("sigma") is None,
+        "estimated": any(
+            name in result.facts and controls.get(name) is None for name in ("sigma", "quality")
+        ),
+        "told_blur": "kernel" in controls,
     }
     before, after = preview_crop(result.before), preview_crop(result.after)
     name = f"{workspace.name}-{task_id}"
@@ -230,7 +235,8 @@ def _run(
     )
 
 
-def _tile_step(progress: TileProgress, task_id: str, language: str) -> Step:
+def tile_step(progress: TileProgress, task_id: str, language: str) -> Step:
+    """Return the sentence and the fraction of a run's progress."""
     if not progress.done and TASKS[task_id].guided:
         return text(language, "status.blur"), 0.0
     sentence = text(language, "status.tile", done=progress.done, total=progress.total)

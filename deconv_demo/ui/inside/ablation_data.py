@@ -83,7 +83,8 @@ def load_subject(
         if activations is None:
             activations = record_activations(model, network_map, inputs)
             crop_session.STORE.put(visitor, key, activations)
-    named = (workspace.task_id, str(workspace.network_input), box, workspace.facts.get("sigma"))
+    named = (workspace.task_id, str(workspace.network_input), box)
+    named = (*named, *crop_session.told_key(workspace))
     return Subject(
         key=hashlib.sha256(repr(named).encode()).hexdigest()[:16],
         model=model,

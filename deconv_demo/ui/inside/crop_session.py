@@ -1,5 +1,6 @@
 """The crop session of the Look inside tab: a crop, a network, and its cached activations."""
 
+import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -9,10 +10,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from deconv_demo.degradations import IDENTITY_KERNEL
 from deconv_demo.inspection import LayerFacts, MapNode, NetworkMap, map_network
 from deconv_demo.networks import blank_inputs
 from deconv_demo.pictures import open_picture, to_image, visible_pixels
-from deconv_demo.restoration import estimate_kernel, load_model, wiener_guide_crop
+from deconv_demo.restoration import Condition, level_map, load_model, scaled, wiener_guide_crop
+from deconv_demo.tasks import TASKS
 from deconv_demo.ui.inside.activations import Activations, ActivationStore, record_activations
 from deconv_demo.ui.workspace import Workspace
 
@@ -110,16 +113,36 @@ def run_inputs(workspace: Workspace, corner: tuple[int, int] | None = None) -> l
     """Return the network's inputs for the crop: the image and the condition, if any.
 
     Returns:
-        ``(1, 3, h, w)`` in channels-last order; for a network with a noise-level map also sigma,
-        ``(1,)``, for a guided one the guide, as large as the image. All are float32, though a run
-        on the whole picture may use fewer bits: inspected values should not be rounded.
+        ``(1, 3, h, w)`` in channels-last order; for a network with a noise-level map also the
+        level, ``(1,)`` or, where it depends on the brightness, ``(1, 1, h, w)``; for a guided one
+        the guide, as large as the image. All are float32, though a run on the whole picture may use
+        fewer bits: inspected values should not be rounded.
     """
     model, path = load_model(workspace.task_id), str(workspace.network_input)
     box = get_crop_box(workspace, corner)
-    image = _image(_seen(path, box))
+    seen = _seen(path, box)
+    if workspace.facts.get("tinted"):
+        seen = np.repeat(np.rint(seen.mean(axis=-1, keepdims=True)).astype(np.uint8), 3, axis=-1)
+    image = _image(seen)
     if model.noise_level_map:
-        return [image, torch.tensor([workspace.facts["sigma"]])]
-    return [image, _image(_guide(path, box))] if model.guided else [image]
+        return [image, level_map(image, condition_of(workspace))]
+    return [image, _image(_guide(path, box, _told(workspace)))] if model.guided else [image]
+
+
+def condition_of(workspace: Workspace) -> Condition:
+    """Return what the network was told in the last run, of which the record is kept."""
+    levels = workspace.facts.get("level_by_brightness")
+    strength = workspace.facts.get("strength", 1.0)
+    return Condition(
+        level=TASKS[workspace.task_id].level_of(workspace.facts),
+        by_brightness=None if levels is None else scaled(levels, strength),
+    )
+
+
+def _told(workspace: Workspace) -> str:
+    """Return the kernel of the last run as text, which can be a key; empty for no blur."""
+    kernel = workspace.facts.get("blur_kernel")
+    return "" if kernel is None else json.dumps(kernel)
 
 
 def _image(pixels: np.ndarray) -> Tensor:
@@ -133,13 +156,9 @@ def _seen(path: str, box: tuple[int, int, int, int]) -> np.ndarray:
 
 
 @lru_cache(maxsize=32)
-def _guide(path: str, box: tuple[int, int, int, int]) -> np.ndarray:
-    return wiener_guide_crop(_whole(path), box, _blur(path))
-
-
-@lru_cache(maxsize=64)
-def _blur(path: str) -> Tensor:
-    return estimate_kernel(_whole(path))
+def _guide(path: str, box: tuple[int, int, int, int], told: str) -> np.ndarray:
+    kernel = torch.tensor(json.loads(told)) if told else IDENTITY_KERNEL
+    return wiener_guide_crop(_whole(path), box, kernel)
 
 
 # As the network gets it. One is enough for a visitor who moves about in it; a large one has 150 MB.
@@ -204,8 +223,14 @@ def compute_activations(
 
 def _key(workspace: Workspace, corner: tuple[int, int] | None) -> tuple:
     # An input file is never written twice, and its path is that of one visitor.
-    box, sigma = get_crop_box(workspace, corner), workspace.facts.get("sigma")
-    return workspace.task_id, str(workspace.network_input), box, sigma
+    box = get_crop_box(workspace, corner)
+    return workspace.task_id, str(workspace.network_input), box, told_key(workspace)
+
+
+def told_key(workspace: Workspace) -> tuple:
+    """Return what the network was told in the last run, as a key."""
+    levels = tuple(workspace.facts.get("level_by_brightness") or ())
+    return TASKS[workspace.task_id].level_of(workspace.facts), levels, _told(workspace)
 
 
 def view_layer(

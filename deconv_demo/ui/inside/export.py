@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 
 from deconv_demo.restoration import load_model
 from deconv_demo.ui.inside.activations import Activations
-from deconv_demo.ui.inside.crop_session import LayerView
+from deconv_demo.ui.inside.crop_session import LayerView, condition_of
 from deconv_demo.ui.inside.maps_data import GridOptions
 from deconv_demo.ui.texts import text
 from deconv_demo.ui.workspace import FileStore, Workspace, get_url
@@ -34,6 +35,9 @@ atlas.save({saved!r})
 
 _GUIDE_CODE = """\
 guide = to_image(Image.fromarray(wiener_guide_crop(pixels, crop)))  # its blur undone
+"""
+_TOLD_GUIDE_CODE = """\
+guide = to_image(Image.fromarray(wiener_guide_crop(pixels, crop, kernel)))  # its blur undone
 """
 
 
@@ -87,16 +91,28 @@ def code_lines(workspace: Workspace, view: LayerView, options: GridOptions) -> s
     They run from the root of the repository, with the picture beside them.
     """
     model, inputs, condition = load_model(workspace.task_id), "image", ""
+    imports = "load_model"
     if model.noise_level_map:
         inputs += ", sigma"
-        condition = f"sigma = torch.tensor([{float(workspace.facts['sigma'])!r}])\n"
+        imports = "Condition, level_map, load_model"
+        told = condition_of(workspace)
+        condition = (
+            f"told = Condition(level={told.level!r}, by_brightness={told.by_brightness!r})\n"
+        )
+        condition += "sigma = level_map(image, told)\n"
     elif model.guided:
         inputs += ", guide"
+        imports = "load_model, wiener_guide_crop"
         condition = _GUIDE_CODE
+        # Of a cut-out the blur is read where it is opaque, which these lines do not know.
+        if workspace.facts.get("told_blur") or _has_alpha(workspace.network_input):
+            kernel = workspace.facts["blur_kernel"] or [[1]]
+            imports = "known_kernel, load_model, wiener_guide_crop"
+            condition = f"kernel = known_kernel({kernel!r})\n{_TOLD_GUIDE_CODE}"
     return _CODE.format(
         given=workspace.network_input.name,
         crop=view.crop,
-        imports="load_model, wiener_guide_crop" if model.guided else "load_model",
+        imports=imports,
         task_id=workspace.task_id,
         layer=view.facts.name,
         inputs=inputs,
@@ -135,6 +151,11 @@ def write_activations(
         path = store.new_path(f"{workspace.name}-{workspace.task_id}-activations.npz")
     np.savez(path, **arrays)
     return path
+
+
+def _has_alpha(path: Path) -> bool:
+    with Image.open(path) as picture:
+        return "A" in picture.mode
 
 
 def _stem(workspace: Workspace, view: LayerView) -> str:

@@ -100,21 +100,17 @@ def tiles(monkeypatch):
         begun, ended = 0, 0
         gate = threading.Event()
 
-    tiles, make = Tiles(), enhancement._tile_runner
+    tiles = Tiles()
     tiles.gate.set()
 
-    def make_counted(*arguments):
-        run = make(*arguments)
-
-        def counted(tile):
+    class Counted(enhancement.TileRunner):
+        def __call__(self, tile):
             tiles.begun += 1
             assert tiles.gate.wait(120)
-            result = run(tile)
+            result = super().__call__(tile)
             tiles.ended += 1
             return result
 
-        return counted
-
-    monkeypatch.setattr(enhancement, "_tile_runner", make_counted)
+    monkeypatch.setattr(enhancement, "TileRunner", Counted)
     yield tiles
     tiles.gate.set()

@@ -48,7 +48,7 @@ def test_every_task_shows_what_was_given_and_what_enhance_makes(visit, noise_fil
 def test_the_strength_is_the_one_that_is_set(visit, noise_file):
     visitor = visit()
     visitor.choose(noise_file)
-    visitor.page.uncheck("input[type=checkbox]:visible")
+    visitor.page.uncheck("#estimate input")
     visitor.page.fill("#sigma input[type=number]", "60")
     visitor.page.press("#sigma input[type=number]", "Tab")
     visitor.run()
@@ -78,7 +78,7 @@ def test_the_divider_moves_by_keyboard_and_by_dragging(visit):
 def test_amount_mixes_without_a_new_run(visit, noise_file, tiles, with_keys):
     visitor = visit()
     visitor.choose(noise_file)
-    visitor.choose_task("deblur")
+    visitor.choose_task("denoise")
     visitor.run()
     made, full = tiles.begun, visitor.pixels("after")
     former, slider = visitor.source("after"), visitor.page.locator("#amount input[type=range]")

@@ -12,7 +12,7 @@ def test_run_repeats_what_an_example_shows(visit, noise_file):
     visitor = visit()
     page = visitor.page
     visitor.choose_task("denoise")
-    page.uncheck("input[type=checkbox]:visible")
+    page.uncheck("#estimate input")
     visitor.choose(noise_file)
     visitor.choose_task("deblur")
     page.fill("#amount input[type=number]", "40")
@@ -26,7 +26,7 @@ def test_run_repeats_what_an_example_shows(visit, noise_file):
     visitor.run()
     assert np.array_equal(visitor.pixels("after"), shown)
     visitor.choose_task("denoise")
-    assert page.is_checked("input[type=checkbox]:visible")
+    assert page.is_checked("#estimate input")
 
 
 @pytest.mark.parametrize("width", [390, 1280])

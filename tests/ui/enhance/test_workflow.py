@@ -79,7 +79,7 @@ def test_a_picture_without_noise_is_told_from_one_that_was_not_repaired(
     controls = {"sigma": None} | controls
     *_, done = workflow.run_task(workspace, "denoise", controls, "en", FileStore())
     line = markup.facts_line("en", "denoise", done.facts)
-    assert ("Almost no noise was found" in line) == told
+    assert ("Hardly any noise was found" in line) == told
 
 
 @pytest.mark.parametrize("controls", [{"sigma": None}, {"sigma": 75 / 255}], ids=["read", "set"])

@@ -39,7 +39,7 @@ def inside(visit, pixels, tmp_path):
         path = tmp_path / "noisy.png"
         Image.fromarray(pixels).save(path)
         visitor.choose(path)
-        visitor.page.uncheck("input[type=checkbox]:visible")
+        visitor.page.uncheck("#estimate input")
         visitor.page.fill("#sigma input[type=number]", "40")
         visitor.page.press("#sigma input[type=number]", "Tab")
         visitor.run()

@@ -50,7 +50,7 @@ def test_layers_and_maps_of_the_run(visit, tmp_path):
     path = tmp_path / "noise.png"
     Image.fromarray(pixels).save(path)
     visitor.choose(path)
-    page.uncheck("input[type=checkbox]:visible")
+    page.uncheck("#estimate input")
     page.fill("#sigma input[type=number]", "40")
     page.press("#sigma input[type=number]", "Tab")
     visitor.run()
