@@ -13,6 +13,7 @@ from deconv_demo.__main__ import main
 from deconv_demo.networks.restorers import DeconvUNet, DeconvUpscaler
 from deconv_demo.networks.weight_files import save_weights
 from deconv_demo.restoration import enhancement, weights
+from deconv_demo.restoration.known_blur import shaped_kernel
 from deconv_demo.tasks import TASKS
 
 
@@ -24,6 +25,9 @@ def tiny_networks(monkeypatch):
             widths=(4, 8), blocks=(1, 1), noise_level_map=True, bias=False
         ).requires_grad_(False),
         "deblur": DeconvUNet(widths=(4, 8), blocks=(1, 1), guided=True).requires_grad_(False),
+        "jpeg": DeconvUNet(
+            widths=(4, 8), blocks=(1, 1), noise_level_map=True, bias=False
+        ).requires_grad_(False),
         "upscale_x2": DeconvUpscaler(channels=4, blocks=1, scale=2).requires_grad_(False),
         "upscale_x4": DeconvUpscaler(channels=4, blocks=1, scale=4).requires_grad_(False),
     }
@@ -49,6 +53,9 @@ CALLS = [
     ("denoise", [], {}),
     ("denoise", ["--sigma", "25"], {"sigma": 25 / 255}),
     ("deblur", ["--amount", "0.5"], {"amount": 0.5}),
+    ("deblur", ["--blur", "disc:2"], {"kernel": shaped_kernel("disc", 2)}),
+    ("jpeg", ["--quality", "30"], {"quality": 30}),
+    ("denoise", ["--strength", "0.5", "--careful"], {"strength": 0.5, "careful": True}),
     ("upscale_x2", [], {}),
     ("upscale_x4", [], {}),
 ]

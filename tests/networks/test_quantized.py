@@ -208,7 +208,7 @@ def test_what_ships_runs_in_8_bits_and_loses_next_to_nothing(task_id, photo_pixe
     clean = torch.from_numpy(photo_pixels["cat"].copy()).permute(2, 0, 1)[None] / 255
     degraded, sigma, *_ = task.benchmark_cases[0].degrade(clean, Generator().manual_seed(0))
     array = degraded[0].permute(1, 2, 0).mul(255).round().byte().numpy()
-    controls = {} if sigma is None else {"sigma": sigma.item()}
+    controls = {} if sigma is None else task.level_controls(sigma.item())
     results = {}
     for dtype in (torch.float32, torch.int8):
         *_, result = enhance_by_tile(Image.fromarray(array), task_id, dtype=dtype, **controls)
