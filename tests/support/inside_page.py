@@ -13,7 +13,10 @@ CHANNELS = "maps => maps.map(map => Number(map.dataset.channel))"
 
 
 def maps_of(task_id, pixels, layer_name, *, sigma=None):
-    """The output of one layer, taken with a hook of PyTorch alone: ``(C, h, w)``."""
+    """The output of one layer, taken with a hook of PyTorch alone: ``(C, h, w)``.
+
+    ``sigma`` is a number, or the map of it that the network is given.
+    """
     model, kept = load_model(task_id), []
     layer = model.get_submodule(layer_name)
     handle = layer.register_forward_hook(lambda _module, _inputs, output: kept.append(output))
@@ -21,7 +24,8 @@ def maps_of(task_id, pixels, layer_name, *, sigma=None):
     image = image.contiguous(memory_format=torch.channels_last)
     try:
         with torch.inference_mode():
-            model(image, *([] if sigma is None else [torch.tensor([sigma])]))
+            told = torch.tensor([sigma]) if isinstance(sigma, float) else sigma
+            model(image, *([] if told is None else [told]))
     finally:
         handle.remove()
     return kept[0][0].numpy()

@@ -166,7 +166,6 @@ def test_every_event_that_computes_waits_in_one_queue(served_page):
     config = served_page[0].get_config_file()
     computing = [d for d in config["dependencies"] if d.get("api_name") == "enhance"]
     assert len(computing) == 1
-    assert {d["api_name"] for d in config["dependencies"] if d["api_visibility"] == "public"} == {
-        "enhance"
-    }
+    public = {d["api_name"] for d in config["dependencies"] if d["api_visibility"] == "public"}
+    assert public == {"enhance", "diagnose"}
     assert launch_options()["share"] is False

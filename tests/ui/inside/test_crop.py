@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from support.inside_page import (
     CHANNELS,
@@ -17,6 +18,8 @@ from support.inside_page import (
     pick,
     wait_for_maps,
 )
+
+from deconv_demo.restoration import Condition, level_map
 
 
 @pytest.mark.slow
@@ -55,8 +58,11 @@ def test_the_crop_is_placed_by_a_click_and_taken_along(visit, tmp_path):
     with Image.open(given) as picture:
         pixels = np.array(picture.convert("RGB"))[top : top + 256, 256:512]
     code = page.inner_text(".inside-take pre")
-    sigma = float(re.search(r"tensor\(\[(.*?)\]\)", code).group(1))
-    expected = maps_of("denoise", pixels, "down.1", sigma=sigma)
+    # What the lines tell the network: a level for each of five brightnesses.
+    level, levels = re.search(r"Condition\(level=(.*?), by_brightness=\((.*?)\)\)", code).groups()
+    told = Condition(level=float(level), by_brightness=tuple(map(float, levels.split(", "))))
+    image = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
+    expected = maps_of("denoise", pixels, "down.1", sigma=level_map(image, told))
     np.testing.assert_allclose(maps, expected, atol=1e-5)
     shown = page.locator(".inside-map").evaluate_all(CHANNELS)
     energies = np.square(expected.astype(float)).mean(axis=(1, 2))
