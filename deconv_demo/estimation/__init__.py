@@ -10,7 +10,7 @@ from deconv_demo.estimation.blur import (
 )
 from deconv_demo.estimation.jpeg_grid import sees_blocks
 from deconv_demo.estimation.kernel_choice import best_kernel
-from deconv_demo.estimation.kernel_shape import centered, kernel_similarity, spread
+from deconv_demo.estimation.kernel_shape import centered, kernel_similarity, spread, widened
 from deconv_demo.estimation.noise import (
     BRIGHTNESSES,
     MIDDLE,
@@ -36,6 +36,7 @@ __all__ = [
     "kernel_similarity",
     "near_brightness",
     "spread",
+    "widened",
     "BLOCK",
     "BlurKernelEstimator",
     "MIN_SIDE",

@@ -24,7 +24,7 @@ from deconv_demo.estimation.blur import (
     to_brightness,
     to_unit_range,
 )
-from deconv_demo.estimation.kernel_shape import kernel_similarity
+from deconv_demo.estimation.kernel_shape import kernel_similarity, widened
 from deconv_demo.estimation.shake import edges_of, estimate_shake
 
 # Side of the part of a picture that is judged, in pixels; and the least that shows a shake.
@@ -76,7 +76,9 @@ def best_kernel(image: Tensor, read: Tensor) -> Tensor:
     gray = textured_part(gray, MAX_COMPARED_SIDE)
     if min(gray.shape) < MIN_COMPARED_SIDE:
         return read
-    point, known = _widened(IDENTITY_KERNEL.to(read)), _widened(read)
+    point, known = (
+        widened(kernel, SHAKE_KERNEL_SIZE) for kernel in (IDENTITY_KERNEL.to(read), read)
+    )
     unread = torch.equal(point, known)
     edges = edge_fraction(gray, point)
     edges_read = edges if unread else edge_fraction(gray, known)
@@ -215,7 +217,3 @@ def textured_part(plane: Tensor, longest: int) -> Tensor:
 
     top, left = max(((top, left) for top in tops for left in lefts), key=seen)
     return plane[top : top + height, left : left + width]
-
-
-def _widened(kernel: Tensor) -> Tensor:
-    return F.pad(kernel, ((SHAKE_KERNEL_SIZE - kernel.shape[-1]) // 2,) * 4)

@@ -51,6 +51,15 @@ def centered(kernel: Tensor) -> Tensor:
     return moved / moved.sum()
 
 
+def widened(kernel: Tensor, side: int) -> Tensor:
+    """Return a kernel ``(K, K)`` in the middle of ``side`` rows and columns, both odd.
+
+    >>> widened(torch.ones(1, 1), 3).tolist()
+    [[0.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.0]]
+    """
+    return F.pad(kernel, ((side - kernel.shape[-1]) // 2,) * 4)
+
+
 def kernel_similarity(kernel: Tensor, other: Tensor) -> float:
     """Return the largest correlation of two kernels ``(K, K)`` over all shifts, from 0 to 1.
 

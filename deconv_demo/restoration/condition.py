@@ -1,7 +1,7 @@
 """The condition of a network: read off a picture, or told by whoever runs it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -164,11 +164,6 @@ def interpolate(brightness: Tensor, levels: tuple[float, ...]) -> Tensor:
     place = ((brightness - anchors[0]) / (anchors[1] - anchors[0])).clamp(0, len(levels) - 1)
     low = place.floor().long().clamp_max(len(levels) - 2)
     return torch.lerp(values[low], values[low + 1], place - low)
-
-
-def without_map(condition: Condition) -> Condition:
-    """Return the same condition with one strength everywhere."""
-    return replace(condition, by_brightness=None)
 
 
 def _rounded(kernel: Tensor) -> list[list[float]]:

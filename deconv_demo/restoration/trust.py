@@ -62,7 +62,7 @@ class Trust:
             if self.places is not None:
                 share = self._places_of(top, min(top + _BAND, height), width)[..., None]
             change = output[rows].astype(np.float32) - pixels[rows]
-            output[rows] = np.rint(pixels[rows] + np.float32(1) * share * change)
+            output[rows] = np.rint(pixels[rows] + share * change)
 
     def _places_of(self, top: int, bottom: int, width: int) -> np.ndarray:
         """Return the share of each pixel of some rows, on straight lines between the cells."""

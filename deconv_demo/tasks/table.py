@@ -27,6 +27,10 @@ def _blur_case(name: str, kernel: Tensor, jpeg_quality: int | None = None) -> Be
     )
 
 
+# The network of the tasks that keep the size of a picture.
+_U_NET = partial(DeconvUNet, widths=(32, 64, 128, 192), blocks=(2, 2, 2, 4), bias=False)
+
+
 def _shake(seed: int) -> Tensor:
     return degradations.random_shake_kernel(Generator().manual_seed(seed))
 
@@ -62,13 +66,7 @@ def _upscale(scale: int, *, channels: int, blocks: int, patch: int) -> Task:
 TASKS: Mapping[str, Task] = MappingProxyType(
     {
         "denoise": Task(
-            build=partial(
-                DeconvUNet,
-                widths=(32, 64, 128, 192),
-                blocks=(2, 2, 2, 4),
-                noise_level_map=True,
-                bias=False,
-            ),
+            build=partial(_U_NET, noise_level_map=True),
             degrade=task_degradations.random_noise,
             controls=(
                 Control(
@@ -116,13 +114,7 @@ TASKS: Mapping[str, Task] = MappingProxyType(
             recipe=Recipe(patch=96, batch=4, margin=33, grey_share=GRAY_PROB, reduced_share=0.7),
         ),
         "deblur": Task(
-            build=partial(
-                DeconvUNet,
-                widths=(32, 64, 128, 192),
-                blocks=(2, 2, 2, 4),
-                guided=True,
-                bias=False,
-            ),
+            build=partial(_U_NET, guided=True),
             degrade=task_degradations.random_blur,
             controls=(_AMOUNT,),
             benchmark_cases=(
@@ -156,13 +148,7 @@ TASKS: Mapping[str, Task] = MappingProxyType(
             ),
         ),
         "jpeg": Task(
-            build=partial(
-                DeconvUNet,
-                widths=(32, 64, 128, 192),
-                blocks=(2, 2, 2, 4),
-                noise_level_map=True,
-                bias=False,
-            ),
+            build=partial(_U_NET, noise_level_map=True),
             degrade=task_degradations.random_jpeg_files,
             controls=(
                 Control(name="quality", minimum=5, maximum=100, step=1, default=None),

@@ -21,7 +21,7 @@ from deconv_demo.degradations import (
     random_jpeg,
     random_shake_kernel,
 )
-from deconv_demo.estimation import kernel_similarity
+from deconv_demo.estimation import kernel_similarity, widened
 from deconv_demo.pictures import to_uint8
 from deconv_demo.restoration import estimate_kernel
 from deconv_demo.training.data import pixels_to_image
@@ -55,8 +55,7 @@ class ShakePairs:
             clean = _crop(pictures[index], generator)
             kernel = random_shake_kernel(generator)
             shown = degrade(clean, kernel[None], generator)
-            found = estimate_kernel(to_uint8(shown))
-            found = _widened(found)
+            found = widened(estimate_kernel(to_uint8(shown)), SHAKE_KERNEL_SIZE)
             if kernel_similarity(kernel, found) > ALIKE:
                 pairs.append((_beside(kernel, found), found))
         return cls(pairs)
@@ -89,10 +88,6 @@ def _crop(pixels: np.ndarray, generator: Generator) -> Tensor:
         for side in pixels.shape[:2]
     )
     return pixels_to_image(pixels[top : top + SHOWN, left : left + SHOWN])
-
-
-def _widened(kernel: Tensor) -> Tensor:
-    return F.pad(kernel, ((SHAKE_KERNEL_SIZE - kernel.shape[-1]) // 2,) * 4)
 
 
 def _beside(kernel: Tensor, found: Tensor) -> Tensor:

@@ -4,7 +4,6 @@ import io
 
 import numpy as np
 import pytest
-import scipy.ndimage
 import skimage.data
 import skimage.restoration
 import torch
@@ -290,14 +289,6 @@ def test_a_jpeg_alone_is_not_noise(quality, pictures):
         stream = io.BytesIO()
         Image.fromarray(pictures[name]).save(stream, "JPEG", quality=quality)
         assert level_of(np.asarray(Image.open(stream))) < 4
-
-
-@pytest.mark.parametrize("grain", [0.4, 0.7])
-def test_coarse_grain_is_found(grain, pictures):
-    noise = np.random.default_rng(0).normal(size=pictures["cat"].shape)
-    noise = scipy.ndimage.gaussian_filter(noise, (grain, grain, 0))
-    noisy = np.rint(pictures["cat"] + 15 * noise / noise.std()).clip(0, 255).astype(np.uint8)
-    assert level_of(noisy) == pytest.approx(15, rel=0.35)
 
 
 def test_a_sky_that_is_white_in_the_file_does_not_say_that_there_is_none(pictures):

@@ -95,3 +95,11 @@ def test_the_width_of_a_grain_is_that_of_its_gaussian():
             sigma=0.1, channels=(0.1,) * 3, by_brightness=(0.1,) * 5, correlation=correlation
         )
         assert reading.grain == pytest.approx(2.355 * spread, rel=0.05)
+
+
+@pytest.mark.parametrize("grain", [0.4, 0.7])
+def test_coarse_grain_is_found(grain, pictures):
+    noise = np.random.default_rng(0).normal(size=pictures["cat"].shape)
+    noise = scipy.ndimage.gaussian_filter(noise, (grain, grain, 0))
+    noisy = np.rint(pictures["cat"] + 15 * noise / noise.std()).clip(0, 255).astype(np.uint8)
+    assert level_of(noisy) == pytest.approx(15, rel=0.35)
